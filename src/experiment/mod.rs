@@ -1,0 +1,1 @@
+//! Replications of fleets on common random numbers, and the statistics of their outcomes.

@@ -1,0 +1,1 @@
+//! kube-scheduler and kubelet: binding pods to ready nodes, pod start, eviction. Never launches anything.
