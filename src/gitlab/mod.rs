@@ -1,1 +1,15 @@
 //! GitLab and its runner: job queue, tag matching, runner managers, the Kubernetes executor. Never sees a node.
+
+mod config;
+mod feed;
+mod round_trip;
+mod tags;
+
+pub use config::{
+    CHECK_INTERVAL, EntryConfig, Fault, Final202, GitlabConfig, LongPollRelease, ManagerConfig,
+    PENDING_DROP_AFTER, RELOAD_CONFIG_INTERVAL, Reconfigure, RunnerConfig, RunnerScope, STUCK_DROP_AFTER,
+    ServerConfig, Signal, Stop,
+};
+pub use feed::{DropReason, Gitlab, Outcome, Pick, QueuedJob, Slot};
+pub use round_trip::RoundTrip;
+pub use tags::TagSetId;
