@@ -1,5 +1,31 @@
 //! EC2 facts, embedded and dated: instance types, CPU generations, prices, Spot ratings, the allocatable formula.
+//!
+//! [`Catalog::builtin`] reads the types and one region's prices; [`Catalog::with_custom`] adds what a scenario defines.
+//! Where the figures come from, their dates and licences stand at the head of every file under `data/`.
 
+mod builtin;
+mod cpu;
+mod custom;
+mod instance_type;
 mod kinds;
+mod labels;
+mod listing;
+mod offering;
+mod other_prices;
+mod price;
+mod region;
+mod text;
 
+pub use builtin::Catalog;
+pub use cpu::{CpuGeneration, FamilySpeed, SpeedBasis};
+pub use custom::{CustomError, CustomPrice, CustomType};
+pub use instance_type::{CpuManufacturer, InstanceType, TypeId, eni_limited_pods};
 pub use kinds::{Arch, CapacityType};
+pub use labels::TypeLabel;
+pub use listing::{CatalogRow, TypeFilter};
+pub use offering::Offering;
+pub use other_prices::{
+    Confidence, OtherPrice, ReservedDiscount, fargate_prices, other_price, other_prices, reserved_discounts,
+};
+pub use price::{InterruptionRating, PriceBasis, SpotBasis, SpotFacts, TypePrices};
+pub use region::{UnknownRegion, Zone, ZoneId, known_regions};
