@@ -1,0 +1,309 @@
+//! Levels over time: pending and running jobs, nodes, millicores, averaged over buckets of equal width.
+//!
+//! A change costs O(1): the area under the level is kept per bucket. Where a run lasts longer than expected, pairs of
+//! buckets merge and the width doubles, so memory stays bounded.
+
+use crate::catalog::{Arch, CapacityType};
+use crate::units::{SimDuration, SimTime};
+
+/// What is gauged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GaugeKey {
+    /// Jobs pending in GitLab.
+    PendingJobs,
+    /// Pods created and not yet bound.
+    PendingPods,
+    /// Jobs whose script runs, by architecture of the node.
+    RunningJobs(Arch),
+    /// Nodes from launch until terminated.
+    Nodes(Arch, CapacityType),
+    /// Millicores requested by bound pods of jobs.
+    RequestedMillicores,
+    /// Millicores that nodes have to give (allocatable), from launch until terminated.
+    ProvisionedMillicores,
+}
+
+impl GaugeKey {
+    /// Every key, in the order in which reports list them.
+    pub const ALL: [Self; 10] = [
+        Self::PendingJobs,
+        Self::PendingPods,
+        Self::RunningJobs(Arch::Amd64),
+        Self::RunningJobs(Arch::Arm64),
+        Self::Nodes(Arch::Amd64, CapacityType::OnDemand),
+        Self::Nodes(Arch::Amd64, CapacityType::Spot),
+        Self::Nodes(Arch::Arm64, CapacityType::OnDemand),
+        Self::Nodes(Arch::Arm64, CapacityType::Spot),
+        Self::RequestedMillicores,
+        Self::ProvisionedMillicores,
+    ];
+
+    /// Its place in [`GaugeKey::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::PendingJobs => 0,
+            Self::PendingPods => 1,
+            Self::RunningJobs(arch) => 2 + arch as usize,
+            Self::Nodes(arch, capacity) => 4 + 2 * (arch as usize) + capacity as usize,
+            Self::RequestedMillicores => 8,
+            Self::ProvisionedMillicores => 9,
+        }
+    }
+
+    /// The column name in `timeline.csv`, without the suffix for average or maximum.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::PendingJobs => "pending_jobs",
+            Self::PendingPods => "pending_pods",
+            Self::RunningJobs(Arch::Amd64) => "running_jobs_amd64",
+            Self::RunningJobs(Arch::Arm64) => "running_jobs_arm64",
+            Self::Nodes(Arch::Amd64, CapacityType::OnDemand) => "nodes_amd64_on_demand",
+            Self::Nodes(Arch::Amd64, CapacityType::Spot) => "nodes_amd64_spot",
+            Self::Nodes(Arch::Arm64, CapacityType::OnDemand) => "nodes_arm64_on_demand",
+            Self::Nodes(Arch::Arm64, CapacityType::Spot) => "nodes_arm64_spot",
+            Self::RequestedMillicores => "requested_millicores",
+            Self::ProvisionedMillicores => "provisioned_millicores",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    /// Level × milliseconds.
+    area: i128,
+    max: i64,
+}
+
+/// One level while the run goes on.
+#[derive(Clone, Debug)]
+struct Level {
+    value: i64,
+    /// Until when the area is complete.
+    since: u64,
+    /// The bucket that contains `since`, and where it ends.
+    bucket: usize,
+    bucket_end: u64,
+    /// Area after the warm-up.
+    counted: i128,
+    buckets: Vec<Bucket>,
+}
+
+/// All levels of one run.
+#[derive(Clone, Debug)]
+pub struct Gauges {
+    warmup: u64,
+    width: u64,
+    levels: Vec<Level>,
+}
+
+impl Gauges {
+    /// Levels of zero from time zero on, in `buckets` buckets over `horizon`. Area after `warmup` is also summed.
+    ///
+    /// # Panics
+    /// Where there are fewer than two buckets.
+    #[must_use]
+    pub fn new(warmup: SimTime, horizon: SimDuration, buckets: usize) -> Self {
+        assert!(buckets >= 2, "a timeline has at least two buckets");
+        let buckets = buckets.next_multiple_of(2);
+        let width = horizon.as_ms().div_ceil(buckets as u64).max(1);
+        let level = Level {
+            value: 0,
+            since: 0,
+            bucket: 0,
+            bucket_end: width,
+            counted: 0,
+            buckets: vec![Bucket::default(); buckets],
+        };
+        Self { warmup: warmup.as_ms(), width, levels: vec![level; GaugeKey::ALL.len()] }
+    }
+
+    /// From `now` on the level is `delta` higher.
+    pub fn add(&mut self, now: SimTime, key: GaugeKey, delta: i64) {
+        self.advance(key.index(), now.as_ms());
+        let level = &mut self.levels[key.index()];
+        level.value += delta;
+        let bucket = &mut level.buckets[level.bucket];
+        bucket.max = bucket.max.max(level.value);
+    }
+
+    /// The level now.
+    #[must_use]
+    pub fn level(&self, key: GaugeKey) -> i64 {
+        self.levels[key.index()].value
+    }
+
+    fn advance(&mut self, index: usize, now: u64) {
+        let level = &mut self.levels[index];
+        if now <= level.since {
+            return;
+        }
+        level.counted +=
+            i128::from(level.value) * i128::from(now.saturating_sub(level.since.max(self.warmup)));
+        if now < level.bucket_end {
+            level.buckets[level.bucket].area += i128::from(level.value) * i128::from(now - level.since);
+            level.since = now;
+            return;
+        }
+        while now >= self.width * self.levels[index].buckets.len() as u64 {
+            self.widen();
+        }
+        self.levels[index].fill(now, self.width);
+    }
+
+    /// Merges pairs of buckets, in every level.
+    fn widen(&mut self) {
+        self.width *= 2;
+        for level in &mut self.levels {
+            let half = level.buckets.len() / 2;
+            for target in 0..half {
+                let (a, b) = (level.buckets[2 * target], level.buckets[2 * target + 1]);
+                level.buckets[target] = Bucket { area: a.area + b.area, max: a.max.max(b.max) };
+            }
+            level.buckets[half..].fill(Bucket::default());
+            level.bucket /= 2;
+            level.bucket_end = (level.bucket as u64 + 1) * self.width;
+        }
+    }
+
+    /// The timeline until `end`, the last instant of the run.
+    #[must_use]
+    pub fn finish(mut self, end: SimTime) -> Timeline {
+        for index in 0..self.levels.len() {
+            self.advance(index, end.as_ms());
+        }
+        let used = (end.as_ms().div_ceil(self.width).max(1) as usize).min(self.levels[0].buckets.len());
+        let series = self
+            .levels
+            .into_iter()
+            .map(|level| TimelineSeries {
+                counted_area: level.counted,
+                areas: level.buckets[..used].iter().map(|bucket| bucket.area).collect(),
+                maxima: level.buckets[..used].iter().map(|bucket| bucket.max).collect(),
+            })
+            .collect();
+        Timeline { bucket: SimDuration::from_ms(self.width), end, series }
+    }
+}
+
+impl Level {
+    /// Spreads the level over every bucket up to `now`.
+    fn fill(&mut self, now: u64, width: u64) {
+        while now >= self.bucket_end {
+            let ms = self.bucket_end - self.since;
+            self.buckets[self.bucket].area += i128::from(self.value) * i128::from(ms);
+            self.since = self.bucket_end;
+            self.bucket += 1;
+            self.bucket_end += width;
+            self.buckets[self.bucket].max = self.value;
+        }
+        self.buckets[self.bucket].area += i128::from(self.value) * i128::from(now - self.since);
+        self.since = now;
+    }
+}
+
+/// One level over the whole run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TimelineSeries {
+    /// Level × milliseconds after the warm-up, exact.
+    pub counted_area: i128,
+    /// Level × milliseconds per bucket, exact.
+    pub areas: Vec<i128>,
+    /// Highest level per bucket.
+    pub maxima: Vec<i64>,
+}
+
+/// Every level over the whole run, in buckets of one width; the last bucket may be cut short by the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timeline {
+    /// Width of a bucket.
+    pub bucket: SimDuration,
+    /// End of the run.
+    pub end: SimTime,
+    /// By [`GaugeKey::index`].
+    pub series: Vec<TimelineSeries>,
+}
+
+impl Timeline {
+    /// Number of buckets.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.series.first().map_or(0, |series| series.areas.len())
+    }
+
+    /// Whether nothing was gauged.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When a bucket starts.
+    #[must_use]
+    pub fn starts_at(&self, bucket: usize) -> SimTime {
+        SimTime::from_ms(self.bucket.as_ms() * bucket as u64)
+    }
+
+    /// The time-weighted average level in a bucket.
+    #[must_use]
+    pub fn average(&self, key: GaugeKey, bucket: usize) -> f64 {
+        let until = (self.starts_at(bucket) + self.bucket).min(self.end);
+        let ms = until.saturating_since(self.starts_at(bucket)).as_ms().max(1);
+        self.series[key.index()].areas[bucket] as f64 / ms as f64
+    }
+
+    /// The highest level in a bucket.
+    #[must_use]
+    pub fn maximum(&self, key: GaugeKey, bucket: usize) -> i64 {
+        self.series[key.index()].maxima[bucket]
+    }
+
+    /// Level × milliseconds after the warm-up, exact.
+    #[must_use]
+    pub fn counted_area(&self, key: GaugeKey) -> i128 {
+        self.series.get(key.index()).map_or(0, |series| series.counted_area)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> SimTime {
+        SimTime::from_ms(ms)
+    }
+
+    #[test]
+    fn keys_know_their_place() {
+        for (index, key) in GaugeKey::ALL.iter().enumerate() {
+            assert_eq!(key.index(), index);
+        }
+    }
+
+    #[test]
+    fn a_level_is_averaged_by_time_and_survives_empty_buckets() {
+        let mut gauges = Gauges::new(at(50), SimDuration::from_ms(100), 10);
+        gauges.add(at(5), GaugeKey::PendingJobs, 4);
+        gauges.add(at(35), GaugeKey::PendingJobs, -3);
+        let timeline = gauges.finish(at(95));
+        let key = GaugeKey::PendingJobs;
+        assert_eq!(timeline.len(), 10);
+        assert!((timeline.average(key, 0) - 2.0).abs() < 1e-12);
+        assert!((timeline.average(key, 3) - 2.5).abs() < 1e-12);
+        assert_eq!((timeline.maximum(key, 2), timeline.maximum(key, 3), timeline.maximum(key, 4)), (4, 4, 1));
+        assert!((timeline.average(key, 9) - 1.0).abs() < 1e-12, "the last bucket is cut short");
+        assert_eq!(timeline.counted_area(key), 45);
+    }
+
+    #[test]
+    fn a_run_that_lasts_longer_than_expected_gets_wider_buckets() {
+        let mut gauges = Gauges::new(SimTime::ZERO, SimDuration::from_ms(100), 10);
+        gauges.add(at(0), GaugeKey::PendingPods, 1);
+        gauges.add(at(390), GaugeKey::PendingPods, 1);
+        let timeline = gauges.finish(at(400));
+        assert_eq!((timeline.bucket.as_ms(), timeline.len()), (80, 5));
+        let total: i128 = timeline.series[GaugeKey::PendingPods.index()].areas.iter().sum();
+        assert_eq!(total, 410);
+        assert_eq!(timeline.counted_area(GaugeKey::PendingPods), 410);
+    }
+}

@@ -1,0 +1,204 @@
+//! What is kept of one node, and the meter of how its time was used. No price and no decision.
+
+use crate::catalog::{Arch, CapacityType};
+use crate::units::{CostMeter, Millicores, SimTime};
+
+/// Why a node ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NodeEnd {
+    /// No pod was left on it (emptiness, or scale-down of other scalers).
+    Empty,
+    /// Its pods were moved elsewhere or onto a cheaper node.
+    Consolidated,
+    /// EC2 took the Spot instance back.
+    Interrupted,
+    /// It reached its maximum age.
+    Expired,
+    /// It did not join the cluster in time.
+    NeverRegistered,
+    /// The run ended; it still stood.
+    RunEnd,
+}
+
+impl NodeEnd {
+    /// Every reason, in the order in which reports list them.
+    pub const ALL: [Self; 6] = [
+        Self::Empty,
+        Self::Consolidated,
+        Self::Interrupted,
+        Self::Expired,
+        Self::NeverRegistered,
+        Self::RunEnd,
+    ];
+
+    /// The word in CSV files.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Empty => "empty",
+            Self::Consolidated => "consolidated",
+            Self::Interrupted => "interrupted",
+            Self::Expired => "expired",
+            Self::NeverRegistered => "never_registered",
+            Self::RunEnd => "run_end",
+        }
+    }
+}
+
+/// How the time of one node was used. The loop keeps one per node and tells it of every change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeMeter {
+    since: SimTime,
+    requested: u32,
+    pods: u32,
+    pods_run: u32,
+    ready: bool,
+    busy_core_ms: u64,
+    start_up_ms: u64,
+    empty_ms: u64,
+    lost_core_ms: u64,
+}
+
+impl NodeMeter {
+    /// A node whose instance starts (and is billed) at `now`.
+    #[must_use]
+    pub fn start(now: SimTime) -> Self {
+        Self {
+            since: now,
+            requested: 0,
+            pods: 0,
+            pods_run: 0,
+            ready: false,
+            busy_core_ms: 0,
+            start_up_ms: 0,
+            empty_ms: 0,
+            lost_core_ms: 0,
+        }
+    }
+
+    fn advance(&mut self, now: SimTime) {
+        let ms = now.saturating_since(self.since).as_ms();
+        self.since = self.since.max(now);
+        if !self.ready {
+            self.start_up_ms += ms;
+        } else if self.pods == 0 {
+            self.empty_ms += ms;
+        } else {
+            self.busy_core_ms += ms * u64::from(self.requested);
+        }
+    }
+
+    /// The node became ready for pods.
+    pub fn ready(&mut self, now: SimTime) {
+        self.advance(now);
+        self.ready = true;
+    }
+
+    /// A job's pod that requests `cpu` was bound.
+    pub fn pod_bound(&mut self, now: SimTime, cpu: Millicores) {
+        self.advance(now);
+        self.requested += cpu.0;
+        self.pods += 1;
+        self.pods_run += 1;
+    }
+
+    /// A job's pod that requests `cpu` left the node.
+    pub fn pod_left(&mut self, now: SimTime, cpu: Millicores) {
+        self.advance(now);
+        self.requested -= cpu.0;
+        self.pods -= 1;
+    }
+
+    /// Work done by a pod bound at `bound_at` came to nothing at `now`: interrupted, timed out.
+    pub fn work_lost(&mut self, now: SimTime, bound_at: SimTime, cpu: Millicores) {
+        self.lost_core_ms += now.saturating_since(bound_at).as_ms() * u64::from(cpu.0);
+    }
+
+    /// Writes what was metered until `now` into `record`.
+    pub fn stop(mut self, now: SimTime, record: &mut NodeRecord) {
+        self.advance(now);
+        record.pods_run = self.pods_run;
+        record.busy_core_ms = self.busy_core_ms;
+        record.start_up_ms = self.start_up_ms;
+        record.empty_ms = self.empty_ms;
+        record.lost_core_ms = self.lost_core_ms.min(self.busy_core_ms);
+    }
+}
+
+/// One node of one run. Instants that never came are [`SimTime::NEVER`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeRecord {
+    /// Order of creation in the run; job records refer to it.
+    pub ordinal: u32,
+    /// Node pool id; names are in [`crate::metrics::Names`].
+    pub pool: u32,
+    /// Instance type id; names are in [`crate::metrics::Names`].
+    pub instance_type: u32,
+    /// Zone id; names are in [`crate::metrics::Names`].
+    pub zone: u16,
+    /// Architecture.
+    pub arch: Arch,
+    /// How it was bought.
+    pub capacity: CapacityType,
+    /// Why it ended.
+    pub end: NodeEnd,
+    /// CPU of the instance.
+    pub cpu: Millicores,
+    /// CPU that pods may request (after kube and system reservation, daemon sets).
+    pub allocatable: Millicores,
+    /// When the instance was launched.
+    pub launched_at: SimTime,
+    /// When the node joined the cluster.
+    pub registered_at: SimTime,
+    /// When it was ready for pods.
+    pub ready_at: SimTime,
+    /// When it became empty for the last time.
+    pub empty_at: SimTime,
+    /// When the instance was gone (or the run ended).
+    pub terminated_at: SimTime,
+    /// Milliseconds billed, also before the warm-up ended.
+    pub billed_ms: u64,
+    /// What [`crate::metrics::Recorder::bill`] returned for its instance, summed: cost after the warm-up.
+    pub cost: CostMeter,
+    /// Pods of jobs that were bound to it.
+    pub pods_run: u32,
+    /// Millicore-milliseconds requested by jobs on the ready node.
+    pub busy_core_ms: u64,
+    /// Millicore-milliseconds of those whose work was lost.
+    pub lost_core_ms: u64,
+    /// Milliseconds from launch until ready.
+    pub start_up_ms: u64,
+    /// Milliseconds ready without a job's pod.
+    pub empty_ms: u64,
+}
+
+impl NodeRecord {
+    /// Milliseconds from launch until the end.
+    #[must_use]
+    pub fn lifetime_ms(&self) -> u64 {
+        self.terminated_at.saturating_since(self.launched_at).as_ms()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::SimTime;
+
+    #[test]
+    fn a_node_meter_tells_start_up_empty_and_busy_time_apart() {
+        let at = SimTime::from_ms;
+        let mut meter = NodeMeter::start(at(100));
+        meter.ready(at(140));
+        meter.pod_bound(at(150), Millicores(500));
+        meter.pod_bound(at(160), Millicores(1000));
+        meter.pod_left(at(170), Millicores(500));
+        meter.work_lost(at(190), at(160), Millicores(1000));
+        meter.pod_left(at(190), Millicores(1000));
+        let mut record = crate::metrics::ledger::example_node();
+        meter.stop(at(200), &mut record);
+        assert_eq!((record.start_up_ms, record.empty_ms, record.pods_run), (40, 20, 2));
+        assert_eq!(record.busy_core_ms, 10 * 500 + 10 * 1500 + 20 * 1000);
+        assert_eq!(record.lost_core_ms, 30 * 1000);
+    }
+}

@@ -1,0 +1,173 @@
+//! The one thing the event loop tells: jobs that ended, levels that changed, time that was billed. It only listens.
+
+use super::distribution::{Distribution, Histogram};
+use super::gauge::{GaugeKey, Gauges};
+use super::job::{JobRecord, WaitCause};
+use super::ledger::{CostKind, CostLedger, WasteLedger};
+use super::node::NodeRecord;
+use super::outcome::{JobCounts, NodeTotals, RunOutcome, WaitStatistics, WorkCounters};
+use crate::units::{CostMeter, HourlyPrice, SimDuration, SimTime};
+
+/// What is recorded of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecorderSettings {
+    /// Jobs that start waiting before this are not counted; cost accrues from here on.
+    pub warmup: SimTime,
+    /// Expected length of the run: sets the width of the timeline's buckets. A longer run is recorded all the same.
+    pub horizon: SimDuration,
+    /// Buckets of the timeline.
+    pub buckets: usize,
+    /// Number of job classes.
+    pub classes: usize,
+    /// Whether every job attempt is kept. Memory then grows with the number of jobs.
+    pub keep_jobs: bool,
+    /// Whether every node is kept.
+    pub keep_nodes: bool,
+}
+
+impl RecorderSettings {
+    /// Settings for a run of length `horizon` without warm-up, one class, no records kept, 500 buckets.
+    #[must_use]
+    pub fn new(horizon: SimDuration) -> Self {
+        Self { warmup: SimTime::ZERO, horizon, buckets: 500, classes: 1, keep_jobs: false, keep_nodes: false }
+    }
+}
+
+/// Folds what happens in one run into a [`RunOutcome`].
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    warmup: SimTime,
+    gauges: Gauges,
+    jobs: JobCounts,
+    wait: Histogram,
+    wait_by_class: Vec<Histogram>,
+    queue: Histogram,
+    pod_start: Histogram,
+    causes_ms: [u128; WaitCause::ALL.len()],
+    never_started_causes_ms: [u128; WaitCause::ALL.len()],
+    costs: CostLedger,
+    waste: WasteLedger,
+    nodes: NodeTotals,
+    job_records: Option<Vec<JobRecord>>,
+    node_records: Option<Vec<NodeRecord>>,
+}
+
+impl Recorder {
+    /// A recorder at time zero.
+    #[must_use]
+    pub fn new(settings: RecorderSettings) -> Self {
+        Self {
+            warmup: settings.warmup,
+            gauges: Gauges::new(settings.warmup, settings.horizon, settings.buckets),
+            jobs: JobCounts::default(),
+            wait: Histogram::default(),
+            wait_by_class: vec![Histogram::default(); settings.classes],
+            queue: Histogram::default(),
+            pod_start: Histogram::default(),
+            causes_ms: [0; WaitCause::ALL.len()],
+            never_started_causes_ms: [0; WaitCause::ALL.len()],
+            costs: CostLedger::default(),
+            waste: WasteLedger::default(),
+            nodes: NodeTotals::default(),
+            job_records: settings.keep_jobs.then(Vec::new),
+            node_records: settings.keep_nodes.then(Vec::new),
+        }
+    }
+
+    /// From `now` on the level of `key` is `delta` higher.
+    pub fn gauge(&mut self, now: SimTime, key: GaugeKey, delta: i64) {
+        self.gauges.add(now, key, delta);
+    }
+
+    /// A job attempt ended, or the run ended before it did. To be called once per attempt.
+    ///
+    /// # Panics
+    /// In debug builds: where the causes do not sum to the wait, or the attempt's class is unknown.
+    pub fn job_ended(&mut self, record: &JobRecord) {
+        if let Some(records) = &mut self.job_records {
+            records.push(*record);
+        }
+        if record.wait_since < self.warmup {
+            return;
+        }
+        self.jobs.count(record);
+        if record.picked_at != SimTime::NEVER {
+            self.queue.record((record.picked_at - record.pending_at).as_ms());
+            if record.has_started() {
+                self.pod_start.record((record.script_started_at - record.picked_at).as_ms());
+            }
+        }
+        if record.retried {
+            // Its wait is part of the next attempt's.
+            return;
+        }
+        let causes = if record.has_started() {
+            let wait = record.script_started_at - record.wait_since;
+            debug_assert_eq!(
+                record.wait.total(),
+                wait,
+                "wait causes of build {} sum to its wait",
+                record.ordinal
+            );
+            self.wait.record(wait.as_ms());
+            self.wait_by_class[record.class as usize].record(wait.as_ms());
+            &mut self.causes_ms
+        } else {
+            &mut self.never_started_causes_ms
+        };
+        for (sum, cause) in causes.iter_mut().zip(WaitCause::ALL) {
+            *sum += u128::from(record.wait.of(cause).as_ms());
+        }
+    }
+
+    /// Something was billed at `price` from `from` until `until`. Returns the part that counts, after the warm-up.
+    pub fn bill(&mut self, kind: CostKind, price: HourlyPrice, from: SimTime, until: SimTime) -> CostMeter {
+        let cost = CostMeter::of(price, until.saturating_since(from.max(self.warmup)).as_ms());
+        self.costs.add(kind, cost);
+        cost
+    }
+
+    /// A node ended, or the run ended before it did. To be called once per node, after its bills.
+    pub fn node_ended(&mut self, record: &NodeRecord) {
+        self.waste.add_node(record);
+        if record.launched_at >= self.warmup {
+            self.nodes.launches[2 * record.arch as usize + record.capacity as usize] += 1;
+        }
+        if record.terminated_at >= self.warmup {
+            self.nodes.ends[record.end as usize] += 1;
+        }
+        self.nodes.pods_run += u64::from(record.pods_run);
+        if let Some(records) = &mut self.node_records {
+            records.push(*record);
+        }
+    }
+
+    /// The outcome of the run that ended at `end`.
+    #[must_use]
+    pub fn finish(self, end: SimTime, work: WorkCounters) -> RunOutcome {
+        RunOutcome {
+            warmup: self.warmup,
+            end,
+            jobs: self.jobs,
+            waits: WaitStatistics {
+                wait: self.wait.finish(),
+                wait_by_class: self
+                    .wait_by_class
+                    .iter()
+                    .map(Histogram::finish)
+                    .collect::<Vec<Distribution>>(),
+                queue: self.queue.finish(),
+                pod_start: self.pod_start.finish(),
+                causes_ms: self.causes_ms,
+                never_started_causes_ms: self.never_started_causes_ms,
+            },
+            costs: self.costs,
+            waste: self.waste,
+            nodes: self.nodes,
+            timeline: self.gauges.finish(end),
+            job_records: self.job_records,
+            node_records: self.node_records,
+            work,
+        }
+    }
+}
