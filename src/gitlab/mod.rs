@@ -2,6 +2,7 @@
 
 mod config;
 mod feed;
+mod pipeline;
 mod round_trip;
 mod tags;
 
@@ -11,5 +12,8 @@ pub use config::{
     ServerConfig, Signal, Stop,
 };
 pub use feed::{DropReason, Gitlab, Outcome, Pick, QueuedJob, Slot};
+pub use pipeline::{
+    BuildId, JobResult, PendingJob, Pipeline, PipelineId, PipelineStatus, PipelineStep, Pipelines,
+};
 pub use round_trip::RoundTrip;
 pub use tags::TagSetId;

@@ -1,1 +1,18 @@
 //! Which jobs arrive when and what they need: traces (streamed), pipelines, synthetic arrivals. Never sees the fleet.
+
+mod class;
+mod distribution;
+mod expand;
+mod failure;
+mod job;
+mod normal;
+mod template;
+
+pub use class::{ArchChoice, Class, ClassId, ClassOverride, Emulation, ImageId, SpeedOverride};
+pub use distribution::{Distribution, DistributionError};
+pub use failure::{FailureReason, ReasonSet, Retry, UnknownReason};
+pub use job::{Arrival, ArrivalKind, JobNumber, JobSampler, JobSpec};
+pub use template::{
+    JobDraft, MatrixAxis, MatrixValue, Need, Parallel, Template, TemplateDraft, TemplateError, TemplateId,
+    TemplateNode, When,
+};

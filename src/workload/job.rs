@@ -1,0 +1,131 @@
+//! One job as it arrives, compact enough to be copied about, and the draws that belong to it alone.
+
+use crate::engine::{Arena, Purpose, Streams};
+use crate::units::{Ppm, Resources, SimDuration, SimTime};
+
+use super::{Class, ClassId, Template, TemplateId};
+
+const WORK: Purpose = Purpose::named("job work");
+const FAILURE: Purpose = Purpose::named("job failure");
+const UNKNOWN_WAIT: u32 = u32::MAX;
+
+/// What the fleet must know of one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobSpec {
+    /// Its class; everything that is equal for many jobs is there.
+    pub class: ClassId,
+    observed_wait_ms: u32,
+    /// How long it runs on the reference CPU (m5 = 1) with its own request, or as long as was observed.
+    pub work: SimDuration,
+    /// Kubernetes requests: of the trace's row where it gives them, else of the class.
+    pub requests: Resources,
+}
+
+impl JobSpec {
+    /// A job of `class` with `work` and `requests`, its real wait unknown.
+    #[must_use]
+    pub const fn new(class: ClassId, work: SimDuration, requests: Resources) -> Self {
+        Self { class, observed_wait_ms: UNKNOWN_WAIT, work, requests }
+    }
+
+    /// The same job, which really waited `wait` (trace column `observed_wait_s`; at most 49 days are kept).
+    #[must_use]
+    pub fn with_observed_wait(self, wait: SimDuration) -> Self {
+        let observed_wait_ms = u32::try_from(wait.as_ms()).unwrap_or(UNKNOWN_WAIT).min(UNKNOWN_WAIT - 1);
+        Self { observed_wait_ms, ..self }
+    }
+
+    /// How long it really waited, where the trace says so: for calibration.
+    #[must_use]
+    pub fn observed_wait(&self) -> Option<SimDuration> {
+        (self.observed_wait_ms != UNKNOWN_WAIT)
+            .then(|| SimDuration::from_ms(u64::from(self.observed_wait_ms)))
+    }
+}
+
+/// Something that arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// When.
+    pub at: SimTime,
+    /// The number of the pipeline: the source in the upper bits, counted within it below. Unique in a run, and the
+    /// same in every fleet.
+    pub ordinal: u64,
+    /// What.
+    pub kind: ArrivalKind,
+}
+
+/// What arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArrivalKind {
+    /// A single job: a pipeline of one.
+    Job(JobSpec),
+    /// A pipeline; its jobs are drawn by [`JobSampler::job`].
+    Pipeline(TemplateId),
+    /// A recorded pipeline replayed by its stages: the template gives the order, one specification per node the rest.
+    Recorded(TemplateId, Box<[JobSpec]>),
+}
+
+/// Which job: pipeline and node. The key of its own draws.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobNumber(u64);
+
+impl JobNumber {
+    /// Most nodes of a pipeline (12 bits).
+    pub const MAX_NODES: usize = 1 << 12;
+
+    /// The job at `node` of the pipeline numbered `ordinal`.
+    #[must_use]
+    pub const fn new(ordinal: u64, node: u32) -> Self {
+        Self(ordinal << 12 | node as u64)
+    }
+
+    /// As one number, for draws in other rooms.
+    #[must_use]
+    pub const fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
+/// The draws that belong to one job: the same in every fleet, whatever else happens.
+#[derive(Clone, Copy, Debug)]
+pub struct JobSampler {
+    streams: Streams,
+}
+
+impl JobSampler {
+    /// The draws of one replication.
+    #[must_use]
+    pub const fn new(streams: Streams) -> Self {
+        Self { streams }
+    }
+
+    /// A job of `class`: its work drawn, its requests as the class says. A retry has the same work as the first try.
+    #[must_use]
+    pub fn job(&self, classes: &Arena<Class>, class: ClassId, number: JobNumber) -> JobSpec {
+        let data = &classes[class];
+        let work = data.duration.sample(&mut self.streams.entity(WORK, number.0));
+        JobSpec::new(class, work, data.requests)
+    }
+
+    /// The job at `node` of the pipeline numbered `ordinal` made from `template`.
+    #[must_use]
+    pub fn node(&self, classes: &Arena<Class>, template: &Template, ordinal: u64, node: u32) -> JobSpec {
+        self.job(classes, template.nodes[node as usize].class, JobNumber::new(ordinal, node))
+    }
+
+    /// Whether the script of attempt `attempt` (0 = first) fails by itself, and after which share of its work.
+    #[must_use]
+    pub fn script_failure(&self, probability: Ppm, number: JobNumber, attempt: u8) -> Option<Ppm> {
+        if probability == Ppm::ZERO {
+            return None;
+        }
+        let mut rng = self.streams.entity(FAILURE, number.0);
+        let mut word = 0;
+        for _ in 0..=attempt {
+            word = rand::Rng::next_u64(&mut rng);
+        }
+        let share = |bits: u64| ((bits * 1_000_000) >> 32) as u32;
+        (share(word >> 32) < probability.0).then(|| Ppm(share(word & 0xffff_ffff)))
+    }
+}
