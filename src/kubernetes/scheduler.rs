@@ -1,0 +1,230 @@
+//! kube-scheduler as the simulation drives it: its inputs (shapes, nodes, pods), its wake-ups and its outcomes.
+
+use std::collections::VecDeque;
+
+use super::shape::{Footprint, NodeClass, PodShape};
+use crate::engine::Streams;
+use crate::units::{Resources, SimDuration, SimTime};
+
+/// The caller's number of a pod; may be used again after deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PodKey(pub u32);
+/// The caller's number of a node; may be used again after removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeKey(pub u32);
+/// A registered [`PodShape`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShapeId(pub u32);
+/// A registered [`NodeClass`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeClassId(pub u32);
+
+/// `NodeResourcesFit` scoring strategy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ScoringStrategy {
+    /// Emptiest node first: the default of kube-scheduler.
+    #[default]
+    LeastAllocated,
+    /// Fullest node first.
+    MostAllocated,
+}
+
+/// The formula of `NodeResourcesBalancedAllocation`, which changed between releases.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BalanceFormula {
+    /// Up to Kubernetes 1.35: how balanced the node is with the pod.
+    UpTo135,
+    /// From Kubernetes 1.36: how much the pod changes the balance.
+    #[default]
+    From136,
+}
+
+/// Settings of the scheduler; the defaults are those of kube-scheduler 1.37.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SchedulerConfig {
+    /// Which nodes are filled first.
+    pub strategy: ScoringStrategy,
+    /// Which release's balance score.
+    pub balance: BalanceFormula,
+    /// API calls its client makes at once after a rest (`clientConnection.burst`, default 100).
+    pub client_burst: u32,
+    /// API calls per second after that (`clientConnection.qps`, default 50).
+    pub client_per_second: u32,
+    /// From the decision to the outcome where the client is not throttled (default 0).
+    pub call_latency: SimDuration,
+}
+
+impl Default for SchedulerConfig {
+    fn default() -> Self {
+        Self {
+            strategy: ScoringStrategy::default(),
+            balance: BalanceFormula::default(),
+            client_burst: 100,
+            client_per_second: 50,
+            call_latency: SimDuration::ZERO,
+        }
+    }
+}
+
+/// Why a single node takes no pods at the moment, apart from the taints of its class: a small set of flags.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeHold(pub(super) u8);
+
+impl NodeHold {
+    /// Takes pods.
+    pub const NONE: Self = Self(0);
+    /// `node.kubernetes.io/not-ready:NoSchedule` (and start-up taints): the node registered but is not ready.
+    pub const NOT_READY: Self = Self(1);
+    /// `karpenter.sh/disrupted:NoSchedule`.
+    pub const DISRUPTED: Self = Self(2);
+    /// `spec.unschedulable` (kubectl cordon, Cluster Autoscaler).
+    pub const UNSCHEDULABLE: Self = Self(4);
+}
+
+/// A node as it joins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// Its labels and lasting taints.
+    pub class: NodeClassId,
+    /// Zone, any small number: above 100 nodes the scheduler goes through nodes zone by zone in turn.
+    pub zone: u16,
+    /// Allocatable CPU and memory.
+    pub allocatable: Resources,
+    /// Allocatable pods.
+    pub pods: u32,
+    /// What daemon sets take of it, summed.
+    pub daemons: Footprint,
+    /// How many daemon pods there are.
+    pub daemon_pods: u32,
+    /// `NodeHold::NOT_READY` for a node that only registered (it is counted in "0/N nodes are available" from then
+    /// on, as in the real thing), `NodeHold::NONE` for one that takes pods at once.
+    pub hold: NodeHold,
+}
+
+/// What the scheduler's API calls said. Every outcome is due at the `now` of the `wake` that returned it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchedulingOutcome {
+    /// The pod is bound: the kubelet of `node` may start it.
+    Bound {
+        /// Which pod.
+        pod: PodKey,
+        /// Where.
+        node: NodeKey,
+        /// When.
+        at: SimTime,
+    },
+    /// The pod got its condition PodScheduled=False/Unschedulable, or a new message in it. Either is an event of the pod
+    /// which triggers Karpenter at once (recorded whole-cluster runs, measured rules 1 and 3).
+    Unschedulable {
+        /// Which pod.
+        pod: PodKey,
+        /// When.
+        at: SimTime,
+        /// False the first time, true where an earlier message changed.
+        changed: bool,
+    },
+}
+
+/// Deterministic counters of work done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SchedulerWork {
+    /// Scheduling attempts that looked for a node.
+    pub attempts: u64,
+    /// Pods bound.
+    pub bindings: u64,
+    /// Nodes looked at to choose among (cached scores read).
+    pub nodes_considered: u64,
+    /// Scores computed.
+    pub scores_computed: u64,
+}
+
+/// The scheduler.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    config: SchedulerConfig,
+    streams: Streams,
+    shapes: Vec<PodShape>,
+    classes: Vec<NodeClass>,
+    due: VecDeque<SchedulingOutcome>,
+    work: SchedulerWork,
+}
+
+impl Scheduler {
+    /// A scheduler without nodes; `streams` break ties between equally good nodes.
+    #[must_use]
+    pub fn new(config: SchedulerConfig, streams: Streams) -> Self {
+        Self {
+            config,
+            streams,
+            shapes: Vec::new(),
+            classes: Vec::new(),
+            due: VecDeque::new(),
+            work: SchedulerWork::default(),
+        }
+    }
+
+    /// The id of `shape`; equal shapes get equal ids.
+    pub fn register_shape(&mut self, shape: PodShape) -> ShapeId {
+        let known = self.shapes.iter().position(|known| *known == shape);
+        ShapeId(known.unwrap_or_else(|| {
+            self.shapes.push(shape);
+            self.shapes.len() - 1
+        }) as u32)
+    }
+
+    /// The id of `class`; equal classes get equal ids.
+    pub fn register_node_class(&mut self, class: NodeClass) -> NodeClassId {
+        let known = self.classes.iter().position(|known| *known == class);
+        NodeClassId(known.unwrap_or_else(|| {
+            self.classes.push(class);
+            self.classes.len() - 1
+        }) as u32)
+    }
+
+    /// A node object appears (ready or not, see [`NodeInfo::hold`]).
+    pub fn add_node(&mut self, _now: SimTime, _node: NodeKey, _info: NodeInfo) {}
+
+    /// The node object is gone; pods still on it are forgotten with it (their later deletion is harmless).
+    pub fn remove_node(&mut self, _now: SimTime, _node: NodeKey) {}
+
+    /// The node is ready and its start-up taints are gone.
+    pub fn node_ready(&mut self, _now: SimTime, _node: NodeKey) {}
+
+    /// The node gets the taint karpenter.sh/disrupted:NoSchedule.
+    pub fn cordon(&mut self, _now: SimTime, _node: NodeKey) {}
+
+    /// The taint karpenter.sh/disrupted is taken off again.
+    pub fn uncordon(&mut self, _now: SimTime, _node: NodeKey) {}
+
+    /// A pod without a node appears; it is tried at the next wake, which is due at once.
+    pub fn pod_created(&mut self, _now: SimTime, _pod: PodKey, _shape: ShapeId) {}
+
+    /// The pod reached a terminal phase: what it requested is free, though the object may stay.
+    pub fn pod_finished(&mut self, _now: SimTime, _pod: PodKey) {}
+
+    /// The pod object is gone, bound or not. Frees what it requested unless it had finished before.
+    pub fn pod_deleted(&mut self, _now: SimTime, _pod: PodKey) {}
+
+    /// When [`Self::wake`] is to be called next; [`SimTime::NEVER`] if nothing is due.
+    #[must_use]
+    pub fn next_wakeup(&self) -> SimTime {
+        SimTime::NEVER
+    }
+
+    /// Does everything due at `now` and appends what the API server learned at `now`.
+    pub fn wake(&mut self, _now: SimTime, out: &mut Vec<SchedulingOutcome>) {
+        out.extend(self.due.drain(..));
+    }
+
+    /// Work done so far.
+    #[must_use]
+    pub fn work(&self) -> SchedulerWork {
+        self.work
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn config(&self) -> (&SchedulerConfig, &Streams) {
+        (&self.config, &self.streams)
+    }
+}
