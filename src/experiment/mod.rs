@@ -1,1 +1,19 @@
-//! Replications of fleets on common random numbers, and the statistics of their outcomes.
+//! Replications of fleets on common random numbers, and the statistics of their outcomes. Knows no rule of a fleet.
+//!
+//! A *unit* is one run: one fleet in one replication. Fleets of one replication meet the same jobs, market and boot
+//! times, so fleets are compared replication by replication (paired). Jobs of one run are never treated as independent
+//! observations: every interval is about replications.
+
+mod band;
+mod metric;
+mod objective;
+mod statistics;
+mod summary;
+mod units;
+
+pub use band::{Band, TimelineBand};
+pub use metric::{Direction, Metric, MetricUnit};
+pub use objective::{Bound, Objective, ObjectiveState};
+pub use statistics::{Confidence, Estimate, Sample, student_t};
+pub use summary::{Difference, ExperimentSummary, FleetSummary, Verdict, pareto_front, summarise};
+pub use units::{Progress, Units, run_units};
