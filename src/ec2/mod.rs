@@ -1,1 +1,26 @@
 //! EC2 as the fleet meets it: the choice of CreateFleet, missing capacity, the Spot market, start-up delays, the billing meter.
+//!
+//! Plain functions and small state without events of their own: the loop asks when a node is launched, and once more
+//! when it ends. Every random answer depends on (seed, replication, ordinal or pool) alone, never on the order of asking.
+
+mod billing;
+mod capacity;
+mod create_fleet;
+mod delay;
+mod fargate;
+mod speed;
+mod spot_market;
+mod standing;
+mod startup;
+
+pub use billing::{BillingRules, EndReason, InstanceBill, InstanceMeter, gp3_hourly};
+pub use capacity::{CapacityLimits, CapacityPool, Outage};
+pub use create_fleet::{AllocationStrategy, Chosen, LaunchOverride, LaunchRequest, Market, PoolWeights};
+pub use delay::Delay;
+pub use fargate::{FargatePrices, FargateSize};
+pub use speed::{
+    Emulation, NodeSpeed, Occupancy, PhaseKind, SpeedClass, SpeedClassId, SpeedModel, instance_slowdown,
+};
+pub use spot_market::{Diurnal, Interruption, SpotMarket, SpotParameters, hourly_hazard};
+pub use standing::{NOT_PRICED, StandingCost, control_plane, discounted, manager};
+pub use startup::{AmiPreset, NodeStartup, Startup, StartupModel};
