@@ -77,7 +77,7 @@ impl JobNumber {
     /// The job at `node` of the pipeline numbered `ordinal`.
     #[must_use]
     pub const fn new(ordinal: u64, node: u32) -> Self {
-        Self(ordinal << 12 | node as u64)
+        Self((ordinal << 12) + node as u64)
     }
 
     /// As one number, for draws in other rooms.

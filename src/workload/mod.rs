@@ -1,18 +1,26 @@
 //! Which jobs arrive when and what they need: traces (streamed), pipelines, synthetic arrivals. Never sees the fleet.
 
+mod arrivals;
 mod class;
 mod distribution;
 mod expand;
 mod failure;
 mod job;
 mod normal;
+mod profile;
+mod synthetic;
 mod template;
+mod trace;
 
+pub use arrivals::{Arrivals, Workload};
 pub use class::{ArchChoice, Class, ClassId, ClassOverride, Emulation, ImageId, SpeedOverride};
 pub use distribution::{Distribution, DistributionError};
 pub use failure::{FailureReason, ReasonSet, Retry, UnknownReason};
 pub use job::{Arrival, ArrivalKind, JobNumber, JobSampler, JobSpec};
+pub use profile::{Profile, ProfileError, WeekClock};
+pub use synthetic::{ArrivalTimes, Makes, Synthetic};
 pub use template::{
     JobDraft, MatrixAxis, MatrixValue, Need, Parallel, Template, TemplateDraft, TemplateError, TemplateId,
     TemplateNode, When,
 };
+pub use trace::{Place, RowProblem, TraceError};

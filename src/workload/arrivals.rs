@@ -1,0 +1,126 @@
+//! All sources of a workload merged by time into one deterministic stream of arrivals.
+
+use crate::engine::{Arena, Streams};
+use crate::units::SimTime;
+
+use super::synthetic::ArrivalTimes;
+use super::{
+    Arrival, ArrivalKind, Class, JobNumber, JobSampler, Makes, Synthetic, Template, TraceError, WeekClock,
+};
+
+/// Everything that is known of a workload before it runs, except its traces.
+#[derive(Clone, Debug, Default)]
+pub struct Workload {
+    /// Classes by [`super::ClassId`].
+    pub classes: Arena<Class>,
+    /// Pipeline templates by [`super::TemplateId`].
+    pub templates: Arena<Template>,
+    /// Synthetic sources.
+    pub synthetic: Vec<Synthetic>,
+    /// Which local hour of the week it is.
+    pub clock: WeekClock,
+}
+
+/// The arrivals of one replication in time order; at one instant synthetic sources come first, in the order of the
+/// scenario, then traces.
+///
+/// A trace may add classes and templates while it is read; they are in the tables before an arrival names them.
+pub struct Arrivals {
+    classes: Arena<Class>,
+    templates: Arena<Template>,
+    sampler: JobSampler,
+    sources: Vec<Source>,
+    /// The next arrival of each source, and its time ([`SimTime::NEVER`]: none left).
+    heads: Vec<Option<Arrival>>,
+    next_at: Vec<SimTime>,
+}
+
+enum Source {
+    Synthetic { makes: Makes, times: ArrivalTimes, next_ordinal: u64 },
+}
+
+impl Arrivals {
+    /// The arrivals of `workload` before `until`, under the draws of `streams`.
+    ///
+    /// # Errors
+    /// The first row of a trace that cannot be used.
+    pub fn new(workload: &Workload, streams: Streams, until: SimTime) -> Result<Self, TraceError> {
+        let synthetic = workload.synthetic.iter().enumerate().map(|(index, source)| Source::Synthetic {
+            makes: source.makes,
+            times: source.times(&workload.clock, streams, index as u32, until),
+            next_ordinal: (index as u64) << 40,
+        });
+        let sources: Vec<Source> = synthetic.collect();
+        let mut arrivals = Self {
+            classes: workload.classes.clone(),
+            templates: workload.templates.clone(),
+            sampler: JobSampler::new(streams),
+            heads: vec![None; sources.len()],
+            next_at: vec![SimTime::NEVER; sources.len()],
+            sources,
+        };
+        for source in 0..arrivals.sources.len() {
+            arrivals.refill(source)?;
+        }
+        Ok(arrivals)
+    }
+
+    /// The next arrival; `None` after the last.
+    ///
+    /// # Errors
+    /// A row of a trace that cannot be used.
+    pub fn next_arrival(&mut self) -> Result<Option<Arrival>, TraceError> {
+        let mut first = 0;
+        for source in 1..self.next_at.len() {
+            if self.next_at[source] < self.next_at[first] {
+                first = source;
+            }
+        }
+        let Some(arrival) = self.heads.get_mut(first).and_then(Option::take) else { return Ok(None) };
+        self.refill(first)?;
+        Ok(Some(arrival))
+    }
+
+    /// When the next arrival comes; [`SimTime::NEVER`] after the last.
+    #[must_use]
+    pub fn next_at(&self) -> SimTime {
+        self.next_at.iter().copied().min().unwrap_or(SimTime::NEVER)
+    }
+
+    /// All classes that arrivals so far may name.
+    #[must_use]
+    pub fn classes(&self) -> &Arena<Class> {
+        &self.classes
+    }
+
+    /// All templates that arrivals so far may name.
+    #[must_use]
+    pub fn templates(&self) -> &Arena<Template> {
+        &self.templates
+    }
+
+    /// The draws of single jobs.
+    #[must_use]
+    pub fn sampler(&self) -> JobSampler {
+        self.sampler
+    }
+
+    fn refill(&mut self, source: usize) -> Result<(), TraceError> {
+        let head = match &mut self.sources[source] {
+            Source::Synthetic { makes, times, next_ordinal } => times.next().map(|at| {
+                let ordinal = *next_ordinal;
+                *next_ordinal += 1;
+                let kind = match *makes {
+                    Makes::Jobs(class) => {
+                        ArrivalKind::Job(self.sampler.job(&self.classes, class, JobNumber::new(ordinal, 0)))
+                    }
+                    Makes::Pipelines(template) => ArrivalKind::Pipeline(template),
+                };
+                Arrival { at, ordinal, kind }
+            }),
+        };
+        self.next_at[source] = head.as_ref().map_or(SimTime::NEVER, |arrival| arrival.at);
+        self.heads[source] = head;
+        Ok(())
+    }
+}
