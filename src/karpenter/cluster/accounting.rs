@@ -1,0 +1,93 @@
+//! Pods on nodes: what they hold, and the pod events that a node's consolidation clock starts from.
+
+use super::{BoundPod, Cluster, Node, NodeId, PodState};
+use crate::karpenter::node_pools::DaemonSetSpec;
+use crate::karpenter::pods::{PodClassId, PodId};
+use crate::karpenter::resources::Amounts;
+use crate::units::{SimDuration, SimTime};
+
+/// A pod event less than this after the last one is not recorded (core `nodeclaim/podevents`, v1.15.0).
+const POD_EVENT_DEDUPE: SimDuration = SimDuration::from_secs(10);
+
+/// How long a node stays nominated: twice the longest batch (core `state/statenode.go`, v1.15.0).
+const NOMINATION: SimDuration = SimDuration::from_secs(20);
+
+impl Cluster {
+    /// A pod was bound to a node.
+    pub fn pod_bound(
+        &mut self,
+        now: SimTime,
+        pod: PodId,
+        class: PodClassId,
+        created_at: SimTime,
+        node: NodeId,
+    ) {
+        let requests = self.classes.get(class).requests;
+        let repels = !self.classes.get(class).repels.is_empty();
+        let entry = self.live(node);
+        entry.requested += requests;
+        entry.repelling_pods += u32::from(repels);
+        entry.pods.push(BoundPod { pod, class, state: PodState::Active, created_at });
+        note_pod_event(entry, now);
+        self.repelling_pods += usize::from(repels);
+    }
+
+    /// A bound pod began to be deleted: it holds its requests but no longer keeps the node from being empty.
+    /// Nothing happens where the pod is not on the node (it was terminal before).
+    pub fn pod_terminating(&mut self, now: SimTime, pod: PodId, node: NodeId) {
+        let entry = self.live(node);
+        if let Some(bound) = entry.pods.iter_mut().find(|bound| bound.pod == pod)
+            && bound.state == PodState::Active
+        {
+            bound.state = PodState::Terminating;
+            note_pod_event(entry, now);
+        }
+    }
+
+    /// A bound pod succeeded or failed: its requests are free at once.
+    pub fn pod_terminal(&mut self, now: SimTime, pod: PodId, node: NodeId) {
+        if self.take(pod, node) {
+            note_pod_event(self.live(node), now);
+        }
+    }
+
+    /// A bound pod's object is gone. Nothing happens where it was terminal before.
+    pub fn pod_gone(&mut self, pod: PodId, node: NodeId) {
+        self.take(pod, node);
+    }
+
+    /// A daemonset's pod was bound to a node; it no longer has to be reserved for.
+    pub fn daemon_bound(&mut self, daemon_set: &DaemonSetSpec, node: NodeId) {
+        let requests = Amounts::new(daemon_set.requests.cpu, daemon_set.requests.memory, 1);
+        let entry = self.live(node);
+        entry.requested += requests;
+        entry.daemons_bound += requests;
+    }
+
+    /// A pass or command expects pods on this node.
+    pub fn nominate(&mut self, now: SimTime, node: NodeId) {
+        let until = now + NOMINATION;
+        self.live(node).nominated_until = until;
+    }
+
+    fn take(&mut self, pod: PodId, node: NodeId) -> bool {
+        let entry = self.nodes[node.0 as usize].as_mut().expect("the node is known");
+        let Some(index) = entry.pods.iter().position(|bound| bound.pod == pod) else { return false };
+        let bound = entry.pods.swap_remove(index);
+        let class = self.classes.get(bound.class);
+        entry.requested -= class.requests;
+        if !class.repels.is_empty() {
+            entry.repelling_pods -= 1;
+            self.repelling_pods -= 1;
+        }
+        self.note_change(node);
+        true
+    }
+}
+
+/// The stored time has whole seconds, which is what the 10 s are counted from.
+fn note_pod_event(node: &mut Node, now: SimTime) {
+    if node.last_pod_event_at.is_none_or(|last| now.saturating_since(last) >= POD_EVENT_DEDUPE) {
+        node.last_pod_event_at = Some(now.floor_to_second());
+    }
+}

@@ -1,0 +1,189 @@
+//! The AWS launch: which offerings of a NodeClaim are sent to EC2 Fleet, and as what capacity type.
+
+use super::cluster::Cluster;
+use super::instance_types::{Offering, OfferingSet, TypeId, ZoneId};
+use super::labels;
+use super::min_values::satisfies_min_values;
+use super::requirements::{Requirements, UndefinedLabels};
+use super::resources::Amounts;
+use super::solver::MinValuesPolicy;
+use crate::catalog::CapacityType;
+use crate::units::HourlyPrice;
+
+/// Most instance types in one CreateFleet call (aws `instance.go` `maxInstanceTypes`, v1.15.0).
+pub const MAX_TYPES_PER_LAUNCH: usize = 60;
+
+/// How EC2 Fleet chooses among the overrides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AllocationStrategy {
+    /// On demand: the cheapest.
+    LowestPrice,
+    /// Spot: cheap and deep pools.
+    PriceCapacityOptimized,
+}
+
+impl AllocationStrategy {
+    /// The name in the EC2 API.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::LowestPrice => "lowest-price",
+            Self::PriceCapacityOptimized => "price-capacity-optimized",
+        }
+    }
+}
+
+/// A CreateFleet call for one instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaunchRequest {
+    /// On demand or Spot: one call asks for one kind only.
+    pub capacity_type: CapacityType,
+    /// How EC2 chooses.
+    pub strategy: AllocationStrategy,
+    /// What EC2 may choose from.
+    pub overrides: Vec<Override>,
+    /// How many types are left after all filters and the cut to 60, those without an override included.
+    pub type_count: usize,
+    /// How many types met the claim and were to be had, before the other filters.
+    pub candidate_count: usize,
+}
+
+/// One type in one zone that EC2 may launch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Override {
+    /// Price that Karpenter believes.
+    pub price: HourlyPrice,
+    /// Instance type.
+    pub type_id: TypeId,
+    /// Zone.
+    pub zone: ZoneId,
+}
+
+/// Nothing that the claim allows is to be had: the claim is deleted and its pods are packed anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("all requested instance types were unavailable during launch")]
+pub struct InsufficientCapacity {
+    /// How many types met the claim and were to be had, before the other filters.
+    pub candidate_count: usize,
+}
+
+/// A type with the offerings that the filters have left it, available or not.
+struct Candidate {
+    type_id: TypeId,
+    offerings: Vec<Offering>,
+}
+
+/// The CreateFleet call for a NodeClaim with these requirements and requests, by availability and prices as Karpenter
+/// believes them now (aws `instance.go` `filterInstanceTypes`, `getCapacityType`; v1.15.0, no reservations).
+///
+/// # Errors
+/// Where nothing that the claim allows is to be had.
+pub fn launch_request(
+    cluster: &Cluster,
+    requirements: &Requirements,
+    requests: Amounts,
+    policy: MinValuesPolicy,
+) -> Result<LaunchRequest, InsufficientCapacity> {
+    let types = cluster.instance_types();
+    let allowed = types.allowed_offerings(requirements, cluster.vocabulary());
+    let mut candidates = compatible(cluster, requirements, requests, allowed);
+    let candidate_count = candidates.len();
+    if !requirements.has_min_values() {
+        drop_exotic(cluster, &mut candidates);
+        drop_expensive_spot(cluster, requirements, allowed, &mut candidates);
+    }
+    let failure = InsufficientCapacity { candidate_count };
+    if candidates.is_empty() {
+        return Err(failure);
+    }
+    let price =
+        |candidate: &Candidate| usable(candidate, allowed).map(|one| one.price.0).min().unwrap_or(u64::MAX);
+    candidates.sort_by_key(|one| (price(one), types.get(one.type_id).name_rank));
+    candidates.truncate(MAX_TYPES_PER_LAUNCH);
+    let sent = candidates.iter().map(|one| one.type_id).collect();
+    if policy == MinValuesPolicy::Strict && !satisfies_min_values(cluster, requirements, &sent) {
+        return Err(failure);
+    }
+    let is_spot = candidates
+        .iter()
+        .any(|one| usable(one, allowed).any(|offering| offering.capacity_type == CapacityType::Spot));
+    let (capacity_type, strategy) = if is_spot {
+        (CapacityType::Spot, AllocationStrategy::PriceCapacityOptimized)
+    } else {
+        (CapacityType::OnDemand, AllocationStrategy::LowestPrice)
+    };
+    let mut overrides: Vec<Override> = Vec::new();
+    for candidate in &candidates {
+        let bought = usable(candidate, allowed).filter(|offering| offering.capacity_type == capacity_type);
+        overrides.extend(bought.map(|offering| Override {
+            price: offering.price,
+            type_id: candidate.type_id,
+            zone: offering.zone,
+        }));
+    }
+    let rank = |one: &Override| types.get(one.type_id).name_rank;
+    overrides.sort_unstable_by_key(|one| (one.price, rank(one), one.zone));
+    Ok(LaunchRequest { capacity_type, strategy, overrides, type_count: candidates.len(), candidate_count })
+}
+
+fn usable(candidate: &Candidate, allowed: OfferingSet) -> impl Iterator<Item = &Offering> {
+    let is_usable = move |one: &&Offering| one.is_available && allowed.contains(one.zone, one.capacity_type);
+    candidate.offerings.iter().filter(is_usable)
+}
+
+/// Types that meet the claim, hold its requests and are to be had.
+fn compatible(
+    cluster: &Cluster,
+    requirements: &Requirements,
+    requests: Amounts,
+    allowed: OfferingSet,
+) -> Vec<Candidate> {
+    let vocabulary = cluster.vocabulary();
+    let mut candidates = Vec::new();
+    for (type_id, one) in cluster.instance_types().iter() {
+        let undefined = UndefinedLabels::AllowWellKnown;
+        if requests.fits(&one.allocatable)
+            && requirements.is_compatible(&one.requirements, undefined, vocabulary)
+        {
+            let candidate = Candidate { type_id, offerings: one.offerings.clone() };
+            if usable(&candidate, allowed).next().is_some() {
+                candidates.push(candidate);
+            }
+        }
+    }
+    candidates
+}
+
+/// Drops bare metal unless nothing else is left.
+fn drop_exotic(cluster: &Cluster, candidates: &mut Vec<Candidate>) {
+    let is_metal = |one: &Candidate| cluster.instance_types().get(one.type_id).is_metal;
+    if candidates.iter().any(|one| !is_metal(one)) {
+        candidates.retain(|one| !is_metal(one));
+    }
+}
+
+/// Drops Spot offerings dearer than the cheapest on-demand offering of all types. A type whose Spot offerings all go
+/// stays through its on-demand offerings, even unavailable ones, and keeps its place among the 60.
+fn drop_expensive_spot(
+    cluster: &Cluster,
+    requirements: &Requirements,
+    allowed: OfferingSet,
+    candidates: &mut Vec<Candidate>,
+) {
+    let types = cluster.instance_types();
+    let allows = |kind| {
+        let label = types.capacity_type_label(kind);
+        requirements.allows(labels::CAPACITY_TYPE, label, cluster.vocabulary())
+    };
+    if !allows(CapacityType::OnDemand) || !allows(CapacityType::Spot) {
+        return;
+    }
+    let all = || candidates.iter().flat_map(|one| usable(one, allowed));
+    let has_spot = all().any(|one| one.capacity_type == CapacityType::Spot);
+    let on_demand = all().filter(|one| one.capacity_type == CapacityType::OnDemand);
+    let (true, Some(cheapest)) = (has_spot, on_demand.map(|one| one.price).min()) else { return };
+    for candidate in candidates.iter_mut() {
+        candidate.offerings.retain(|one| one.capacity_type != CapacityType::Spot || one.price <= cheapest);
+    }
+    candidates.retain(|one| !one.offerings.is_empty());
+}
