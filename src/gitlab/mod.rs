@@ -1,10 +1,21 @@
 //! GitLab and its runner: job queue, tag matching, runner managers, the Kubernetes executor. Never sees a node.
 
 mod config;
+mod fairness;
 mod feed;
+mod fifo;
+mod idle;
+mod manager;
+mod pending;
 mod pipeline;
+mod process;
+mod queue;
+mod request;
 mod round_trip;
+mod server;
 mod tags;
+mod token;
+mod wakeups;
 
 pub use config::{
     CHECK_INTERVAL, EntryConfig, Fault, Final202, GitlabConfig, LongPollRelease, ManagerConfig,

@@ -21,10 +21,18 @@ pub fn oracle_root() -> PathBuf {
 pub fn open(relative: &str) -> Option<Box<dyn Read>> {
     let path = oracle_root().join(relative);
     let plain = path.with_extension("");
-    let candidates = if relative.ends_with(".gz") { vec![path, plain] } else { vec![path.clone(), PathBuf::from(format!("{}.gz", path.display()))] };
+    let candidates = if relative.ends_with(".gz") {
+        vec![path, plain]
+    } else {
+        vec![path.clone(), PathBuf::from(format!("{}.gz", path.display()))]
+    };
     let found = candidates.into_iter().find(|candidate| candidate.is_file())?;
     let file = File::open(&found).ok()?;
-    Some(if found.extension().is_some_and(|ext| ext == "gz") { Box::new(GzDecoder::new(file)) } else { Box::new(file) })
+    Some(if found.extension().is_some_and(|ext| ext == "gz") {
+        Box::new(GzDecoder::new(file))
+    } else {
+        Box::new(file)
+    })
 }
 
 /// The whole text of a recording; panics with the path where it is missing.
@@ -39,8 +47,14 @@ pub fn read(relative: &str) -> String {
 
 /// The non-empty lines of a JSON Lines recording.
 pub fn lines(relative: &str) -> Vec<String> {
-    let reader = BufReader::new(open(relative).unwrap_or_else(|| panic!("no recording {relative} below {}", oracle_root().display())));
-    reader.lines().map(|line| line.expect("a recording is readable")).filter(|line| !line.trim().is_empty()).collect()
+    let reader = BufReader::new(
+        open(relative).unwrap_or_else(|| panic!("no recording {relative} below {}", oracle_root().display())),
+    );
+    reader
+        .lines()
+        .map(|line| line.expect("a recording is readable"))
+        .filter(|line| !line.trim().is_empty())
+        .collect()
 }
 
 /// The files in a folder of recordings whose names (without `.gz`) start and end as given, sorted, relative to the root.
