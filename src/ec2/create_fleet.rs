@@ -95,8 +95,8 @@ pub struct Market {
     zones: usize,
     /// Hourly price by (type, zone, capacity type); zero = not sold.
     prices: Vec<HourlyPrice>,
-    /// Chance of the Spot pool by (type, zone), in arbitrary units; zero = not sold.
-    spot_weights: Vec<f64>,
+    /// One over the chance of the Spot pool by (type, zone), in arbitrary units; the mean of its race time.
+    spot_means: Vec<f64>,
     limits: CapacityLimits,
 }
 
@@ -106,21 +106,21 @@ impl Market {
     pub fn new(catalog: &Catalog, weights: &PoolWeights, limits: CapacityLimits) -> Self {
         let zones = catalog.zones().len();
         let mut prices = Vec::with_capacity(catalog.types().len() * zones * 2);
-        let mut spot_weights = Vec::with_capacity(catalog.types().len() * zones);
+        let mut spot_means = Vec::with_capacity(catalog.types().len() * zones);
         for id in catalog.type_ids() {
             let depth = pool_depth(catalog, id, weights);
             for zone in (0..zones as u8).map(ZoneId) {
                 let [on_demand, spot] = [CapacityType::OnDemand, CapacityType::Spot]
                     .map(|capacity_type| catalog.price(id, zone, capacity_type).unwrap_or_default());
                 prices.extend([on_demand, spot]);
-                let mut weight = if spot.0 == 0 { 0.0 } else { depth };
+                let mut mean = 1.0 / depth;
                 for _ in 0..weights.price_power {
-                    weight /= spot.as_dollars().max(1e-9);
+                    mean *= spot.as_dollars();
                 }
-                spot_weights.push(weight);
+                spot_means.push(mean);
             }
         }
-        Self { zones, prices, spot_weights, limits }
+        Self { zones, prices, spot_means, limits }
     }
 
     fn place(&self, id: TypeId, zone: ZoneId) -> usize {
@@ -195,14 +195,14 @@ impl Market {
         {
             return Some(price.0);
         }
-        let weight = self.spot_weights[self.place(pool.instance_type, pool.zone)];
+        let mean = self.spot_means[self.place(pool.instance_type, pool.zone)];
         let mut draw = streams.entity(SPOT_CHOICE, request.ordinal << 32 ^ pool.key());
         let uniform = ((draw.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
         // -ln(u) >= 1 - u: spares the logarithm where the pool cannot win. One step of slack for the rounding.
-        if race_time((1.0 - uniform) / weight) > bound.saturating_add(1) {
+        if race_time((1.0 - uniform) * mean) > bound.saturating_add(1) {
             return None;
         }
-        Some(race_time(-libm::log(uniform) / weight))
+        Some(race_time(-libm::log(uniform) * mean))
     }
 }
 
@@ -212,7 +212,7 @@ fn race_time(time: f64) -> u64 {
 }
 
 fn pool_depth(catalog: &Catalog, id: TypeId, weights: &PoolWeights) -> f64 {
-    let Some(spot) = catalog.prices(id).and_then(|prices| prices.spot) else { return 0.0 };
+    let Some(spot) = catalog.prices(id).and_then(|prices| prices.spot) else { return 1e-6 };
     let rating = weights.rating[spot.rating as usize].as_f64().max(1e-6);
     rating * libm::sqrt(2.0 / f64::from(catalog.get(id).vcpus.max(1)))
 }
