@@ -1,9 +1,48 @@
 //! The command line: arguments, files, terminal, progress and exit codes. The only room that does input or output.
 
+mod args;
+mod catalog;
+mod completions;
+mod exit;
+mod files;
+mod init;
+mod run;
+mod terminal;
+mod validate;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use exit::{Exit, Failed};
 use std::process::ExitCode;
+use terminal::Terminal;
 
 /// Runs the command line of this process and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            return ExitCode::from(exit as u8);
+        }
+    };
+    terminal::set_colour(arguments.color);
+    let terminal = Terminal { quiet: arguments.quiet, verbose: arguments.verbose };
+    let exit = dispatch(&arguments.command, terminal).unwrap_or_else(|failed| {
+        terminal::complain(&failed);
+        failed.exit()
+    });
+    ExitCode::from(exit as u8)
+}
+
+fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
+    match command {
+        Command::Run(arguments) => run::run(arguments, terminal),
+        Command::Validate(arguments) => validate::validate(arguments, terminal),
+        Command::Init(arguments) => init::init(arguments, terminal),
+        Command::Catalog(command) => catalog::catalog(command),
+        Command::Schema => terminal::answer(&crate::scenario::json_schema()).map(|()| Exit::Success),
+        Command::Completions { shell } => completions::completions(*shell),
+    }
 }

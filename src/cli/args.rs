@@ -1,0 +1,206 @@
+//! What can be written on the command line. Every flag of `run` has an environment variable `FLEETSIM_…`.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Cost and waits of GitLab CI runner fleets on Amazon EKS with Karpenter.
+#[derive(Debug, Parser)]
+#[command(name = "fleetsim", version, propagate_version = true, max_term_width = 110)]
+pub(super) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Say less: no progress, no notes.
+    #[arg(short, long, global = true, env = "FLEETSIM_QUIET")]
+    pub quiet: bool,
+    /// Say more; twice for everything.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colours.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", env = "FLEETSIM_COLOR")]
+    pub color: When,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Simulate the fleets of a scenario and compare them.
+    Run(RunArguments),
+    /// Check scenarios: every mistake at once, nothing is simulated.
+    Validate(ValidateArguments),
+    /// Write a commented starter scenario.
+    Init(InitArguments),
+    /// Show what the embedded price catalogue knows.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Print the JSON Schema of scenarios, for editors.
+    Schema,
+    /// Print the completion script of a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `run`.
+#[derive(Args, Debug)]
+pub(super) struct RunArguments {
+    /// Scenario file.
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenarios: Vec<PathBuf>,
+    /// Change a key, as `--set node_pool.ci.disruption.consolidate_after=5m`; `fleet.NAME.KEY` changes one fleet.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of all random draws, in place of the scenario's.
+    #[arg(long, env = "FLEETSIM_SEED")]
+    pub seed: Option<u64>,
+    /// Replications per fleet, in place of the scenario's.
+    #[arg(long, visible_alias = "replications", value_name = "N", env = "FLEETSIM_REPS",
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub reps: Option<u32>,
+    /// Threads; default is one per processor. The results do not depend on it.
+    #[arg(short, long, value_name = "N", env = "FLEETSIM_JOBS",
+          value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// Write all results into DIR/SCENARIO.
+    #[arg(short, long, value_name = "DIR", env = "FLEETSIM_OUT")]
+    pub out: Option<PathBuf>,
+    /// Only these fleets.
+    #[arg(long, value_name = "NAME", env = "FLEETSIM_FLEET", value_delimiter = ',')]
+    pub fleet: Vec<String>,
+    /// Say how long each part took.
+    #[arg(long, env = "FLEETSIM_TIMINGS")]
+    pub timings: bool,
+    /// How to show progress.
+    #[arg(long, value_name = "HOW", default_value = "auto", env = "FLEETSIM_PROGRESS")]
+    pub progress: Progress,
+    /// How to print the answer.
+    #[arg(long, value_name = "FORMAT", default_value = "table", env = "FLEETSIM_FORMAT")]
+    pub format: Format,
+}
+
+/// `validate`.
+#[derive(Args, Debug)]
+pub(super) struct ValidateArguments {
+    /// Scenario files.
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenarios: Vec<PathBuf>,
+    /// Change a key, as in `run`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print the scenario with every default filled in.
+    #[arg(long)]
+    pub resolved: bool,
+}
+
+/// `init`.
+#[derive(Args, Debug)]
+pub(super) struct InitArguments {
+    /// Folder to write into; created where it does not exist.
+    #[arg(default_value = ".", value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Overwrite files that exist.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `catalog`.
+#[derive(Debug, Subcommand)]
+pub(super) enum CatalogCommand {
+    /// Everything about one instance type.
+    Show {
+        /// Instance type, such as m7g.xlarge.
+        instance_type: String,
+        /// AWS region.
+        #[arg(long, default_value = "eu-central-1", env = "FLEETSIM_REGION")]
+        region: String,
+        /// How to print it.
+        #[arg(long, value_name = "FORMAT", default_value = "table")]
+        format: Format,
+    },
+    /// The instance types of a region.
+    List(ListArguments),
+}
+
+/// `catalog list`.
+#[derive(Args, Debug)]
+pub(super) struct ListArguments {
+    /// AWS region.
+    #[arg(long, default_value = "eu-central-1", env = "FLEETSIM_REGION")]
+    pub region: String,
+    /// Only this architecture.
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<ArchName>,
+    /// Only these families.
+    #[arg(long, value_name = "FAMILY", value_delimiter = ',')]
+    pub family: Vec<String>,
+    /// At least so many vCPUs.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub min_vcpus: u32,
+    /// At most so many vCPUs.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_vcpus: u32,
+    /// Bare metal and unusual families too.
+    #[arg(long)]
+    pub all: bool,
+    /// How to print it.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+}
+
+/// An architecture on the command line.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum ArchName {
+    /// x86-64.
+    #[value(alias = "x86", alias = "x86_64")]
+    Amd64,
+    /// Graviton.
+    #[value(alias = "graviton", alias = "aarch64")]
+    Arm64,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum When {
+    /// On terminals, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// How to show progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Progress {
+    /// A bar on terminals, else nothing.
+    Auto,
+    /// A line now and then.
+    Plain,
+    /// Nothing.
+    None,
+}
+
+/// How to print an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table for people.
+    Table,
+    /// JSON.
+    Json,
+    /// Comma separated values.
+    Csv,
+    /// A Markdown table.
+    Md,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

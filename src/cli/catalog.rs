@@ -1,0 +1,138 @@
+//! `fleetsim catalog`: what the embedded price catalogue knows.
+
+use super::args::{ArchName, CatalogCommand, Format, ListArguments};
+use super::exit::{Exit, Failed};
+use super::terminal::answer;
+use crate::catalog::{Arch, Catalog, CatalogRow, TypeFilter};
+use serde_json::json;
+use std::fmt::Write;
+
+/// Prints types of the catalogue.
+pub(super) fn catalog(command: &CatalogCommand) -> Result<Exit, Failed> {
+    let text = match command {
+        CatalogCommand::Show { instance_type, region, format } => show(instance_type, region, *format)?,
+        CatalogCommand::List(arguments) => list(arguments)?,
+    };
+    answer(&text)?;
+    Ok(Exit::Success)
+}
+
+fn open(region: &str) -> Result<Catalog, Failed> {
+    Catalog::builtin(region).map_err(|error| Failed::Usage(error.to_string()))
+}
+
+fn list(arguments: &ListArguments) -> Result<String, Failed> {
+    let catalog = open(&arguments.region)?;
+    let filter = TypeFilter {
+        arch: arguments.arch.map(|arch| match arch {
+            ArchName::Amd64 => Arch::Amd64,
+            ArchName::Arm64 => Arch::Arm64,
+        }),
+        families: arguments.family.clone(),
+        min_vcpus: arguments.min_vcpus,
+        max_vcpus: arguments.max_vcpus,
+        all: arguments.all,
+    };
+    Ok(rows(&catalog.list(&filter), arguments.format))
+}
+
+fn show(instance_type: &str, region: &str, format: Format) -> Result<String, Failed> {
+    let catalog = open(region)?;
+    let Some(id) = catalog.find(instance_type) else {
+        let near = catalog.similar_names(instance_type).join(", ");
+        let hint = if near.is_empty() { String::new() } else { format!("; similar names: {near}") };
+        return Err(Failed::Usage(format!("the catalogue has no instance type `{instance_type}`{hint}")));
+    };
+    let Some(row) = catalog.row(id) else {
+        return Err(Failed::Usage(format!("`{instance_type}` is not sold in {region}")));
+    };
+    if format != Format::Table {
+        return Ok(rows(&[row], format));
+    }
+    let mut text = format!("{} in {region}\n", row.name);
+    for (column, value) in HEADINGS.iter().zip(cells(&row)).skip(1) {
+        let _ = writeln!(text, "  {column:<22}{value}");
+    }
+    text.push_str("labels\n");
+    for label in catalog.labels(id) {
+        let _ = writeln!(text, "  {} = {}", label.key, label.values.join(", "));
+    }
+    Ok(text)
+}
+
+const HEADINGS: [&str; 12] = [
+    "type",
+    "arch",
+    "vCPUs",
+    "memory MiB",
+    "allocatable mCPU",
+    "allocatable MiB",
+    "pods",
+    "CPU generation",
+    "speed (m5 = 1)",
+    "on-demand $/h",
+    "spot $/h",
+    "interruptions",
+];
+
+fn cells(row: &CatalogRow) -> [String; 12] {
+    [
+        row.name.clone(),
+        row.arch.to_string(),
+        row.vcpus.to_string(),
+        row.memory_mib.to_string(),
+        row.allocatable.cpu.0.to_string(),
+        row.allocatable.memory.0.to_string(),
+        row.max_pods.to_string(),
+        row.cpu_generation.to_owned(),
+        format!("{:.2}", row.speed.as_f64()),
+        format!("{:.5}", row.on_demand.as_dollars()),
+        row.spot.map_or_else(String::new, |price| format!("{:.5}", price.as_dollars())),
+        row.rating.map_or_else(String::new, |rating| rating.label().to_owned()),
+    ]
+}
+
+fn rows(rows: &[CatalogRow], format: Format) -> String {
+    match format {
+        Format::Table => table(rows),
+        Format::Json => {
+            let values: Vec<_> = rows.iter().map(as_json).collect();
+            format!("{:#}\n", json!({ "schema": "fleetsim.catalog/1", "instance_types": values }))
+        }
+        Format::Csv => {
+            let columns = "instance_type,arch,vcpus,memory_mib,allocatable_millicpu,allocatable_mib,max_pods,\
+                           cpu_generation,speed,on_demand_usd_per_hour,spot_usd_per_hour,interruption_rating\n";
+            rows.iter().fold(columns.to_owned(), |text, row| text + &cells(row).join(",") + "\n")
+        }
+        Format::Md => {
+            let head = format!("| {} |\n|{}\n", HEADINGS.join(" | "), "---|".repeat(HEADINGS.len()));
+            rows.iter().fold(head, |text, row| text + &format!("| {} |\n", cells(row).join(" | ")))
+        }
+    }
+}
+
+fn table(rows: &[CatalogRow]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(HEADINGS);
+    for row in rows {
+        table.add_row(cells(row));
+    }
+    format!("{table}\n{} types\n", rows.len())
+}
+
+fn as_json(row: &CatalogRow) -> serde_json::Value {
+    json!({
+        "instance_type": row.name,
+        "arch": row.arch.label(),
+        "vcpus": row.vcpus,
+        "memory_mib": row.memory_mib,
+        "allocatable_millicpu": row.allocatable.cpu.0,
+        "allocatable_mib": row.allocatable.memory.0,
+        "max_pods": row.max_pods,
+        "cpu_generation": row.cpu_generation,
+        "speed": row.speed.as_f64(),
+        "on_demand_usd_per_hour": row.on_demand.as_dollars(),
+        "spot_usd_per_hour": row.spot.map(crate::units::HourlyPrice::as_dollars),
+        "interruption_rating": row.rating.map(|rating| rating.label()),
+    })
+}

@@ -1,0 +1,41 @@
+//! Exit codes, and the two ways in which a command fails.
+
+use crate::scenario::Diagnostic;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Exit {
+    /// All went well.
+    Success = 0,
+    /// A file could not be written, or fleetsim itself is wrong.
+    Failure = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// A scenario, trace or price file is wrong.
+    InvalidInput = 3,
+    /// Stopped by Ctrl-C; what was finished is kept.
+    Interrupted = 130,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The input is wrong: exit code 3.
+    Input(Vec<Diagnostic>),
+    /// The command line asks for something that does not exist: exit code 2.
+    Usage(String),
+    /// A file or the terminal: exit code 1.
+    Output(String),
+}
+
+impl Failed {
+    /// The exit code.
+    pub(super) const fn exit(&self) -> Exit {
+        match self {
+            Self::Input(_) => Exit::InvalidInput,
+            Self::Usage(_) => Exit::Usage,
+            Self::Output(_) => Exit::Failure,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Reading scenarios and what they name, and writing result folders: into a temporary folder first, then renamed.
+
+use super::exit::Failed;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A scenario's text.
+pub(super) fn scenario_text(path: &Path) -> Result<String, Failed> {
+    match fs::read(path) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map_err(|_| Failed::Usage(format!("`{}` is not text in UTF-8", path.display()))),
+        Err(error) => Err(Failed::Usage(format!("`{}` cannot be read: {}", path.display(), reason(&error)))),
+    }
+}
+
+/// Reads what a scenario names, relative to the scenario's own folder.
+pub(super) fn beside(scenario: &Path) -> impl FnMut(&str) -> Result<Vec<u8>, String> {
+    let folder = scenario.parent().map(Path::to_path_buf).unwrap_or_default();
+    move |path| fs::read(folder.join(path)).map_err(|error| reason(&error))
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// A folder that appears under its name only when it is complete.
+#[derive(Debug)]
+pub(super) struct ResultFolder {
+    temporary: tempfile::TempDir,
+    target: PathBuf,
+}
+
+impl ResultFolder {
+    /// Prepares `target`; nothing is visible there until [`ResultFolder::publish`].
+    pub(super) fn prepare(target: &Path) -> Result<Self, Failed> {
+        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
+        let temporary = tempfile::Builder::new()
+            .prefix(".fleetsim-")
+            .tempdir_in(parent)
+            .map_err(|error| cannot_write(parent, &error))?;
+        Ok(Self { temporary, target: target.to_path_buf() })
+    }
+
+    /// Writes one file; `name` may lie in folders below.
+    pub(super) fn write(&self, name: &str, content: &[u8]) -> Result<(), Failed> {
+        let path = self.temporary.path().join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
+        }
+        fs::write(&path, content).map_err(|error| cannot_write(&path, &error))
+    }
+
+    /// Puts the folder in its place. An older one of that name goes away only after the new one is complete.
+    pub(super) fn publish(self) -> Result<PathBuf, Failed> {
+        let Self { temporary, target } = self;
+        let complete = temporary.keep();
+        make_readable(&complete);
+        let failed = |error: &io::Error| {
+            let _ = fs::remove_dir_all(&complete);
+            cannot_write(&target, error)
+        };
+        let old = complete.with_extension("old");
+        let had_old = target.exists();
+        if had_old {
+            fs::rename(&target, &old).map_err(|error| failed(&error))?;
+        }
+        if let Err(error) = fs::rename(&complete, &target) {
+            if had_old {
+                let _ = fs::rename(&old, &target);
+            }
+            return Err(failed(&error));
+        }
+        if had_old {
+            let _ = fs::remove_dir_all(&old);
+        }
+        Ok(target)
+    }
+}
+
+/// Temporary folders are private; results are like any other folder.
+#[cfg(unix)]
+fn make_readable(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o755));
+}
+
+#[cfg(not(unix))]
+fn make_readable(_folder: &Path) {}
+
+/// Writes one file of its own, in the same way: complete or not at all.
+pub(super) fn write_file(path: &Path, content: &[u8], overwrite: bool) -> Result<(), Failed> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
+    if path.exists() && !overwrite {
+        return Err(Failed::Output(format!("`{}` exists; --force overwrites it", path.display())));
+    }
+    let temporary = tempfile::NamedTempFile::new_in(parent).map_err(|error| cannot_write(parent, &error))?;
+    fs::write(temporary.path(), content).map_err(|error| cannot_write(path, &error))?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o644));
+    }
+    temporary.persist(path).map(|_| ()).map_err(|error| cannot_write(path, &error.error))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failed {
+    Failed::Output(format!("`{}` cannot be written: {}", path.display(), reason(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_folder_appears_at_once_and_replaces_an_older_one() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("reports/peak");
+        let folder = ResultFolder::prepare(&target).unwrap();
+        folder.write("charts/a.svg", b"one").unwrap();
+        assert!(!target.exists());
+        folder.publish().unwrap();
+        assert_eq!(fs::read(target.join("charts/a.svg")).unwrap(), b"one");
+        let second = ResultFolder::prepare(&target).unwrap();
+        second.write("b.csv", b"two").unwrap();
+        second.publish().unwrap();
+        assert!(!target.join("charts").exists() && target.join("b.csv").exists());
+        let abandoned = ResultFolder::prepare(&target).unwrap();
+        drop(abandoned);
+        assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+    }
+}

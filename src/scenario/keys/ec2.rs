@@ -1,0 +1,143 @@
+//! Keys of EC2, prices and speed.
+
+use super::{Key, Kind};
+
+const DOLLARS: Kind = Kind::Number(0.0, 1e6);
+
+/// `[ec2]`.
+pub(super) const EC2: &[Key] = &[
+    Key::new("region", Kind::Text, "AWS region of the price catalogue.").or("\"eu-central-1\""),
+    Key::new(
+        "zones",
+        Kind::List(&Kind::Text),
+        "Availability zones with subnets; default is all of the region.",
+    ),
+    Key::section("spot", SPOT, "The Spot market."),
+    Key::section("startup", STARTUP, "From the launch request to a node that takes pods."),
+    Key::section("root_volume", ROOT_VOLUME, "The disk of each node."),
+    Key::section("billing", BILLING, "How time is billed."),
+    Key::new(
+        "prices",
+        Kind::Path,
+        "A CSV file of own prices: instance_type,capacity_type,usd_per_hour[,zone].",
+    ),
+    Key::new(
+        "instance_type",
+        Kind::Named(INSTANCE_TYPE),
+        "Own instance types, or own figures for known ones.",
+    )
+    .or("[]")
+    .also(&["instance_types"]),
+    Key::new("price", Kind::Tables(PRICE), "Own prices of known types.").or("[]"),
+];
+
+const SPOT: &[Key] = &[
+    Key::new(
+        "hazard_scale",
+        Kind::Number(0.0, 1000.0),
+        "How many times as often Spot nodes are interrupted as the Spot advisor says; 0 is never.",
+    )
+    .or("1.0"),
+    Key::new("notice", Kind::Duration, "Time between the warning and the end of the instance.").or("\"2m\""),
+    Key::new(
+        "discount",
+        Kind::Number(0.0, 0.95),
+        "One discount on all Spot prices, in place of the catalogue's.",
+    ),
+];
+
+const STARTUP: &[Key] = &[
+    Key::new(
+        "preset",
+        Kind::Choice(&["al2023", "bottlerocket", "custom-ami", "instant"]),
+        "Typical figures for an AMI; the keys below replace single parts.",
+    )
+    .or("\"al2023\""),
+    Key::new("launch", Kind::Distribution, "From the launch request until the instance runs."),
+    Key::new(
+        "register",
+        Kind::Distribution,
+        "From the running instance until its node has joined the cluster.",
+    ),
+    Key::new("initialize", Kind::Distribution, "From the joined node until it takes pods."),
+];
+
+const ROOT_VOLUME: &[Key] = &[
+    Key::new("size_gib", Kind::Integer(1, 65_536), "Size in GiB.").or("20").also(&["size"]),
+    Key::new("iops", Kind::Integer(3000, 80_000), "Provisioned IOPS of gp3.").or("3000"),
+    Key::new("throughput", Kind::Integer(125, 2000), "Provisioned throughput of gp3 in MiB/s.").or("125"),
+];
+
+const BILLING: &[Key] = &[
+    Key::new(
+        "control_plane",
+        Kind::Choice(&["standard", "extended", "none"]),
+        "Price of the EKS control plane.",
+    )
+    .or("\"standard\""),
+    Key::new(
+        "savings_plan",
+        Kind::Number(0.0, 0.9),
+        "Discount of a Compute Savings Plan on on-demand nodes.",
+    )
+    .or("0.0"),
+    Key::new("minimum", Kind::Duration, "Shortest time that is billed per instance.").or("\"60s\""),
+    Key::new("commitment_vcpus", Kind::Integer(0, 1_000_000), "vCPUs the Savings Plan covers; 0 is all.")
+        .or("0"),
+];
+
+const INSTANCE_TYPE: &[Key] = &[
+    Key::new("name", Kind::Text, "Name such as m7i.large.").required(),
+    Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.")
+        .or("true"),
+    Key::new("arch", Kind::Choice(&["amd64", "arm64"]), "CPU architecture.").required(),
+    Key::new("vcpus", Kind::Integer(1, 2048), "vCPUs.").required(),
+    Key::new("memory", Kind::Memory, "Memory.").required(),
+    Key::new("on_demand", DOLLARS, "On-demand price in US dollars per hour.").required(),
+    Key::new("spot", DOLLARS, "Spot price in US dollars per hour; without it there is no Spot capacity."),
+    Key::new("cpu_generation", Kind::Text, "CPU generation whose speed it has."),
+    Key::new("max_pods", Kind::Integer(1, 1000), "Most pods per node."),
+];
+
+const PRICE: &[Key] = &[
+    Key::new("instance_type", Kind::Text, "The type.").required(),
+    Key::new("on_demand", DOLLARS, "On-demand price in US dollars per hour."),
+    Key::new("spot", DOLLARS, "Spot price in US dollars per hour."),
+    Key::new("zone", Kind::Text, "Only in this zone."),
+];
+
+/// `[speed]`.
+pub(super) const SPEED: &[Key] = &[
+    Key::new(
+        "cpu_bound",
+        Kind::Number(0.0, 1.0),
+        "Share of the work that gets faster with the CPU, where a class does not say.",
+    )
+    .or("0.7"),
+    Key::new(
+        "overrides",
+        Kind::Map(&Kind::Number(0.01, 100.0)),
+        "Measured speeds relative to m5: by architecture, family (m7g) or type (m7g.large).",
+    )
+    .or("{}"),
+    Key::new(
+        "emulation",
+        Kind::Map(&Kind::Number(1.0, 100.0)),
+        "How many times longer the CPU-bound part takes under emulation, by `speed_class`.",
+    )
+    .or("{}"),
+];
+
+/// `[fixed]`.
+pub(super) const FIXED: &[Key] =
+    &[Key::new("nodes", Kind::Tables(FIXED_NODES), "Groups of equal nodes that always run.")
+        .or("[]")
+        .also(&["node"])];
+
+const FIXED_NODES: &[Key] = &[
+    Key::new("instance_type", Kind::Text, "Instance type.").required(),
+    Key::new("count", Kind::Integer(1, 100_000), "How many.").required(),
+    Key::new("capacity_type", Kind::Choice(&["on-demand", "spot"]), "How they are bought.")
+        .or("\"on-demand\""),
+    Key::new("labels", Kind::Map(&Kind::Text), "Labels of the nodes.").or("{}"),
+];

@@ -1,0 +1,130 @@
+//! Keys of Karpenter and its NodePools. Defaults are those of Karpenter v1 (`pkg/operator/options`, `apis/v1`).
+
+use super::{Key, Kind};
+
+/// `[karpenter]`.
+pub(super) const KARPENTER: &[Key] = &[
+    Key::new(
+        "version",
+        Kind::Choice(&["v1.14", "v1.8", "v1.4", "v1.0", "v0.25"]),
+        "Whose behaviour is followed: the newest release whose rules it shares.",
+    )
+    .or("\"v1.14\""),
+    Key::new("batch_idle_duration", Kind::Duration, "A batch closes after so long without a new pod.")
+        .or("\"1s\""),
+    Key::new("batch_max_duration", Kind::Duration, "A batch closes after so long in any case.").or("\"10s\""),
+    Key::new("spot_to_spot_consolidation", Kind::Boolean, "Feature gate SpotToSpotConsolidation.")
+        .or("false"),
+    Key::new("interruption_queue", Kind::Boolean, "Whether Karpenter hears Spot interruption warnings.")
+        .or("true"),
+];
+
+const REQUIREMENT: &[Key] = &[
+    Key::new("key", Kind::Text, "Label, such as karpenter.k8s.aws/instance-category.").required(),
+    Key::new(
+        "operator",
+        Kind::Choice(&["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt", "Gte", "Lte"]),
+        "How the label is compared.",
+    )
+    .required(),
+    Key::new("values", Kind::List(&Kind::Text), "Values it is compared with.").or("[]"),
+    Key::new("min_values", Kind::Integer(1, 50), "At least so many different values must be left."),
+];
+
+const TAINT: &[Key] = &[
+    Key::new("key", Kind::Text, "Key of the taint.").required(),
+    Key::new("value", Kind::Text, "Value of the taint.").or("\"\""),
+    Key::new(
+        "effect",
+        Kind::Choice(&["NoSchedule", "PreferNoSchedule", "NoExecute"]),
+        "Effect of the taint.",
+    )
+    .or("\"NoSchedule\""),
+];
+
+const LIMITS: &[Key] = &[
+    Key::new("cpu", Kind::Cpu, "Most CPU of all nodes of the pool together."),
+    Key::new("memory", Kind::Memory, "Most memory of all nodes of the pool together."),
+    Key::new("nodes", Kind::Integer(0, 1_000_000), "Most nodes of the pool."),
+];
+
+const BUDGET: &[Key] = &[
+    Key::new("nodes", Kind::Text, "How many nodes may be disrupted at once: \"5\" or \"10%\".").required(),
+    Key::new("schedule", Kind::Text, "When the budget starts to hold, five cron fields in UTC."),
+    Key::new("duration", Kind::Duration, "How long it holds from each start."),
+    Key::new(
+        "reasons",
+        Kind::List(&Kind::Choice(&["Empty", "Underutilized", "Drifted"])),
+        "Disruptions it holds for; default is all.",
+    ),
+];
+
+const DISRUPTION: &[Key] = &[
+    Key::new(
+        "consolidation_policy",
+        Kind::Choice(&["WhenEmpty", "WhenEmptyOrUnderutilized", "Balanced"]),
+        "Which nodes may be consolidated.",
+    )
+    .or("\"WhenEmptyOrUnderutilized\""),
+    Key::new("consolidate_after", Kind::DurationOrNever, "How long after the last pod came or went.")
+        .or("\"0s\""),
+    Key::new("budgets", Kind::Tables(BUDGET), "How many nodes may be disrupted at once.")
+        .or("[{ nodes = \"10%\" }]")
+        .also(&["budget"]),
+];
+
+/// `[[node_pool]]`.
+pub(super) const NODE_POOL: &[Key] = &[
+    Key::new("name", Kind::Name, "Name of the NodePool.").required(),
+    Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.")
+        .or("true"),
+    Key::new("weight", Kind::Integer(0, 100), "Pools of higher weight are tried first.").or("0"),
+    Key::new("requirements", Kind::Tables(REQUIREMENT), "Which instances may be launched.").or("[]"),
+    Key::new(
+        "arch",
+        Kind::List(&Kind::Choice(&["amd64", "arm64"])),
+        "Short for a requirement on kubernetes.io/arch.",
+    ),
+    Key::new(
+        "capacity_type",
+        Kind::List(&Kind::Choice(&["on-demand", "spot"])),
+        "Short for a requirement on karpenter.sh/capacity-type.",
+    )
+    .also(&["capacity_types"]),
+    Key::new(
+        "instance_category",
+        Kind::List(&Kind::Text),
+        "Short for a requirement on karpenter.k8s.aws/instance-category.",
+    )
+    .also(&["instance_categories"]),
+    Key::new(
+        "instance_family",
+        Kind::List(&Kind::Text),
+        "Short for a requirement on karpenter.k8s.aws/instance-family.",
+    )
+    .also(&["instance_families"]),
+    Key::new(
+        "instance_type",
+        Kind::List(&Kind::Text),
+        "Short for a requirement on node.kubernetes.io/instance-type.",
+    )
+    .also(&["instance_types"]),
+    Key::new(
+        "instance_size",
+        Kind::List(&Kind::Text),
+        "Short for a requirement on karpenter.k8s.aws/instance-size.",
+    )
+    .also(&["instance_sizes"]),
+    Key::new("zones", Kind::List(&Kind::Text), "Short for a requirement on topology.kubernetes.io/zone."),
+    Key::new("labels", Kind::Map(&Kind::Text), "Labels of the nodes.").or("{}"),
+    Key::new("taints", Kind::Tables(TAINT), "Taints of the nodes.").or("[]"),
+    Key::section("limits", LIMITS, "How large the pool may grow."),
+    Key::section("disruption", DISRUPTION, "When nodes are taken away."),
+    Key::new(
+        "ttl_seconds_after_empty",
+        Kind::Integer(0, 1_000_000),
+        "Historical (Provisioner v1alpha5): empty nodes go after so many seconds, without validation or budget.",
+    ),
+    Key::new("expire_after", Kind::DurationOrNever, "Largest age of a node.").or("\"720h\""),
+    Key::new("termination_grace_period", Kind::Duration, "How long a node may drain."),
+];

@@ -1,0 +1,59 @@
+//! Keys of the scenario as a whole, and the tree of all sections.
+
+use super::ec2::{EC2, FIXED, SPEED};
+use super::gitlab::{GITLAB, RUNNER};
+use super::karpenter::{KARPENTER, NODE_POOL};
+use super::kubernetes::KUBERNETES;
+use super::workload::WORKLOAD;
+use super::{Key, Kind};
+
+/// The keys at the top of a scenario.
+pub const ROOT: &[Key] = &[
+    Key::new("schema", Kind::Integer(1, 1), "Version of the scenario language.").or("1"),
+    Key::new("name", Kind::Name, "Name of the scenario; default is the file's name.").or("\"\""),
+    Key::new("question", Kind::Text, "The question the scenario answers, shown above the results.")
+        .or("\"\""),
+    Key::new("seed", Kind::Integer(0, i64::MAX), "Seed of all random draws.").or("1"),
+    Key::new(
+        "replications",
+        Kind::Integer(1, 10_000),
+        "How often each fleet is simulated, each time with other draws.",
+    )
+    .or("10")
+    .also(&["reps"]),
+    Key::new("horizon", Kind::Duration, "How much time is simulated, warm-up included.").or("\"7d\""),
+    Key::new("warmup", Kind::Duration, "Time at the start that is simulated but not counted.").or("\"0s\""),
+    Key::new("start", Kind::Zoned, "When simulated time starts, in the time zone of the office.")
+        .or("\"2026-11-02T00:00:00+00:00[UTC]\""),
+    Key::new("baseline", Kind::Text, "The fleet the others are compared with; default is the first.")
+        .or("\"\""),
+    Key::new(
+        "kind",
+        Kind::Choice(&["karpenter", "fixed", "fifo"]),
+        "Who provides capacity: Karpenter, a fixed set of nodes, or a pure first-in-first-out pool of slots.",
+    )
+    .or("\"karpenter\""),
+    Key::section(
+        "workload",
+        WORKLOAD,
+        "Which jobs arrive: a trace, pipelines, classes of jobs, or all of them.",
+    ),
+    Key::section("gitlab", GITLAB, "The GitLab server and what all runners share."),
+    Key::new("runner", Kind::Named(RUNNER), "Runner managers and their Kubernetes executor.")
+        .or("[]")
+        .also(&["runners"]),
+    Key::section("kubernetes", KUBERNETES, "The cluster: scheduler, DaemonSets, images, pods."),
+    Key::section("karpenter", KARPENTER, "Karpenter's own settings."),
+    Key::new("node_pool", Kind::Named(NODE_POOL), "Karpenter NodePools.").or("[]").also(&["node_pools"]),
+    Key::section("ec2", EC2, "Region, prices, Spot market, start-up, billing."),
+    Key::section("speed", SPEED, "How fast jobs run on which CPU."),
+    Key::section("fixed", FIXED, "Nodes of a fleet of kind \"fixed\"."),
+    Key::section("fifo", FIFO, "Slots of a fleet of kind \"fifo\"."),
+];
+
+const FIFO: &[Key] = &[Key::new(
+    "slots",
+    Kind::Integer(1, 1_000_000),
+    "Jobs that run at once; there is no node, no start-up and no price.",
+)
+.or("100")];

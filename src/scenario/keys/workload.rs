@@ -1,0 +1,132 @@
+//! Keys of the workload: trace, rules, pipelines, classes.
+
+use super::{Key, Kind};
+
+/// `[workload]`.
+pub(super) const WORKLOAD: &[Key] = &[
+    Key::new("trace", Kind::Path, "A trace of jobs, .csv or .csv.gz."),
+    Key::new(
+        "scale",
+        Kind::Number(0.0, 1000.0),
+        "How many times the arrivals of the trace and of all classes happen.",
+    )
+    .or("1.0"),
+    Key::new(
+        "time_scale",
+        Kind::Number(0.001, 1000.0),
+        "How many times faster the trace's arrivals come; 2 halves the gaps.",
+    )
+    .or("1.0"),
+    Key::section("window", WINDOW, "The part of the trace that is replayed."),
+    Key::new(
+        "stages",
+        Kind::Boolean,
+        "Whether pipelines of the trace are replayed stage after stage, instead of at the recorded times.",
+    )
+    .or("false"),
+    Key::new(
+        "rule",
+        Kind::Tables(RULE),
+        "What jobs of the trace need where the trace does not say; the first match wins.",
+    )
+    .or("[]"),
+    Key::new("class", Kind::Named(CLASS), "Classes of single jobs that arrive by themselves.").or("[]"),
+    Key::new("pipeline", Kind::Named(PIPELINE), "Pipelines that arrive by themselves.").or("[]"),
+];
+
+const WINDOW: &[Key] = &[
+    Key::new("from", Kind::Duration, "Where the window starts, counted from the first job.").or("\"0s\""),
+    Key::new("to", Kind::Duration, "Where the window ends; default is the end of the trace."),
+];
+
+/// What a job needs and does, wherever it is described. A macro because a constant table cannot include another.
+macro_rules! job_keys {
+    ($($more:expr),* $(,)?) => {
+        &[
+            $($more,)*
+            Key::new("team", Kind::Text, "Who is billed for it."),
+            Key::new("cpu", Kind::Cpu, "CPU request of the build container; default is the runner's.").also(&["cpu_request"]),
+            Key::new("memory", Kind::Memory, "Memory request of the build container; default is the runner's.").also(&["memory_request"]),
+            Key::new("arch", Kind::List(&Kind::Choice(&["amd64", "arm64"])), "Architectures the job can run on; default is what its runner's nodes offer."),
+            Key::new("tags", Kind::List(&Kind::Text), "Runner tags the job asks for."),
+            Key::new("speed_class", Kind::Choice(&["mixed", "compile", "network"]), "Kind of work: sets `cpu_bound` and what emulation costs."),
+            Key::new("cpu_bound", Kind::Number(0.0, 1.0), "Share of the work that gets faster with the CPU."),
+            Key::new("threads", Kind::Cpu, "Most CPU the job can use at once; default is its request, at least one."),
+            Key::new("emulated", Kind::Boolean, "Whether the job builds for a foreign architecture under emulation."),
+            Key::new("image", Kind::Text, "Container image; pulled once per node."),
+            Key::new("timeout", Kind::Duration, "GitLab's job timeout."),
+            Key::new("retry", Kind::Integer(0, 2), "GitLab's `retry: max`."),
+            Key::new("retry_when", Kind::List(&Kind::Text), "GitLab's `retry: when`; default is every failure."),
+            Key::new("allow_failure", Kind::Boolean, "Whether the pipeline goes on when the job fails."),
+            Key::new("failure", Kind::Number(0.0, 1.0), "Share of attempts whose script fails.").also(&["failure_probability"]),
+            Key::new("interruptible", Kind::Boolean, "GitLab's `interruptible`."),
+            Key::new("do_not_disrupt", Kind::Boolean, "Whether the pod carries karpenter.sh/do-not-disrupt."),
+        ]
+    };
+}
+
+const RULE: &[Key] = job_keys![
+    Key::new("job", Kind::Text, "Pattern the job's name must match; `*` stands for anything.")
+        .also(&["name", "job_name"]),
+    Key::new("stage", Kind::Text, "Pattern the job's stage must match."),
+    Key::new("has_tags", Kind::List(&Kind::Text), "Tags the job must have, all of them.")
+        .also(&["match_tags"]),
+    Key::new("project", Kind::Text, "Pattern the job's project must match."),
+];
+
+const ARRIVALS: &[Key] = &[
+    Key::new("per_week", Kind::Number(0.0, 1e8), "Mean number of arrivals in a week."),
+    Key::new("per_day", Kind::Number(0.0, 1e7), "Mean number of arrivals in a day."),
+    Key::new("per_hour", Kind::Number(0.0, 1e6), "Mean number of arrivals in an hour."),
+    Key::new(
+        "every",
+        Kind::Duration,
+        "One arrival after each such span, the first at the start: no randomness.",
+    ),
+    Key::new("at", Kind::List(&Kind::Duration), "Single arrivals at these times after the start."),
+    Key::new(
+        "profile",
+        Kind::Choice(&["constant", "office-week", "nightly", "follow-the-sun"]),
+        "How arrivals spread over the hours of a week.",
+    )
+    .or("\"constant\""),
+    Key::new(
+        "hours",
+        Kind::List(&Kind::Number(0.0, 1e9)),
+        "Weights of the 168 hours of a week from Monday 00:00, in place of `profile`.",
+    ),
+];
+
+const CLASS: &[Key] = job_keys![
+    Key::new("name", Kind::Name, "Name of the class.").required(),
+    Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.")
+        .or("true"),
+    Key::new("arrivals", Kind::Table(ARRIVALS), "When jobs of the class arrive.").required(),
+    Key::new("duration", Kind::Distribution, "Work on the reference CPU (m5).").required(),
+];
+
+const PIPELINE: &[Key] = &[
+    Key::new("name", Kind::Name, "Name of the pipeline.").required(),
+    Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.")
+        .or("true"),
+    Key::new("project", Kind::Text, "GitLab project; instance runners are fair between projects.").or("\"\""),
+    Key::new("arrivals", Kind::Table(ARRIVALS), "When pipelines start.").required(),
+    Key::new(
+        "stages",
+        Kind::List(&Kind::Text),
+        "Stages in order; a stage starts when the one before has ended.",
+    )
+    .or("[\"build\", \"test\", \"deploy\"]"),
+    Key::new("job", Kind::Named(JOB), "The jobs.").required().also(&["jobs"]),
+];
+
+const JOB: &[Key] = job_keys![
+    Key::new("name", Kind::Text, "Name of the job.").required(),
+    Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.").or("true"),
+    Key::new("stage", Kind::Text, "Stage; default is `test`, as in GitLab.").or("\"test\""),
+    Key::new("needs", Kind::List(&Kind::Text), "Jobs that must have ended, in place of the stages before."),
+    Key::new("when", Kind::Choice(&["on_success", "on_failure", "always"]), "GitLab's `when`.").or("\"on_success\""),
+    Key::new("parallel", Kind::Integer(1, 200), "GitLab's `parallel`: so many copies."),
+    Key::new("matrix", Kind::List(&Kind::Map(&Kind::List(&Kind::Text))), "GitLab's `parallel:matrix`: one copy per combination of each entry; `$NAME` in `tags` stands for the value.").also(&["parallel_matrix"]),
+    Key::new("duration", Kind::Distribution, "Work on the reference CPU (m5).").required(),
+];

@@ -1,0 +1,278 @@
+//! From text to one complete document per fleet: base file, scenario, fleet overlay, command line, in this order of
+//! increasing weight. Reads files only through the caller.
+
+use super::check::{self, Problems};
+use super::defaults::filled;
+use super::diagnostic::{Code, Diagnostic, sorted_once};
+use super::document::{self, Entry, Item, Table, Value};
+use super::keys::{ROOT, nearest_word};
+use super::overlay::{merged, spread};
+use super::source::{Source, Span};
+use std::sync::Arc;
+
+/// Hands the bytes of a file to the scenario room, which reads none itself.
+pub trait FileProvider {
+    /// The content of `path`, which is relative to the scenario's folder.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people.
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, String>;
+}
+
+impl<F: FnMut(&str) -> Result<Vec<u8>, String>> FileProvider for F {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        self(path)
+    }
+}
+
+/// The checked documents of a scenario.
+pub(super) struct Layers {
+    /// The scenario without any fleet's overlay, defaults filled in.
+    pub base: Table,
+    /// Overlays in canonical form, in the order of the text.
+    pub overlays: Vec<(Entry, Table)>,
+    /// One complete document per fleet. A scenario without fleets has one, called `default`.
+    pub fleets: Vec<FleetDocument>,
+    /// The text itself.
+    pub source: Arc<Source>,
+}
+
+/// The complete document of one fleet.
+pub(super) struct FleetDocument {
+    /// Name of the fleet.
+    pub name: String,
+    /// Where it is defined.
+    pub span: Span,
+    /// Every key with its value.
+    pub table: Table,
+}
+
+/// Keys that hold for a whole comparison: fleets differ in configuration, not in what they are measured by.
+const OF_THE_RUN: &[&str] =
+    &["schema", "name", "seed", "replications", "horizon", "warmup", "start", "baseline"];
+
+/// One parsed file: its own keys in canonical form and its fleets.
+struct Parsed {
+    base: Table,
+    fleets: Vec<(Entry, Table)>,
+}
+
+/// Reads `text`, known as `name`, with `set` (`KEY=VALUE`) from the command line.
+pub(super) fn read(
+    text: &str,
+    name: &str,
+    set: &[String],
+    files: &mut dyn FileProvider,
+) -> Result<Layers, Vec<Diagnostic>> {
+    let source = Source::new(name, text);
+    let mut document = document::parse(&source)?;
+    let mut problems = Problems::new();
+    let extends = document.remove("extends");
+    let own = parsed(document, &mut problems);
+    let mut lowest = Parsed { base: Table::default(), fleets: Vec::new() };
+    if let Some(entry) = &extends {
+        lowest = base_file(entry, files, &mut problems);
+    }
+    let mut base = merged(&lowest.base, &own.base, ROOT);
+    let mut overlays = lowest.fleets;
+    for (entry, over) in own.fleets {
+        match overlays.iter_mut().find(|(below, _)| below.key == entry.key) {
+            Some((_, below)) => *below = merged(below, &over, ROOT),
+            None => overlays.push((entry, over)),
+        }
+    }
+    apply_settings(set, &mut base, &mut overlays, &mut problems);
+    if !problems.is_empty() {
+        return Err(sorted_once(problems));
+    }
+    complete(base, overlays, source)
+}
+
+/// Fills in defaults, before and after each overlay: an overlay changes defaults as it changes written values.
+fn complete(
+    base: Table,
+    overlays: Vec<(Entry, Table)>,
+    source: Arc<Source>,
+) -> Result<Layers, Vec<Diagnostic>> {
+    let start = Span::start_of(&source);
+    let mut ignored = Problems::new();
+    let base = filled(&base, ROOT, &start, &mut ignored);
+    let mut problems = Problems::new();
+    let mut fleets = Vec::new();
+    for (entry, over) in &overlays {
+        let table = filled(&merged(&base, over, ROOT), ROOT, &entry.key_span, &mut problems);
+        fleets.push(FleetDocument { name: entry.key.clone(), span: entry.key_span.clone(), table });
+    }
+    if overlays.is_empty() {
+        let table = filled(&base, ROOT, &start, &mut problems);
+        fleets.push(FleetDocument { name: "default".to_owned(), span: start, table });
+    }
+    if problems.is_empty() {
+        Ok(Layers { base, overlays, fleets, source })
+    } else {
+        Err(sorted_once(problems))
+    }
+}
+
+fn parsed(mut document: Table, problems: &mut Problems) -> Parsed {
+    let fleet = document.remove("fleet").or_else(|| document.remove("fleets"));
+    let base = check::table(&document, ROOT, problems);
+    let mut fleets = Vec::new();
+    match fleet.map(|entry| entry.item) {
+        None => {}
+        Some(Item { value: Value::Table(found), .. }) => {
+            for entry in found.entries {
+                if let Some(over) = overlay(&entry, problems) {
+                    fleets.push((entry, over));
+                }
+            }
+        }
+        Some(other) => problems.push(
+            check::wrong_type(&other, "a table per fleet", "fleet")
+                .help("write [fleet.NAME] above the keys it changes"),
+        ),
+    }
+    Parsed { base, fleets }
+}
+
+fn overlay(entry: &Entry, problems: &mut Problems) -> Option<Table> {
+    let Value::Table(found) = &entry.item.value else {
+        problems.push(
+            check::wrong_type(&entry.item, "a table", &format!("fleet.{}", entry.key))
+                .help("write [fleet.NAME] above the keys it changes"),
+        );
+        return None;
+    };
+    let plain = |letter: char| letter.is_alphanumeric() || letter == '-' || letter == '_';
+    if entry.key.is_empty() || !entry.key.chars().all(plain) {
+        problems.push(
+            Diagnostic::new(
+                Code::Grammar,
+                entry.key_span.clone(),
+                format!("`{}` cannot be the name of a fleet", entry.key),
+                "expected letters, digits, `-` and `_`",
+            )
+            .help("it becomes part of file names; dotted keys belong below the fleet's header"),
+        );
+        return None;
+    }
+    let over = check::table(&spread(found), ROOT, problems);
+    for own in &over.entries {
+        if OF_THE_RUN.contains(&own.key.as_str()) {
+            let message = format!("`{}` holds for all fleets and cannot change in one", own.key);
+            problems.push(
+                Diagnostic::new(Code::Conflict, own.key_span.clone(), message, "not in an overlay")
+                    .help("fleets are compared on the same jobs and random draws; set it at the top"),
+            );
+        }
+    }
+    Some(over)
+}
+
+/// The file named by `extends`, one level.
+fn base_file(entry: &Entry, files: &mut dyn FileProvider, problems: &mut Problems) -> Parsed {
+    let nothing = Parsed { base: Table::default(), fleets: Vec::new() };
+    let Value::Text(path) = &entry.item.value else {
+        problems.push(check::wrong_type(&entry.item, "a file name in quotes", "extends"));
+        return nothing;
+    };
+    let text = files
+        .read(path)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text in UTF-8".to_owned()));
+    let text = match text {
+        Ok(text) => text,
+        Err(reason) => {
+            problems.push(
+                Diagnostic::new(
+                    Code::File,
+                    entry.item.span.clone(),
+                    format!("`{path}` cannot be read: {reason}"),
+                    "expected a scenario file",
+                )
+                .help("paths are relative to the folder of this file"),
+            );
+            return nothing;
+        }
+    };
+    match document::parse(&Source::new(path, &text)) {
+        Err(errors) => {
+            problems.extend(errors);
+            nothing
+        }
+        Ok(mut document) => {
+            if let Some(deeper) = document.remove("extends") {
+                problems.push(
+                    Diagnostic::new(
+                        Code::Conflict,
+                        deeper.key_span,
+                        format!("`{path}` is extended and extends another file itself"),
+                        "one level only",
+                    )
+                    .help("name the lowest file here, or copy its keys"),
+                );
+            }
+            parsed(document, problems)
+        }
+    }
+}
+
+/// Lays `--set KEY=VALUE` over everything; `fleet.NAME.KEY` over one fleet only.
+fn apply_settings(
+    set: &[String],
+    base: &mut Table,
+    overlays: &mut [(Entry, Table)],
+    problems: &mut Problems,
+) {
+    for setting in set {
+        let source = Source::new("--set", setting);
+        let Some((path, _)) = setting.split_once('=') else {
+            problems.push(
+                Diagnostic::new(
+                    Code::Syntax,
+                    Span::new(&source, 0..setting.len()),
+                    format!("`{setting}` sets nothing"),
+                    "expected KEY=VALUE",
+                )
+                .help("for example --set node_pool.ci.disruption.consolidate_after=5m"),
+            );
+            continue;
+        };
+        let item = document::parse_value(&source, path.len() + 1);
+        let key_span = Span::new(&source, 0..path.len());
+        let one = |key: &str| {
+            let entry = Entry { key: key.trim().to_owned(), key_span: key_span.clone(), item: item.clone() };
+            spread(&Table { entries: vec![entry] })
+        };
+        if let Some((fleet, key)) = path.strip_prefix("fleet.").and_then(|rest| rest.split_once('.')) {
+            let over = check::table(&one(key), ROOT, problems);
+            match overlays.iter_mut().find(|(entry, _)| entry.key == fleet) {
+                Some((_, below)) => *below = merged(below, &over, ROOT),
+                None => problems.push(unknown_fleet(
+                    fleet,
+                    &key_span,
+                    overlays.iter().map(|(entry, _)| &*entry.key),
+                )),
+            }
+            continue;
+        }
+        let over = check::table(&one(path), ROOT, problems);
+        *base = merged(base, &over, ROOT);
+        if !OF_THE_RUN.contains(&path) {
+            for (_, below) in overlays.iter_mut() {
+                *below = merged(below, &over, ROOT);
+            }
+        }
+    }
+}
+
+/// "There is no such fleet".
+pub(super) fn unknown_fleet<'a>(name: &str, span: &Span, known: impl Iterator<Item = &'a str>) -> Diagnostic {
+    let names: Vec<&str> = known.collect();
+    let help = match nearest_word(names.iter().copied(), name) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "the scenario has no [fleet.NAME]".to_owned(),
+        None => format!("fleets are {}", names.join(", ")),
+    };
+    Diagnostic::new(Code::Reference, span.clone(), format!("there is no fleet `{name}`"), "unknown fleet")
+        .help(help)
+}
