@@ -133,6 +133,6 @@ fn as_json(row: &CatalogRow) -> serde_json::Value {
         "speed": row.speed.as_f64(),
         "on_demand_usd_per_hour": row.on_demand.as_dollars(),
         "spot_usd_per_hour": row.spot.map(crate::units::HourlyPrice::as_dollars),
-        "interruption_rating": row.rating.map(|rating| rating.label()),
+        "interruption_rating": row.rating.map(crate::catalog::InterruptionRating::label),
     })
 }

@@ -39,7 +39,8 @@ pub(super) struct ResultFolder {
 impl ResultFolder {
     /// Prepares `target`; nothing is visible there until [`ResultFolder::publish`].
     pub(super) fn prepare(target: &Path) -> Result<Self, Failed> {
-        let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let parent =
+            target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
         let temporary = tempfile::Builder::new()
             .prefix(".fleetsim-")

@@ -119,7 +119,7 @@ impl fmt::Display for Diagnostic {
 
 /// Diagnostics in order of file and place, each once: fleets that share a text repeat what is wrong with it.
 #[must_use]
-pub fn sorted_once(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
+pub(super) fn sorted_once(mut all: Vec<Diagnostic>) -> Vec<Diagnostic> {
     let mut kept: Vec<Diagnostic> = Vec::with_capacity(all.len());
     all.sort_by(|a, b| {
         let key = |d: &Diagnostic| (d.span.source.name.clone(), d.span.range.start, d.span.range.end, d.code);

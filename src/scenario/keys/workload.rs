@@ -117,7 +117,7 @@ const PIPELINE: &[Key] = &[
         "Stages in order; a stage starts when the one before has ended.",
     )
     .or("[\"build\", \"test\", \"deploy\"]"),
-    Key::new("job", Kind::Named(JOB), "The jobs.").required().also(&["jobs"]),
+    Key::new("job", Kind::Named(JOB), "The jobs of the pipeline.").required().also(&["jobs"]),
 ];
 
 const JOB: &[Key] = job_keys![
