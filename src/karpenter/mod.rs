@@ -6,6 +6,7 @@
 
 pub mod batcher;
 pub mod cluster;
+pub mod disruption;
 pub mod ice;
 pub mod instance_types;
 pub mod labels;

@@ -1,0 +1,32 @@
+//! What the controller reads of the rest of Karpenter when it wakes: the cluster, the scheduling pass, the pending pods.
+
+use super::super::cluster::{Cluster, NodeId};
+use super::super::solver::{PassPod, Solver};
+use crate::units::SimTime;
+
+/// The rest of Karpenter as the controller sees it. It only reads the cluster; what it decides comes back as outcomes.
+#[derive(Debug)]
+pub struct Surroundings<'a> {
+    /// Nodes, pods, instance types with prices.
+    pub cluster: &'a Cluster,
+    /// The scheduling pass, asked "what if these nodes were gone".
+    pub solver: &'a mut Solver,
+    /// The pending pods, [`Provisioner::pending`](super::super::Provisioner::pending).
+    pub pending: &'a [PassPod],
+}
+
+/// What the node costs by Karpenter's price list, in dollars per hour; 0 where its offering is gone
+/// (core `disruption/types.go` `resolveNodePrice`, v1.15.0).
+pub(super) fn node_price(cluster: &Cluster, id: NodeId) -> f64 {
+    let price = |id| {
+        let node = cluster.node(id)?;
+        let (kind, zone, bought_as) = (node.type_id?, node.zone?, node.capacity_type?);
+        Some(cluster.instance_types().offering(kind, zone, bought_as)?.price.as_dollars())
+    };
+    price(id).unwrap_or(0.0)
+}
+
+/// Whether a pass expects pods on the node.
+pub(super) fn is_nominated(cluster: &Cluster, id: NodeId, now: SimTime) -> bool {
+    cluster.node(id).is_some_and(|node| node.is_nominated(now))
+}
