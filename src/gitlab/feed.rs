@@ -173,7 +173,7 @@ impl Gitlab {
         let manager = &mut self.managers[number];
         if manager.is_updating(work) {
             // The manager lags behind: the update "running" was answered before the job ended.
-            manager.advance(process::just_after(now), &mut self.server, &mut self.outcomes);
+            manager.advance(now, &mut self.server, &mut self.outcomes);
         }
         let free_at = manager.finish(now, work, &mut self.server);
         let wakeup = self.managers[number].next_wakeup(&self.server);
