@@ -5,7 +5,8 @@ use crate::units::SimTime;
 
 use super::synthetic::ArrivalTimes;
 use super::{
-    Arrival, ArrivalKind, Class, JobNumber, JobSampler, Makes, Synthetic, Template, TraceError, WeekClock,
+    Arrival, ArrivalKind, Class, JobNumber, JobSampler, Makes, Synthetic, Template, TraceError, TraceReplay,
+    TraceReport, WeekClock,
 };
 
 /// Everything that is known of a workload before it runs, except its traces.
@@ -36,21 +37,32 @@ pub struct Arrivals {
 }
 
 enum Source {
-    Synthetic { makes: Makes, times: ArrivalTimes, next_ordinal: u64 },
+    Synthetic { makes: Makes, times: Box<ArrivalTimes>, next_ordinal: u64 },
+    Trace(Box<TraceReplay>),
 }
 
 impl Arrivals {
-    /// The arrivals of `workload` before `until`, under the draws of `streams`.
+    /// The arrivals of `workload` and of `traces` before `until`, under the draws of `streams`.
     ///
     /// # Errors
     /// The first row of a trace that cannot be used.
-    pub fn new(workload: &Workload, streams: Streams, until: SimTime) -> Result<Self, TraceError> {
+    pub fn new(
+        workload: &Workload,
+        traces: Vec<TraceReplay>,
+        streams: Streams,
+        until: SimTime,
+    ) -> Result<Self, TraceError> {
         let synthetic = workload.synthetic.iter().enumerate().map(|(index, source)| Source::Synthetic {
             makes: source.makes,
-            times: source.times(&workload.clock, streams, index as u32, until),
+            times: Box::new(source.times(&workload.clock, streams, index as u32, until)),
             next_ordinal: (index as u64) << 40,
         });
-        let sources: Vec<Source> = synthetic.collect();
+        let n_synthetic = workload.synthetic.len();
+        let traces = traces.into_iter().enumerate().map(|(index, mut trace)| {
+            trace.begin(streams, (n_synthetic + index) as u64, until);
+            Source::Trace(Box::new(trace))
+        });
+        let sources: Vec<Source> = synthetic.chain(traces).collect();
         let mut arrivals = Self {
             classes: workload.classes.clone(),
             templates: workload.templates.clone(),
@@ -105,6 +117,16 @@ impl Arrivals {
         self.sampler
     }
 
+    /// What was found in each trace so far, in the order given.
+    #[must_use]
+    pub fn trace_reports(&self) -> Vec<TraceReport> {
+        let traces = self.sources.iter().filter_map(|source| match source {
+            Source::Trace(trace) => Some(trace.report()),
+            Source::Synthetic { .. } => None,
+        });
+        traces.collect()
+    }
+
     fn refill(&mut self, source: usize) -> Result<(), TraceError> {
         let head = match &mut self.sources[source] {
             Source::Synthetic { makes, times, next_ordinal } => times.next().map(|at| {
@@ -118,6 +140,7 @@ impl Arrivals {
                 };
                 Arrival { at, ordinal, kind }
             }),
+            Source::Trace(trace) => trace.next_arrival(&mut self.classes, &mut self.templates)?,
         };
         self.next_at[source] = head.as_ref().map_or(SimTime::NEVER, |arrival| arrival.at);
         self.heads[source] = head;

@@ -23,4 +23,7 @@ pub use template::{
     JobDraft, MatrixAxis, MatrixValue, Need, Parallel, Template, TemplateDraft, TemplateError, TemplateId,
     TemplateNode, When,
 };
-pub use trace::{Place, RowProblem, TraceError};
+pub use trace::{
+    BadRows, Field, MapRule, Pattern, Place, Replay, RowProblem, TraceError, TraceInstant, TraceOptions,
+    TraceReplay, TraceReport, TraceRequests, TraceTags, Unmapped, trace_columns,
+};
