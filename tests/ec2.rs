@@ -3,8 +3,8 @@
 use fleetsim::catalog::{CapacityType, Catalog, CustomPrice, ZoneId};
 use fleetsim::ec2::{
     AllocationStrategy, AmiPreset, BillingRules, CapacityLimits, CapacityPool, Chosen, EndReason,
-    InstanceMeter, LaunchOverride, LaunchRequest, Market, Outage, PoolWeights, SpotMarket, SpotParameters,
-    StartupModel,
+    InstanceMeter, LaunchOverride, LaunchRequest, Market, Outage, PoolWeights, ShockParameters, SpotMarket,
+    SpotParameters, StartupModel,
 };
 use fleetsim::engine::Streams;
 use fleetsim::units::{HourlyPrice, SimDuration, SimTime};
@@ -132,6 +132,49 @@ fn a_further_pool_changes_a_spot_choice_only_where_it_wins() {
         }
     }
     assert!((20..1500).contains(&won), "{won}");
+}
+
+#[test]
+fn after_a_shock_its_pool_is_empty_and_others_serve() {
+    let catalog = Catalog::builtin("us-east-1").unwrap();
+    let parameters = SpotParameters {
+        scale: fleetsim::units::Ppm(30_000_000),
+        shocks: Some(ShockParameters {
+            spread: SimDuration::ZERO,
+            share: fleetsim::units::Ppm::ONE,
+            ..ShockParameters::default()
+        }),
+        ..SpotParameters::default()
+    };
+    let spot = SpotMarket::new(&catalog, &parameters);
+    let market = market(&catalog, CapacityLimits::default()).with_shocks(&spot);
+    let streams = Streams::new(42, 0);
+    let pools = overrides(&catalog, &["m5.large"]);
+    let pool = CapacityPool {
+        instance_type: pools[0].instance_type,
+        zone: ZoneId(0),
+        capacity_type: CapacityType::Spot,
+    };
+    let struck = spot.interruption(pool, SimTime::ZERO, 0, &streams).unwrap().notice_at;
+    let at = LaunchRequest {
+        now: struck + SimDuration::from_ms(1),
+        ..request(CapacityType::Spot, &pools[..1], 0)
+    };
+    assert_eq!(ask(&market, &at), (None, vec![pool]));
+    let wider =
+        LaunchRequest { overrides: &overrides(&catalog, &["m5.large", "c6g.large", "r6i.large"]), ..at };
+    assert_ne!(
+        ask(&market, &wider).0.map(|chosen| (chosen.instance_type, chosen.zone)),
+        Some((pool.instance_type, pool.zone))
+    );
+    let next_day = LaunchRequest { now: struck + SimDuration::from_hours(24), ..at };
+    let again = ask(&market, &next_day).0.is_some();
+    assert_eq!(again, !spot.recovering(pool, next_day.now, &streams));
+    assert!(!spot.recovering(
+        CapacityPool { capacity_type: CapacityType::OnDemand, ..pool },
+        at.now,
+        &streams
+    ));
 }
 
 #[test]

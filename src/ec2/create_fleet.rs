@@ -6,6 +6,7 @@ use crate::units::{HourlyPrice, Ppm, SimTime};
 use rand::Rng;
 
 use super::capacity::{CapacityLimits, CapacityPool};
+use super::spot_market::SpotMarket;
 
 const SPOT_CHOICE: Purpose = Purpose::named("ec2 spot pool choice");
 
@@ -98,6 +99,7 @@ pub struct Market {
     /// One over the chance of the Spot pool by (type, zone), in arbitrary units; the mean of its race time.
     spot_means: Vec<f64>,
     limits: CapacityLimits,
+    shocks: Option<SpotMarket>,
 }
 
 impl Market {
@@ -120,7 +122,18 @@ impl Market {
                 spot_means.push(mean);
             }
         }
-        Self { zones, prices, spot_means, limits }
+        Self { zones, prices, spot_means, limits, shocks: None }
+    }
+
+    /// The same market, whose Spot pools also run empty after the shocks of `spot`.
+    #[must_use]
+    pub fn with_shocks(self, spot: &SpotMarket) -> Self {
+        Self { shocks: Some(spot.clone()), ..self }
+    }
+
+    fn has_capacity(&self, pool: CapacityPool, now: SimTime, streams: &Streams) -> bool {
+        self.limits.has_capacity(pool, now, streams)
+            && self.shocks.as_ref().is_none_or(|spot| !spot.recovering(pool, now, streams))
     }
 
     fn place(&self, id: TypeId, zone: ZoneId) -> usize {
@@ -150,7 +163,7 @@ impl Market {
         let mut after = None;
         loop {
             let (rank, pool) = self.best(request, streams, after)?;
-            if self.limits.has_capacity(pool, request.now, streams) {
+            if self.has_capacity(pool, request.now, streams) {
                 let price = self.price(pool)?;
                 let CapacityPool { instance_type, zone, capacity_type } = pool;
                 return Some(Chosen { instance_type, zone, capacity_type, price });

@@ -8,6 +8,7 @@ mod capacity;
 mod create_fleet;
 mod delay;
 mod fargate;
+mod shocks;
 mod speed;
 mod spot_market;
 mod standing;
@@ -18,6 +19,7 @@ pub use capacity::{CapacityLimits, CapacityPool, Outage};
 pub use create_fleet::{AllocationStrategy, Chosen, LaunchOverride, LaunchRequest, Market, PoolWeights};
 pub use delay::Delay;
 pub use fargate::{FargatePrices, FargateSize};
+pub use shocks::ShockParameters;
 pub use speed::{
     Emulation, NodeSpeed, Occupancy, PhaseKind, SpeedClass, SpeedClassId, SpeedModel, instance_slowdown,
 };

@@ -1,15 +1,18 @@
 //! When Spot capacity is taken back: an hourly hazard from the interruption rating, one draw per instance at launch.
 
-use crate::catalog::{Catalog, InterruptionRating, TypeId};
+use crate::catalog::{CapacityType, Catalog, InterruptionRating, TypeId};
 use crate::engine::{Purpose, Streams};
 use crate::units::{Ppm, SimDuration, SimTime};
 
 use super::capacity::CapacityPool;
 use super::delay::open_uniform;
+use super::shocks::{ShockParameters, Shocks};
 
 const RECLAIM: Purpose = Purpose::named("ec2 spot reclaim");
 const DAY_MS: f64 = 86_400_000.0;
 const HOUR_MS: f64 = 3_600_000.0;
+/// A thousand years: nobody looks beyond, and the bisection keeps its resolution.
+const FAR_MS: f64 = 3.2e13;
 
 /// How reclaims vary over the day: the hazard is multiplied by `1 + amplitude × cos(2π (t - peak) / 24 h)`.
 ///
@@ -36,6 +39,8 @@ pub struct SpotParameters {
     pub notice: SimDuration,
     /// Types whose rating a scenario sets itself.
     pub ratings: Vec<(TypeId, InterruptionRating)>,
+    /// Reclaims in batches; `None` strikes every instance singly, at the same total hazard.
+    pub shocks: Option<ShockParameters>,
 }
 
 impl Default for SpotParameters {
@@ -46,6 +51,7 @@ impl Default for SpotParameters {
             diurnal: None,
             notice: SimDuration::from_mins(2),
             ratings: Vec::new(),
+            shocks: None,
         }
     }
 }
@@ -59,14 +65,14 @@ pub struct Interruption {
     pub reclaim_at: SimTime,
 }
 
-/// Hazards of all types of a region. Reclaims are independent of each other here; correlated shocks would add a second
-/// source per [`CapacityPool`], to be merged by the earlier of both.
+/// Hazards of all types of a region, and the shocks that part of them comes from.
 #[derive(Clone, Debug)]
 pub struct SpotMarket {
     /// Hazard per millisecond by type, before the diurnal factor; 0 = never.
     hazards: Vec<f64>,
     diurnal: Option<Diurnal>,
     notice: SimDuration,
+    shocks: Option<Shocks>,
 }
 
 /// Hourly hazard that a rating stands for: `h = f / ((1 - f) m)` with the band's middle as `f`, times `scale`.
@@ -91,7 +97,9 @@ impl SpotMarket {
         for (id, rating) in &parameters.ratings {
             hazards[id.index()] = per_ms(*rating);
         }
-        Self { hazards, diurnal: parameters.diurnal, notice: parameters.notice }
+        let shocks = parameters.shocks.as_ref().map(|shocks| Shocks::new(catalog, &hazards, shocks));
+        let diurnal = parameters.diurnal.filter(|diurnal| diurnal.amplitude > Ppm::ZERO);
+        Self { hazards, diurnal, notice: parameters.notice, shocks }
     }
 
     /// Reclaims per hour of a type, before the diurnal factor.
@@ -101,7 +109,7 @@ impl SpotMarket {
     }
 
     /// When the instance of the launch numbered `ordinal`, running since `running_at` in `pool`, gets its notice and
-    /// is reclaimed; `None` for never. One draw, the same in every fleet of a replication.
+    /// is reclaimed; `None` for never. The same in every fleet of a replication.
     #[must_use]
     pub fn interruption(
         &self,
@@ -111,39 +119,59 @@ impl SpotMarket {
         streams: &Streams,
     ) -> Option<Interruption> {
         let hazard = self.hazards[pool.instance_type.index()];
-        let exposure = -libm::log(open_uniform(&mut streams.entity(RECLAIM, ordinal)));
         if hazard <= 0.0 {
             return None;
         }
-        let steady = exposure / hazard;
-        let life_ms = match self.diurnal {
-            Some(diurnal) if diurnal.amplitude > Ppm::ZERO => diurnal.life(steady, running_at),
-            _ => steady,
-        };
-        // Beyond 1,000 years nobody looks.
-        if life_ms > 3.2e13 {
+        let exposure = -libm::log(open_uniform(&mut streams.entity(RECLAIM, ordinal)));
+        let single_share = self.shocks.as_ref().map_or(1.0, |shocks| shocks.single_share);
+        let mut steady = (exposure / (hazard * single_share)).min(FAR_MS);
+        if let Some(shocks) = &self.shocks {
+            let from = self.market_time(running_at);
+            let killed = shocks.first_kill(pool, from, from + steady, ordinal, streams);
+            steady = killed.map_or(steady, |at| at - from);
+        }
+        if steady >= FAR_MS {
             return None;
         }
+        let life_ms = self.diurnal.map_or(steady, |diurnal| diurnal.life(steady, running_at));
         let notice_at = running_at + SimDuration::from_ms(life_ms.round() as u64);
         Some(Interruption { notice_at, reclaim_at: notice_at + self.notice })
+    }
+
+    /// Whether a shock has left `pool` without Spot capacity at `now`. Never for on-demand.
+    #[must_use]
+    pub fn recovering(&self, pool: CapacityPool, now: SimTime, streams: &Streams) -> bool {
+        pool.capacity_type == CapacityType::Spot
+            && self
+                .shocks
+                .as_ref()
+                .is_some_and(|shocks| shocks.recovering(pool, self.market_time(now), streams))
+    }
+
+    /// The instant on a clock by which hazards are steady.
+    fn market_time(&self, now: SimTime) -> f64 {
+        let ms = now.as_ms() as f64;
+        self.diurnal.map_or(ms, |diurnal| diurnal.cumulated(SimTime::ZERO, ms))
     }
 }
 
 impl Diurnal {
-    /// The life whose cumulated factor from `start` on equals `steady` milliseconds at factor one: the integral of the
-    /// factor is inverted by bisection to half a millisecond.
-    fn life(self, steady: f64, start: SimTime) -> f64 {
-        let amplitude = self.amplitude.as_f64().min(1.0);
+    /// The integral of the factor over the first `span` milliseconds from `start` on.
+    fn cumulated(self, start: SimTime, span: f64) -> f64 {
         let phase = start.as_ms() as f64 - self.peak.as_ms() as f64;
         let turn = std::f64::consts::TAU / DAY_MS;
-        let wave = |ms: f64| amplitude / turn * libm::sin(turn * ms);
-        let cumulated = |life: f64| life + wave(phase + life) - wave(phase);
-        // The wave never moves the sum by more than twice its amplitude.
-        let slack = 2.0 * amplitude / turn;
+        let wave = |ms: f64| self.amplitude.as_f64().min(1.0) / turn * libm::sin(turn * ms);
+        span + wave(phase + span) - wave(phase)
+    }
+
+    /// The life over which the factor adds up to `steady` milliseconds, found by bisection to half a millisecond.
+    fn life(self, steady: f64, start: SimTime) -> f64 {
+        // The wave never moves the sum by more than twice its amplitude of a day over 2π.
+        let slack = DAY_MS / std::f64::consts::PI;
         let (mut low, mut high) = ((steady - slack).max(0.0), steady + slack);
         while high - low > 0.5 {
-            let middle = (low + high) / 2.0;
-            if cumulated(middle) < steady {
+            let middle = f64::midpoint(low, high);
+            if self.cumulated(start, middle) < steady {
                 low = middle;
             } else {
                 high = middle;
@@ -156,14 +184,19 @@ impl Diurnal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::{CapacityType, ZoneId};
+    use crate::catalog::ZoneId;
 
     fn pool() -> CapacityPool {
         CapacityPool { instance_type: TypeId::new(0), zone: ZoneId(0), capacity_type: CapacityType::Spot }
     }
 
     fn market(hazard_per_hour: f64, diurnal: Option<Diurnal>) -> SpotMarket {
-        SpotMarket { hazards: vec![hazard_per_hour / HOUR_MS], diurnal, notice: SimDuration::from_mins(2) }
+        SpotMarket {
+            hazards: vec![hazard_per_hour / HOUR_MS],
+            diurnal,
+            notice: SimDuration::from_mins(2),
+            shocks: None,
+        }
     }
 
     fn lives(market: &SpotMarket, start: SimTime, count: u64) -> Vec<f64> {
@@ -249,6 +282,36 @@ mod tests {
         let exact = libm::exp(-cumulated(9.0)) - libm::exp(-cumulated(21.0));
         let error = libm::sqrt(exact * (1.0 - exact) / count as f64);
         assert!((f64::from(near_peak) / count as f64 - exact).abs() < 3.0 * error);
+    }
+
+    #[test]
+    fn shocks_and_single_reclaims_add_up_to_the_hazard_of_the_rating_whatever_the_time_of_day() {
+        let catalog = Catalog::builtin("us-east-1").unwrap();
+        let shocks = ShockParameters { spread: SimDuration::ZERO, ..ShockParameters::default() };
+        let parameters = SpotParameters {
+            scale: Ppm(20_000_000),
+            shocks: Some(shocks),
+            diurnal: Some(Diurnal { amplitude: Ppm(200_000), peak: SimDuration::from_hours(14) }),
+            ..SpotParameters::default()
+        };
+        let market = SpotMarket::new(&catalog, &parameters);
+        let instance_type = catalog.find("m5.2xlarge").unwrap();
+        let here = CapacityPool { instance_type, ..pool() };
+        let hazard = market.hazard_per_hour(instance_type);
+        let start = SimTime::from_ms(7 * 3_600_000);
+        let count = 20_000;
+        let alive = (0..count)
+            .filter(|seed| {
+                let end = market.interruption(here, start, 3, &Streams::new(*seed, 0));
+                end.is_none_or(|end| end.notice_at > start + SimDuration::from_hours(24))
+            })
+            .count();
+        // Over a whole day the wave cancels out.
+        let exact = libm::exp(-hazard * 24.0);
+        let error = libm::sqrt(exact * (1.0 - exact) / count as f64);
+        assert!((0.05..0.95).contains(&exact), "{exact}");
+        let seen = alive as f64 / count as f64;
+        assert!((seen - exact).abs() < 3.0 * error, "{seen} against {exact}");
     }
 
     #[test]
