@@ -1,14 +1,24 @@
 //! kube-scheduler and kubelet: binding pods to ready nodes, pod start, eviction. Never launches anything.
 
+mod client;
+mod cluster;
+mod interface;
+mod order;
+mod pending;
+mod row;
 mod scheduler;
+mod score;
 mod shape;
+mod verdict;
 
-pub use scheduler::{
-    BalanceFormula, NodeHold, NodeInfo, NodeKey, PodKey, Scheduler, SchedulerConfig, SchedulerWork,
-    SchedulingOutcome, ScoringStrategy,
+pub use interface::{
+    NodeClassId, NodeHold, NodeInfo, NodeKey, PodKey, SchedulerConfig, SchedulerWork, SchedulingOutcome,
+    ShapeId,
 };
-pub use scheduler::{NodeClassId, ShapeId};
+pub use scheduler::Scheduler;
+pub use score::{BalanceFormula, ScoringStrategy};
 pub use shape::{
     Compatibility, ContainerRequests, DEFAULT_CPU_REQUEST, DEFAULT_MEMORY_REQUEST, Footprint, LabelOperator,
     LabelRequirement, NodeClass, PodShape, PreferredTerm, Taint, TaintEffect, Toleration,
 };
+pub use verdict::{FilterPlugin, NodeVerdict, PluginScores};
