@@ -1,1 +1,18 @@
-//! Outcomes turned into CSV, charts and tables. Computes no metric and writes no file.
+//! Outcomes turned into CSV, charts and tables. Computes no metric and writes no file: it returns text and bytes, or
+//! writes into what the caller gives it.
+
+mod chart;
+mod csv;
+mod format;
+mod money;
+mod provenance;
+mod table;
+mod timings;
+mod verdict;
+
+pub use chart::{Chart, ChartError, charts};
+pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
+pub use provenance::{Provenance, provenance_json};
+pub use table::{SUMMARY_SCHEMA, SummaryFormat, summary_text};
+pub use timings::timings_text;
+pub use verdict::{biggest_causes, chosen_fleet, objective_lines, short_verdict, verdict_sentence};

@@ -1,0 +1,96 @@
+//! Charts, each drawn by one function for both SVG and PNG. Colours are fixed by meaning; nothing is told by colour
+//! alone, so that a greyscale print can be read.
+
+mod axis;
+mod canvas;
+mod cost_by_kind;
+mod cost_wait;
+mod image;
+mod levels;
+mod wait_curves;
+
+pub use self::image::ChartError;
+
+use plotters::drawing::DrawingAreaErrorKind;
+use plotters::prelude::DrawingBackend;
+use plotters::style::RGBColor;
+
+use self::canvas::Canvas;
+use crate::experiment::{ExperimentSummary, Objective};
+
+/// Okabe & Ito, *Color Universal Design* (2008): told apart by nearly everyone.
+mod colour {
+    use super::RGBColor;
+
+    pub(super) const BLACK: RGBColor = RGBColor(0, 0, 0);
+    /// Spot.
+    pub(super) const ORANGE: RGBColor = RGBColor(0xE6, 0x9F, 0x00);
+    /// On-demand.
+    pub(super) const BLUE: RGBColor = RGBColor(0x00, 0x72, 0xB2);
+    pub(super) const SKY: RGBColor = RGBColor(0x56, 0xB4, 0xE9);
+    pub(super) const GREEN: RGBColor = RGBColor(0x00, 0x9E, 0x73);
+    pub(super) const VERMILLION: RGBColor = RGBColor(0xD5, 0x5E, 0x00);
+    pub(super) const PURPLE: RGBColor = RGBColor(0xCC, 0x79, 0xA7);
+    /// Waste and what is not the fleet itself.
+    pub(super) const GREY: RGBColor = RGBColor(0x8C, 0x8C, 0x8C);
+    pub(super) const DARK_GREY: RGBColor = RGBColor(0x4D, 0x4D, 0x4D);
+    pub(super) const LIGHT_GREY: RGBColor = RGBColor(0xC4, 0xC4, 0xC4);
+    pub(super) const GRID: RGBColor = RGBColor(0xE3, 0xE3, 0xE3);
+    pub(super) const WHITE: RGBColor = RGBColor(255, 255, 255);
+}
+
+/// What drawing gives: nothing, or why the backend could not.
+type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
+
+/// Something that can be drawn on any backend.
+trait Drawing {
+    /// Width and height in logical pixels.
+    fn size(&self) -> (u32, u32);
+    /// Draws on a white page of that size.
+    fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB>;
+}
+
+/// One chart in both formats.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chart {
+    /// File name without extension.
+    pub name: String,
+    /// The finding that the chart shows; its title and the text for those who do not see it.
+    pub title: String,
+    /// Vector graphics. Text refers to the family `sans-serif`; nothing is embedded.
+    pub svg: String,
+    /// Twice the size of the vector graphics, for slides.
+    pub png: Vec<u8>,
+}
+
+/// Every chart of an experiment: cost against wait, curves of waits, costs by kind, and levels over time for each fleet.
+///
+/// # Errors
+/// Where the embedded font cannot be used or a backend fails.
+pub fn charts(summary: &ExperimentSummary, objectives: &[Objective]) -> Result<Vec<Chart>, ChartError> {
+    let chosen = crate::report::chosen_fleet(summary, objectives);
+    let mut charts = vec![
+        render("cost_and_wait", &cost_wait::CostWait::of(summary, objectives))?,
+        render("waits", &wait_curves::WaitCurves::of(summary, chosen))?,
+        render("costs", &cost_by_kind::CostByKind::of(summary, chosen))?,
+    ];
+    let highest = levels::Highest::of(summary);
+    for (number, fleet) in summary.fleets.iter().enumerate() {
+        charts.push(render(&format!("levels_{}", number + 1), &levels::Levels { fleet, highest })?);
+    }
+    Ok(charts)
+}
+
+fn render(name: &str, drawing: &(impl Drawing + Titled)) -> Result<Chart, ChartError> {
+    Ok(Chart {
+        name: name.to_owned(),
+        title: drawing.title(),
+        svg: image::svg(drawing, &drawing.title())?,
+        png: image::png(drawing)?,
+    })
+}
+
+/// A drawing that states its finding.
+trait Titled {
+    fn title(&self) -> String;
+}

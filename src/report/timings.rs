@@ -1,0 +1,26 @@
+//! Where the simulator's own time went: seconds per phase, as measured by the caller, and deterministic work per job.
+
+use super::format::number;
+use crate::experiment::ExperimentSummary;
+
+/// The text of `--timings`: `phases` are (name, seconds) in the order in which they ran.
+#[must_use]
+pub fn timings_text(phases: &[(&str, f64)], summary: &ExperimentSummary) -> String {
+    let total: f64 = phases.iter().map(|(_, seconds)| seconds).sum();
+    let width = phases.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).max("total".len());
+    let mut out = String::new();
+    for (name, seconds) in phases.iter().copied().chain([("total", total)]) {
+        out.push_str(&format!("{name:width$}  {seconds:>9.3} s\n"));
+    }
+    let attempts: u64 = summary.fleets.iter().map(|fleet| fleet.jobs.jobs() + fleet.jobs.retries()).sum();
+    out.push_str(&format!("{} job attempts in all runs\n", number(attempts as f64, 0)));
+    for fleet in &summary.fleets {
+        let jobs = (fleet.jobs.jobs() + fleet.jobs.retries()).max(1);
+        out.push_str(&format!("work of {}, per job attempt:\n", fleet.name));
+        let width = fleet.work.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+        for (name, count) in fleet.work.iter() {
+            out.push_str(&format!("  {name:width$}  {:>12.3}\n", count as f64 / jobs as f64));
+        }
+    }
+    out
+}

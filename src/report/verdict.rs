@@ -1,0 +1,207 @@
+//! What an experiment says, in sentences: used by the terminal and as titles of charts.
+
+use super::format::{mean, number, plain, plus_minus, shown_unit};
+use crate::experiment::{
+    Bound, Difference, ExperimentSummary, FleetSummary, Metric, Objective, ObjectiveState, Verdict,
+};
+use crate::metrics::{WaitCause, WasteKind};
+
+/// The fleet that the report speaks of: of those that keep the objectives best (met before unclear before missed), the
+/// one with the lowest cost per 1,000 jobs. A fleet that is not clearly cheaper than the baseline does not displace it
+/// where the baseline keeps the objectives as well.
+#[must_use]
+pub fn chosen_fleet(summary: &ExperimentSummary, objectives: &[Objective]) -> usize {
+    let states: Vec<ObjectiveState> =
+        summary.fleets.iter().map(|fleet| worst_state(fleet, objectives)).collect();
+    let best = [ObjectiveState::Met, ObjectiveState::Unclear, ObjectiveState::Missed]
+        .into_iter()
+        .find(|state| states.contains(state));
+    let candidates: Vec<usize> = (0..states.len()).filter(|fleet| Some(states[*fleet]) == best).collect();
+    let cost = |fleet: &usize| {
+        summary.fleets[*fleet].estimate(Metric::CostPerThousandJobs).map_or(f64::INFINITY, |cost| cost.mean)
+    };
+    let cheapest = candidates.iter().copied().min_by(|a, b| cost(a).total_cmp(&cost(b)));
+    let cheapest = cheapest.unwrap_or(summary.baseline);
+    let is_clear = difference(summary, cheapest, Metric::CostPerThousandJobs)
+        .is_some_and(|difference| matches!(difference.verdict, Verdict::Better | Verdict::Unknown));
+    if is_clear || !candidates.contains(&summary.baseline) { cheapest } else { summary.baseline }
+}
+
+/// Missed where one objective is missed, else unclear where one is unclear.
+fn worst_state(fleet: &FleetSummary, objectives: &[Objective]) -> ObjectiveState {
+    let states: Vec<ObjectiveState> =
+        objectives.iter().map(|objective| objective.judge(fleet.estimate(objective.metric))).collect();
+    [ObjectiveState::Missed, ObjectiveState::Unclear]
+        .into_iter()
+        .find(|state| states.contains(state))
+        .unwrap_or(ObjectiveState::Met)
+}
+
+fn difference(summary: &ExperimentSummary, fleet: usize, metric: Metric) -> Option<Difference> {
+    summary.fleets[fleet].difference(metric)
+}
+
+/// One sentence: which fleet, how much cheaper, what it does to waits, and how sure that is.
+#[must_use]
+pub fn verdict_sentence(summary: &ExperimentSummary, objectives: &[Objective]) -> String {
+    let chosen = chosen_fleet(summary, objectives);
+    let sentence = if chosen == summary.baseline {
+        baseline_sentence(summary)
+    } else {
+        format!(
+            "{} {} than {} {}",
+            summary.fleets[chosen].name,
+            cost_phrase(summary, chosen),
+            summary.fleets[summary.baseline].name,
+            wait_phrase(summary, chosen)
+        )
+    };
+    let caution = match worst_state(&summary.fleets[chosen], objectives) {
+        ObjectiveState::Met => "",
+        ObjectiveState::Unclear => "; whether it keeps every objective is not clear yet",
+        ObjectiveState::Missed => "; every fleet misses an objective",
+    };
+    let partial = if summary.is_partial { " (ended early: not all replications ran)" } else { "" };
+    format!("{sentence}{caution}{partial}.")
+}
+
+fn baseline_sentence(summary: &ExperimentSummary) -> String {
+    let baseline = &summary.fleets[summary.baseline];
+    let of = |metric: Metric| {
+        let (factor, _) = shown_unit(metric.unit());
+        baseline.estimate(metric).map_or_else(|| "?".to_owned(), |estimate| plus_minus(&estimate, factor))
+    };
+    let lead = if summary.fleets.len() > 1 { "No fleet is clearly cheaper and good enough: " } else { "" };
+    format!(
+        "{lead}{} costs {}\u{a0}$ per 1000 jobs, and 95\u{a0}% of its jobs wait at most {}\u{a0}s",
+        baseline.name,
+        of(Metric::CostPerThousandJobs),
+        of(Metric::WaitP95)
+    )
+}
+
+fn cost_phrase(summary: &ExperimentSummary, fleet: usize) -> String {
+    let change = difference(summary, fleet, Metric::CostPerThousandJobs).and_then(|d| d.relative);
+    change.map_or_else(
+        || "is no cheaper".to_owned(),
+        |change| {
+            let word = if change.mean <= 0.0 { "cheaper" } else { "dearer" };
+            let sign = if change.mean <= 0.0 { -100.0 } else { 100.0 };
+            format!("is {}\u{a0}% {word}", plus_minus(&change, sign))
+        },
+    )
+}
+
+fn wait_phrase(summary: &ExperimentSummary, fleet: usize) -> String {
+    let Some(wait) = difference(summary, fleet, Metric::WaitP95) else { return "(no job waited)".to_owned() };
+    let sign = if wait.absolute.mean < 0.0 { "" } else { "+" };
+    let amount = format!("{sign}{}\u{a0}s p95", plus_minus(&wait.absolute, 1e-3));
+    match wait.verdict {
+        Verdict::Better => format!("with shorter waits ({amount})"),
+        Verdict::Worse => format!("but its jobs wait longer ({amount})"),
+        Verdict::Identical => "with identical waits".to_owned(),
+        Verdict::Unknown => format!("at a wait of {amount} (one replication: no interval)"),
+        _ => format!("at no clear change of waits ({amount})"),
+    }
+}
+
+/// Cost and wait of a fleet against the baseline in a few words: `−54 %, slower`; `≈` where no difference is clear.
+#[must_use]
+pub fn short_verdict(fleet: &FleetSummary) -> String {
+    let difference = |metric: Metric| fleet.difference(metric);
+    let Some(cost) = difference(Metric::CostPerThousandJobs) else { return "no jobs".to_owned() };
+    if cost.verdict == Verdict::Reference {
+        return "reference".to_owned();
+    }
+    let cost = match (cost.verdict, cost.relative) {
+        (Verdict::NoClearDifference | Verdict::Identical, _) | (_, None) => "cost ≈".to_owned(),
+        (_, Some(change)) => {
+            let text = number(100.0 * change.mean, 0);
+            let sign = if change.mean > 0.0 && text != "0" { "+" } else { "" };
+            format!("{sign}{text}\u{a0}%")
+        }
+    };
+    let wait = match difference(Metric::WaitP95).map(|wait| wait.verdict) {
+        Some(Verdict::Better) => "faster",
+        Some(Verdict::Worse) => "slower",
+        Some(Verdict::NoClearDifference | Verdict::Identical) => "wait ≈",
+        _ => "wait ?",
+    };
+    format!("{cost}, {wait}")
+}
+
+/// One line per objective: which fleets keep it, by mark and word, with their values where they differ.
+#[must_use]
+pub fn objective_lines(summary: &ExperimentSummary, objectives: &[Objective]) -> Vec<String> {
+    objectives.iter().map(|objective| objective_line(summary, objective)).collect()
+}
+
+fn objective_line(summary: &ExperimentSummary, objective: &Objective) -> String {
+    let (factor, unit) = shown_unit(objective.metric.unit());
+    let sign = if objective.bound == Bound::AtMost { "≤" } else { "≥" };
+    let limit = plain(objective.limit * factor);
+    let mut line =
+        format!("{} {sign} {limit}\u{a0}{unit}: ", words(&objective.metric.key())).replace("\u{a0}:", ":");
+    let mut groups = Vec::new();
+    for (state, text) in [
+        (ObjectiveState::Met, "✓\u{a0}met by"),
+        (ObjectiveState::Missed, "✗\u{a0}missed by"),
+        (ObjectiveState::Unclear, "?\u{a0}unclear for"),
+    ] {
+        let fleets: Vec<&FleetSummary> = summary
+            .fleets
+            .iter()
+            .filter(|fleet| objective.judge(fleet.estimate(objective.metric)) == state)
+            .collect();
+        if fleets.len() == summary.fleets.len() && fleets.len() > 1 {
+            groups.push(format!("{text} every fleet"));
+        } else if !fleets.is_empty() {
+            let value = |fleet: &&FleetSummary| {
+                let estimate = fleet.estimate(objective.metric);
+                let value = estimate.map_or_else(|| "no value".to_owned(), |e| plus_minus(&e, factor));
+                format!("{} ({value})", fleet.name)
+            };
+            groups.push(format!("{text} {}", fleets.iter().map(value).collect::<Vec<_>>().join(", ")));
+        }
+    }
+    line.push_str(&groups.join("; "));
+    line
+}
+
+/// The largest causes: `Biggest wait cause: node start 61 % · biggest waste: idle 31 %`, for one fleet.
+#[must_use]
+pub fn biggest_causes(fleet: &FleetSummary) -> String {
+    let mut parts = Vec::new();
+    let waits: f64 = fleet.waits.causes_ms.iter().map(|ms| *ms as f64).sum();
+    let cause = WaitCause::ALL.into_iter().max_by_key(|cause| fleet.waits.causes_ms[cause.index()]);
+    if let Some(cause) = cause.filter(|_| waits > 0.0) {
+        let share = fleet.waits.causes_ms[cause.index()] as f64 / waits;
+        parts.push(format!("biggest wait cause: {} {:.0}\u{a0}%", words(cause.label()), 100.0 * share));
+    }
+    let total = fleet.waste.total().0 as f64;
+    let waste = WasteKind::ALL.into_iter().filter(|kind| *kind != WasteKind::UsefulWork);
+    if let Some(kind) = waste.max_by_key(|kind| fleet.waste.of(*kind)).filter(|_| total > 0.0) {
+        let share = fleet.waste.of(kind).0 as f64 / total;
+        parts.push(format!("biggest waste: {} {:.0}\u{a0}%", words(kind.label()), 100.0 * share));
+    }
+    if parts.is_empty() { String::new() } else { format!("{}: {}", fleet.name, parts.join(" · ")) }
+}
+
+/// A label as words.
+pub(super) fn words(label: &str) -> String {
+    label.replace('_', " ")
+}
+
+/// A sentence about the 95 % wait of the baseline and the chosen fleet, as title of the chart of waits.
+pub(super) fn wait_finding(summary: &ExperimentSummary, chosen: usize) -> String {
+    let of = |fleet: usize| {
+        let fleet = &summary.fleets[fleet];
+        let wait = fleet.estimate(Metric::WaitP95).map_or_else(|| "?".to_owned(), |wait| mean(&wait, 1e-3));
+        format!("{wait}\u{a0}s with {}", fleet.name)
+    };
+    let baseline = of(summary.baseline);
+    if chosen == summary.baseline {
+        return format!("95\u{a0}% of jobs wait at most {baseline}");
+    }
+    format!("95\u{a0}% of jobs wait at most {baseline}, {}", of(chosen))
+}
