@@ -1,1 +1,7 @@
-//! The nouns that several rooms share (architecture, capacity type, taints, requests) and the arenas of jobs, pods and nodes.
+//! The loop's nouns and their legal transitions: a job build with its pod, and a node. No flow of time, no randomness, no price rule.
+
+mod job;
+mod node;
+
+pub use job::{Job, JobId, JobPhase};
+pub use node::{Node, NodeId, NodePhase};
