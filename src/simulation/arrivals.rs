@@ -1,0 +1,139 @@
+//! Stage 1: pipelines arrive, and builds become pending as what they need has ended.
+
+use crate::engine::Id;
+use crate::fleet::{Job, JobId, JobPhase};
+use crate::gitlab::{JobResult, PendingJob, PipelineId, PipelineStep, QueuedJob};
+use crate::metrics::{GaugeKey, JobOutcome, JobRecord};
+use crate::units::{SimDuration, SimTime};
+use crate::workload::{Arrival, ArrivalKind};
+
+use super::event::Event;
+use super::world::World;
+
+impl World<'_> {
+    pub(super) fn arrive(&mut self, arrival: Arrival) {
+        let plan = self.plan;
+        let (now, ordinal) = (self.now, arrival.ordinal);
+        let mut steps = std::mem::take(&mut self.scratch.steps);
+        match arrival.kind {
+            ArrivalKind::Job(spec) => {
+                let retry = plan.classes[spec.class].retry;
+                self.pipelines.start_single(spec, retry, ordinal, now, &mut steps);
+            }
+            ArrivalKind::Pipeline(template) => {
+                let sampler = self.sampler;
+                let written = &plan.templates[template];
+                let spec = |node| sampler.node(&plan.classes, written, ordinal, node);
+                self.pipelines.start(&plan.templates, template, ordinal, now, spec, &mut steps);
+            }
+            ArrivalKind::Recorded(template, specs) => {
+                let spec = |node: u32| specs[node as usize];
+                self.pipelines.start(&plan.templates, template, ordinal, now, spec, &mut steps);
+            }
+        }
+        self.apply_steps(&mut steps, SimTime::NEVER);
+        self.scratch.steps = steps;
+    }
+
+    /// Applies what a pipeline's progress asks for; `steps` is empty afterwards. A retry inherits `wait_since`.
+    fn apply_steps(&mut self, steps: &mut Vec<PipelineStep>, wait_since: SimTime) {
+        let mut index = 0;
+        while index < steps.len() {
+            match steps[index] {
+                PipelineStep::Pending(pending) => self.create_build(&pending, wait_since),
+                PipelineStep::Delayed { pipeline, node, until } => {
+                    self.delayed_jobs += 1;
+                    self.queue.push(until, Event::DelayOver { pipeline: pipeline.raw(), node });
+                }
+                PipelineStep::Skipped { build, .. } => self.record_skipped(build.0 as u32),
+                PipelineStep::Blocked { pipeline } => {
+                    // Nobody plays manual jobs here: what waits for one is given up.
+                    self.pipelines.cancel(&self.plan.templates, pipeline, self.now, steps);
+                }
+                // Nobody cancels a pipeline that has jobs under way, and a finished one leaves nothing to do.
+                PipelineStep::Manual { .. } | PipelineStep::Cancel { .. } | PipelineStep::Done { .. } => {}
+            }
+            index += 1;
+        }
+        steps.clear();
+    }
+
+    fn create_build(&mut self, pending: &PendingJob, wait_since: SimTime) {
+        let spec = pending.spec;
+        let kind = self.kind_of(spec.class, spec.requests);
+        self.builds = self.builds.max(pending.build.0 as u32 + 1);
+        let job = self.jobs.insert(Job {
+            build: pending.build.0 as u32,
+            phase: JobPhase::Created,
+            attempt: pending.attempt,
+            has_pod: false,
+            pipeline: pending.pipeline.raw(),
+            pipeline_node: pending.node,
+            ordinal: self.pipelines.ordinal(pending.pipeline),
+            class: spec.class.raw(),
+            kind,
+            requests: self.kinds.get(kind).requests,
+            work: spec.work,
+            slot: u32::MAX,
+            node: None,
+            place: 0,
+            wait_since: if pending.attempt > 0 { wait_since } else { pending.at },
+            pending_at: pending.at,
+            picked_at: SimTime::NEVER,
+            pod_created_at: SimTime::NEVER,
+            planned_at: SimTime::NEVER,
+            bound_at: SimTime::NEVER,
+            image_pull: SimDuration::ZERO,
+            script_at: SimTime::NEVER,
+            ends_at: SimTime::NEVER,
+            slot_free_at: SimTime::NEVER,
+        });
+        if pending.at <= self.now {
+            self.enqueue(job);
+        } else {
+            self.queue.push(pending.at, Event::Pending(job));
+        }
+    }
+
+    /// The build enters GitLab's queue.
+    pub(super) fn enqueue(&mut self, id: JobId) {
+        let job = &mut self.jobs[id];
+        job.phase = JobPhase::Pending;
+        let queued = QueuedJob {
+            job: id.raw(),
+            build_id: u64::from(job.build),
+            tags: self.classes[job.class as usize].tags,
+            project: 0,
+            protected: false,
+        };
+        self.recorder.gauge(self.now, GaugeKey::PendingJobs, 1);
+        self.gitlab.enqueue(self.now, queued);
+    }
+
+    pub(super) fn delay_over(&mut self, pipeline: u32, node: u32) {
+        self.delayed_jobs -= 1;
+        let mut steps = std::mem::take(&mut self.scratch.steps);
+        self.pipelines.delay_over(Id::new(pipeline), node, self.now, &mut steps);
+        self.apply_steps(&mut steps, SimTime::NEVER);
+        self.scratch.steps = steps;
+    }
+
+    /// GitLab learns at `at` how a build ended: retries and later jobs follow. Returns whether it is tried again.
+    pub(super) fn report_result(&mut self, id: JobId, result: JobResult, at: SimTime) -> bool {
+        let job = &self.jobs[id];
+        let place: (PipelineId, u32) = (Id::new(job.pipeline), job.pipeline_node);
+        let wait_since = job.wait_since;
+        let mut steps = std::mem::take(&mut self.scratch.steps);
+        self.pipelines.job_ended(&self.plan.templates, place, result, at, &mut steps);
+        let is_retried = steps.iter().any(|step| matches!(step, PipelineStep::Pending(next) if next.attempt > 0));
+        self.apply_steps(&mut steps, wait_since);
+        self.scratch.steps = steps;
+        is_retried
+    }
+
+    fn record_skipped(&mut self, build: u32) {
+        let mut record = JobRecord::pending(build, 0, 0, crate::catalog::Arch::Amd64, self.now);
+        record.outcome = JobOutcome::Canceled;
+        self.recorder.job_ended(&record);
+    }
+}

@@ -1,0 +1,50 @@
+//! Everything that can happen at an instant, apart from arrivals and from the rooms' own timers. Events carry the number of
+//! the build or node they were armed for, so that stale ones are recognised from state.
+
+use crate::fleet::{JobId, NodeId};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    /// GitLab has processed what came before: the build is pending now.
+    Pending(JobId),
+    /// The delay of a `when: delayed` job is over.
+    DelayOver { pipeline: u32, node: u32 },
+    /// The executor has prepared the picked build: it creates the pod.
+    CreatePod(JobId),
+    /// The executor's patience with a starting pod is over.
+    PodWaitOver { job: JobId, build: u32 },
+    /// The script has ended, or the job's time-out struck.
+    ScriptEnded { job: JobId, build: u32 },
+    /// GitLab has the final state of a build whose end others wait for.
+    BuildReported { job: JobId, build: u32 },
+    /// The pod object is gone: what it requested is free.
+    PodGone { job: JobId, build: u32 },
+    /// A node reached a stage of its life.
+    Node { node: NodeId, ordinal: u32, stage: NodeStage },
+}
+
+/// Stages of a node that are timed by the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NodeStage {
+    /// EC2 is asked for an instance.
+    Request,
+    /// EC2 has answered.
+    Launched,
+    /// The instance runs: billing starts.
+    Running,
+    /// The kubelet has registered the node.
+    Registered,
+    /// The node is ready and takes pods.
+    Ready,
+    /// Karpenter has noted that the node is initialized.
+    Initialized,
+    /// It has not registered in time: its claim is deleted.
+    RegistrationTimeout,
+    /// EC2 announces that it takes the Spot instance back.
+    InterruptionNotice,
+    /// EC2 takes the Spot instance back.
+    Reclaimed,
+    /// The node has reached its maximum age.
+    Expired,
+}

@@ -1,0 +1,233 @@
+//! What one fleet's run is made of: the validated plan, composed of the rooms' own settings. Nothing here is read from text.
+
+use std::sync::Arc;
+
+use crate::catalog::{Catalog, CapacityType, TypeId, ZoneId};
+use crate::ec2::{BillingRules, Delay, Emulation, Occupancy, PoolWeights, SpotParameters, StandingCost, StartupModel};
+use crate::engine::Arena;
+use crate::gitlab::GitlabConfig;
+use crate::kubernetes::{SchedulerConfig, Taint, Toleration};
+use crate::metrics::CostKind;
+use crate::units::{HourlyPrice, Mebibytes, Ppm, Resources, SimDuration, SimTime};
+use crate::workload::{Class, Template};
+
+use super::karpenter_plan::KarpenterPlan;
+
+/// Everything [`super::simulate`] needs beside the arrivals and the seed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Job classes; shared by all fleets of a scenario.
+    pub classes: Arc<Arena<Class>>,
+    /// Pipelines' templates; shared by all fleets of a scenario.
+    pub templates: Arc<Arena<Template>>,
+    /// Length of the run. Arrivals after it are not read.
+    pub horizon: SimDuration,
+    /// Whether the run goes on until every job has ended, instead of ending at the horizon.
+    pub drain: bool,
+    /// Jobs and costs before this are simulated, not counted.
+    pub warmup: SimTime,
+    /// Runner managers, queue and server.
+    pub gitlab: GitlabConfig,
+    /// From a job's end until what needed it is pending.
+    pub pipeline_latency: SimDuration,
+    /// The Kubernetes executor.
+    pub executor: ExecutorPlan,
+    /// kube-scheduler, kubelet, daemon sets.
+    pub kubernetes: KubernetesPlan,
+    /// Where pods run.
+    pub capacity: CapacityPlan,
+    /// Instance types, prices, start-up, Spot, speed, billing.
+    pub ec2: Ec2Plan,
+    /// What costs money whether jobs run or not.
+    pub standing: Vec<(CostKind, StandingCost)>,
+}
+
+/// The Kubernetes executor of the runner managers.
+#[derive(Clone, Debug)]
+pub struct ExecutorPlan {
+    /// `poll_interval`: how often it looks at a starting pod.
+    pub poll_interval: SimDuration,
+    /// `poll_timeout`: how long a pod may take to start.
+    pub poll_timeout: SimDuration,
+    /// From "running" being reported until the pod is created.
+    pub pod_creation: SimDuration,
+    /// From the script's end until the executor has cleaned up.
+    pub cleanup: SimDuration,
+    /// From the pod's deletion until its resources are free.
+    pub teardown: SimDuration,
+    /// Added to every job's requests: helper and services.
+    pub overhead: Resources,
+    /// `node_selector` of every pod, beside the job's architecture.
+    pub node_selector: Vec<(String, String)>,
+    /// Whether the selector `kubernetes.io/arch` is set from the job's architecture.
+    pub select_arch: bool,
+    /// Tolerations of every pod.
+    pub tolerations: Vec<Toleration>,
+    /// Whether every pod carries `karpenter.sh/do-not-disrupt: "true"`.
+    pub do_not_disrupt: bool,
+    /// Whether arm64 jobs run on amd64 nodes under emulation (no arm64 capacity in this fleet).
+    pub emulate_arm64: bool,
+}
+
+/// kube-scheduler, kubelet and daemon sets.
+#[derive(Clone, Debug)]
+pub struct KubernetesPlan {
+    /// kube-scheduler.
+    pub scheduler: SchedulerConfig,
+    /// Sandbox, network and containers, once images are there.
+    pub pod_start: Delay,
+    /// Compressed size of the images, by [`crate::workload::ImageId`]; pulls are timed from it.
+    pub images: Vec<Image>,
+    /// Pulled megabytes per second of a node (default 50).
+    pub pull_mb_per_second: u32,
+    /// Daemon sets on every node.
+    pub daemon_sets: Vec<DaemonSet>,
+}
+
+/// A container image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// Name, for reports.
+    pub name: String,
+    /// Compressed megabytes.
+    pub compressed_mb: u32,
+}
+
+/// A daemon set on every node of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonSet {
+    /// Name.
+    pub name: String,
+    /// Requests of one pod.
+    pub requests: Resources,
+}
+
+/// Where pods run.
+#[derive(Clone, Debug)]
+pub enum CapacityPlan {
+    /// Karpenter launches and removes nodes.
+    Karpenter(Box<KarpenterPlan>),
+    /// Nodes that always run.
+    FixedNodes(Vec<FixedNodes>),
+    /// No nodes and no runners: jobs are served first in first out by a number of cores.
+    FifoPool {
+        /// Capacity in whole millicores.
+        cores_milli: u64,
+        /// Price of the whole pool.
+        price: HourlyPrice,
+    },
+}
+
+/// A group of equal nodes that always run.
+#[derive(Clone, Debug)]
+pub struct FixedNodes {
+    /// Name of the group.
+    pub name: String,
+    /// How many.
+    pub count: u32,
+    /// Instance type.
+    pub instance_type: TypeId,
+    /// Zones, used in turn.
+    pub zones: Vec<ZoneId>,
+    /// On-demand or Spot (which is replaced as it is reclaimed).
+    pub capacity: CapacityType,
+    /// Commitment discount on the on-demand price.
+    pub discount: Ppm,
+    /// Labels beside those of the type.
+    pub labels: Vec<(String, String)>,
+    /// Taints.
+    pub taints: Vec<Taint>,
+}
+
+/// EC2 as the fleet meets it.
+#[derive(Clone, Debug)]
+pub struct Ec2Plan {
+    /// Types and prices.
+    pub catalog: Arc<Catalog>,
+    /// Node start-up.
+    pub startup: StartupModel,
+    /// From the launch request until EC2 answers.
+    pub launch_answer: Delay,
+    /// Preference of Spot pools.
+    pub pool_weights: PoolWeights,
+    /// Spot reclaims.
+    pub spot: SpotParameters,
+    /// Whether Karpenter hears of interruptions (`INTERRUPTION_QUEUE`).
+    pub interruption_queue: bool,
+    /// Billing rules.
+    pub billing: BillingRules,
+    /// Root volume of every node, GiB of gp3.
+    pub root_volume_gib: u32,
+    /// Speed under emulation.
+    pub emulation: Emulation,
+    /// How busy nodes are taken to be for speed.
+    pub occupancy: Occupancy,
+    /// Whether instances of one type differ in speed.
+    pub instance_noise: bool,
+}
+
+impl Default for ExecutorPlan {
+    /// The defaults of GitLab Runner 19.4, and a pod tear-down of 5 s (reference figures, gitlab 2.5).
+    fn default() -> Self {
+        Self {
+            poll_interval: SimDuration::from_secs(3),
+            poll_timeout: SimDuration::from_secs(180),
+            pod_creation: SimDuration::from_ms(500),
+            cleanup: SimDuration::from_ms(200),
+            teardown: SimDuration::from_secs(5),
+            overhead: Resources::ZERO,
+            node_selector: Vec::new(),
+            select_arch: true,
+            tolerations: Vec::new(),
+            do_not_disrupt: false,
+            emulate_arm64: false,
+        }
+    }
+}
+
+impl Default for KubernetesPlan {
+    /// kube-scheduler 1.37; 2 s pod start, 50 MB/s pulls (reference figures, section 9).
+    fn default() -> Self {
+        Self {
+            scheduler: SchedulerConfig::default(),
+            pod_start: Delay::Constant(SimDuration::from_secs(2)),
+            images: Vec::new(),
+            pull_mb_per_second: 50,
+            daemon_sets: Vec::new(),
+        }
+    }
+}
+
+impl KubernetesPlan {
+    /// What the daemon sets take of one node.
+    #[must_use]
+    pub fn daemon_requests(&self) -> Resources {
+        self.daemon_sets.iter().fold(Resources::ZERO, |sum, set| sum + set.requests)
+    }
+}
+
+impl Ec2Plan {
+    /// EC2 with the embedded catalog and the defaults of the reference figures.
+    #[must_use]
+    pub fn new(catalog: Arc<Catalog>) -> Self {
+        Self {
+            catalog,
+            startup: StartupModel::preset(crate::ec2::AmiPreset::Al2023),
+            launch_answer: Delay::Constant(SimDuration::from_secs(2)),
+            pool_weights: PoolWeights::default(),
+            spot: SpotParameters::default(),
+            interruption_queue: true,
+            billing: BillingRules::default(),
+            root_volume_gib: 20,
+            emulation: Emulation::default(),
+            occupancy: Occupancy::Full,
+            instance_noise: false,
+        }
+    }
+
+    /// Requests that no instance of the catalog could hold, for early errors.
+    #[must_use]
+    pub fn largest_memory(&self) -> Mebibytes {
+        self.catalog.types().iter().map(|kind| kind.memory).max().unwrap_or_default()
+    }
+}

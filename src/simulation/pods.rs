@@ -1,0 +1,297 @@
+//! Stages 4, 7 and 8: pods bind, start, run their script, and leave.
+
+use crate::catalog::Arch;
+use crate::engine::Id;
+use crate::fleet::{JobId, JobPhase, NodeId, NodePhase};
+use crate::gitlab::{JobResult, PodWait, Slot};
+use crate::kubernetes::{PodKey, SchedulingOutcome};
+use crate::metrics::{GaugeKey, JobOutcome, JobRecord, WaitCause, WaitSplit};
+use crate::units::SimTime;
+use crate::workload::{FailureReason, JobNumber};
+
+use super::event::Event;
+use super::world::World;
+
+impl World<'_> {
+    /// Lets kube-scheduler do what is due.
+    pub(super) fn bind_pods(&mut self) {
+        let mut outcomes = std::mem::take(&mut self.scratch.bindings);
+        self.scheduler.wake(self.now, &mut outcomes);
+        for outcome in outcomes.drain(..) {
+            match outcome {
+                SchedulingOutcome::Bound { pod, node, .. } => self.bound(Id::new(pod.0), Id::new(node.0)),
+                SchedulingOutcome::Unschedulable { pod, changed, .. } => {
+                    self.unschedulable(Id::new(pod.0), changed);
+                }
+            }
+        }
+        self.scratch.bindings = outcomes;
+    }
+
+    fn pod_wait(&self) -> PodWait {
+        PodWait::new(self.plan.executor.poll_interval, self.plan.executor.poll_timeout)
+    }
+
+    /// The pod waits for a node: the executor's patience is timed, and Karpenter hears of it.
+    fn unschedulable(&mut self, id: JobId, changed: bool) {
+        let job = &self.jobs[id];
+        if job.phase != JobPhase::Unbound {
+            return;
+        }
+        if !changed {
+            let over_at = self.pod_wait().fails_at(job.pod_created_at);
+            let build = job.build;
+            self.queue.push(over_at.max(self.now), Event::PodWaitOver { job: id, build });
+        }
+        self.trigger_provisioning(id);
+    }
+
+    /// The kubelet of `node` starts the pod; when the executor will see that is known at once.
+    fn bound(&mut self, id: JobId, node_id: NodeId) {
+        let now = self.now;
+        let node = &mut self.nodes[node_id];
+        assert!(node.phase == NodePhase::Ready, "pods bind to ready nodes");
+        let place = node.pods.len() as u32;
+        node.pods.push(id);
+        node.active_pods += 1;
+        let arch = node.arch;
+        self.jobs[id].bound(now, node_id, place);
+        let job = self.jobs[id];
+        let pod_start = self.pod_start(node_id, &job);
+        self.facts[node_id.index()].meter.pod_bound(now, job.requests.cpu);
+        self.recorder.gauge(now, GaugeKey::PendingPods, -1);
+        self.recorder.gauge(now, GaugeKey::RunningJobs(arch), 1);
+        self.recorder.gauge(now, GaugeKey::RequestedMillicores, i64::from(job.requests.cpu.0));
+        self.karpenter_pod_bound(id, node_id);
+        let ready_at = now + pod_start.image_pull + pod_start.start;
+        let wait = self.pod_wait();
+        let build = job.build;
+        let Some(script_at) = wait.seen_at(job.pod_created_at, ready_at) else {
+            let over_at = wait.fails_at(job.pod_created_at).max(now);
+            self.queue.push(over_at, Event::PodWaitOver { job: id, build });
+            return;
+        };
+        let ends_at = self.script_end(node_id, id, script_at);
+        let job = &mut self.jobs[id];
+        job.image_pull = pod_start.image_pull;
+        job.script_at = script_at;
+        job.ends_at = ends_at;
+        self.queue.push(ends_at, Event::ScriptEnded { job: id, build });
+    }
+
+    /// When the script that starts at `script_at` on `node` ends: done, failed by itself, or cut off by the time-out.
+    fn script_end(&self, node: NodeId, id: JobId, script_at: SimTime) -> SimTime {
+        let job = &self.jobs[id];
+        let class = &self.plan.classes[Id::new(job.class)];
+        let facts = &self.facts[node.index()];
+        let emulated = self.classes[job.class as usize].emulated && self.nodes[node].arch == Arch::Amd64;
+        let whole = self.speed.execution_time_slowed(
+            job.work,
+            Id::new(job.class),
+            facts.generation,
+            emulated,
+            facts.slowdown,
+        );
+        let number = JobNumber::new(job.ordinal, job.pipeline_node);
+        let length = match self.sampler.script_failure(class.failure_probability, number, job.attempt) {
+            Some(share) => crate::units::SimDuration::from_ms(share.of(whole.as_ms())),
+            None => whole,
+        };
+        (script_at + length).min((job.picked_at + class.timeout).max(script_at))
+    }
+
+    /// The script ended by itself or by the job's time-out.
+    pub(super) fn script_ended(&mut self, id: JobId, build: u32) {
+        let Some(job) = self.jobs.get_mut(id).filter(|job| job.build == build && job.is_on_its_way()) else {
+            return;
+        };
+        job.phase = JobPhase::Running;
+        let class = &self.plan.classes[Id::new(job.class)];
+        let timed_out = job.ends_at >= job.picked_at + class.timeout;
+        let number = JobNumber::new(job.ordinal, job.pipeline_node);
+        let failed = self.sampler.script_failure(class.failure_probability, number, job.attempt).is_some();
+        let (outcome, reason) = if timed_out {
+            (JobOutcome::TimedOut, Some(FailureReason::JobExecutionTimeout))
+        } else if failed {
+            (JobOutcome::Failed(crate::metrics::FailureReason::Script), Some(FailureReason::ScriptFailure))
+        } else {
+            (JobOutcome::Success, None)
+        };
+        self.end_build(id, outcome, reason, true);
+    }
+
+    /// The pod did not start in time, unless it did.
+    pub(super) fn pod_wait_over(&mut self, id: JobId, build: u32) {
+        let is_late = |job: &crate::fleet::Job| {
+            job.build == build
+                && match job.phase {
+                    JobPhase::Unbound => true,
+                    JobPhase::Starting => job.script_at == SimTime::NEVER,
+                    _ => false,
+                }
+        };
+        if self.jobs.get(id).is_some_and(is_late) {
+            self.end_build(id, JobOutcome::PodTimeout, Some(FailureReason::RunnerSystemFailure), true);
+        }
+    }
+
+    /// A build that is under way is stopped from outside: eviction, lost node, stopped manager.
+    pub(super) fn stop_build(&mut self, id: JobId, outcome: JobOutcome, reason: FailureReason, has_slot: bool) {
+        if matches!(self.jobs[id].phase, JobPhase::Picked | JobPhase::Unbound | JobPhase::Starting | JobPhase::Running) {
+            if outcome == JobOutcome::Interrupted
+                && let Some(node) = self.jobs[id].node
+            {
+                let (bound_at, cpu) = (self.jobs[id].bound_at, self.jobs[id].requests.cpu);
+                self.facts[node.index()].meter.work_lost(self.now, bound_at, cpu);
+            }
+            self.end_build(id, outcome, Some(reason), has_slot);
+        }
+    }
+
+    /// The build is over: its pod is deleted, the executor cleans up and reports.
+    fn end_build(&mut self, id: JobId, outcome: JobOutcome, reason: Option<FailureReason>, has_slot: bool) {
+        let now = self.now;
+        let job = &mut self.jobs[id];
+        let was_unbound = job.phase == JobPhase::Unbound;
+        job.phase = JobPhase::Ended;
+        job.ends_at = now;
+        let (slot, build, has_pod, node) = (job.slot, job.build, job.has_pod, job.node);
+        if was_unbound {
+            self.recorder.gauge(now, GaugeKey::PendingPods, -1);
+            self.delete_pod(id);
+        } else if let (true, Some(node)) = (has_pod, node) {
+            let arch = self.nodes[node].arch;
+            self.recorder.gauge(now, GaugeKey::RunningJobs(arch), -1);
+            self.nodes[node].active_pods -= 1;
+            self.karpenter_pod_terminating(id, node);
+            self.queue.push(now + self.plan.executor.teardown, Event::PodGone { job: id, build });
+        }
+        let free_at = if has_slot {
+            self.gitlab.finish(now + self.plan.executor.cleanup, Slot(slot))
+        } else {
+            now
+        };
+        self.jobs[id].slot_free_at = free_at;
+        self.conclude(id, outcome, reason, free_at);
+        self.forget_if_over(id);
+    }
+
+    /// Writes the build's record, and tells its pipeline how it ended once GitLab knows.
+    pub(super) fn conclude(
+        &mut self,
+        id: JobId,
+        outcome: JobOutcome,
+        reason: Option<FailureReason>,
+        at: SimTime,
+    ) {
+        let result = reason.map_or(JobResult::Success, JobResult::Failed);
+        // A pipeline's state is nobody else's business: it may learn now what GitLab learns at `at`. Only a retry takes
+        // a new build id, which must be given in order of time.
+        let retried = self.report_result(id, result, at);
+        let record = self.record_of(id, outcome, retried);
+        self.recorder.job_ended(&record);
+    }
+
+    /// The pod object is gone.
+    pub(super) fn pod_gone(&mut self, id: JobId, build: u32) {
+        if self.jobs.get(id).is_some_and(|job| job.build == build && job.has_pod) {
+            self.delete_pod(id);
+            self.forget_if_over(id);
+        }
+    }
+
+    /// Removes the pod object from the scheduler, its node and Karpenter.
+    pub(super) fn delete_pod(&mut self, id: JobId) {
+        let now = self.now;
+        let job = &mut self.jobs[id];
+        job.has_pod = false;
+        let (node, place, cpu) = (job.node, job.place as usize, job.requests.cpu);
+        self.scheduler.pod_deleted(now, PodKey(id.raw()));
+        let Some(node_id) = node else {
+            self.forget_pending_pod(id);
+            return;
+        };
+        let node = &mut self.nodes[node_id];
+        node.pods.swap_remove(place);
+        if let Some(&moved) = node.pods.get(place) {
+            self.jobs[moved].place = place as u32;
+        } else if node.pods.is_empty() {
+            node.empty_at = now;
+        }
+        self.facts[node_id.index()].meter.pod_left(now, cpu);
+        self.recorder.gauge(now, GaugeKey::RequestedMillicores, -i64::from(cpu.0));
+        self.karpenter_pod_gone(id, node_id);
+    }
+
+    /// A build is forgotten once its pod is gone; the slot is accounted by the manager.
+    pub(super) fn forget_if_over(&mut self, id: JobId) {
+        let job = &self.jobs[id];
+        if job.phase == JobPhase::Ended && !job.has_pod {
+            self.jobs.remove(id);
+        }
+    }
+
+    /// Builds that the end of the run found under way.
+    pub(super) fn record_unfinished_builds(&mut self) {
+        let open: Vec<JobId> =
+            self.jobs.iter().filter(|(_, job)| job.phase != JobPhase::Ended).map(|(id, _)| id).collect();
+        for id in open {
+            let job = &self.jobs[id];
+            if job.phase == JobPhase::Created {
+                continue;
+            }
+            let started = job.is_on_its_way() && job.script_at <= self.now;
+            let outcome = if started { JobOutcome::StillRunning } else { JobOutcome::StillWaiting };
+            let record = self.record_of(id, outcome, false);
+            self.recorder.job_ended(&record);
+        }
+    }
+
+    fn record_of(&self, id: JobId, outcome: JobOutcome, retried: bool) -> JobRecord {
+        let job = &self.jobs[id];
+        let class = &self.plan.classes[Id::new(job.class)];
+        let node = job.node.and_then(|node| self.nodes.get(node));
+        let wanted = if class.arch.allows(Arch::Amd64) { Arch::Amd64 } else { Arch::Arm64 };
+        let arch = node.map_or(wanted, |node| node.arch);
+        let ended = job.phase == JobPhase::Ended;
+        let waited_until = job.script_at.min(if ended { job.ends_at } else { self.now });
+        let has_started = job.script_at <= waited_until;
+        JobRecord {
+            attempt: u16::from(job.attempt),
+            retried,
+            capacity: node.map(|node| node.capacity),
+            outcome,
+            node: node.map(|node| node.ordinal),
+            wait_since: job.wait_since,
+            picked_at: job.picked_at,
+            pod_created_at: job.pod_created_at,
+            bound_at: job.bound_at,
+            script_started_at: if has_started { job.script_at } else { SimTime::NEVER },
+            script_ended_at: if has_started && ended { job.ends_at } else { SimTime::NEVER },
+            slot_freed_at: job.slot_free_at,
+            wait: wait_split(job, waited_until),
+            ..JobRecord::pending(job.build, job.class, job.ordinal as u32, arch, job.pending_at)
+        }
+    }
+}
+
+/// The wait until `until` by cause: each instant at which the cause changed is in the build.
+fn wait_split(job: &crate::fleet::Job, until: SimTime) -> WaitSplit {
+    let mut split = WaitSplit::default();
+    let mut from = job.wait_since;
+    let pulled_at = if job.bound_at == SimTime::NEVER { job.bound_at } else { job.bound_at + job.image_pull };
+    for (cause, ends_at) in [
+        (WaitCause::RetryAfterInterruption, job.pending_at),
+        (WaitCause::GitlabQueue, job.picked_at),
+        (WaitCause::PodStart, job.pod_created_at),
+        (WaitCause::PodUnschedulable, job.planned_at.min(job.bound_at)),
+        (WaitCause::NodeStart, job.bound_at),
+        (WaitCause::ImagePull, pulled_at),
+        (WaitCause::PodStart, SimTime::NEVER),
+    ] {
+        let ends_at = ends_at.clamp(from, until.max(from));
+        split.add(cause, ends_at - from);
+        from = ends_at;
+    }
+    split
+}

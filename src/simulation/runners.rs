@@ -1,0 +1,70 @@
+//! Stage 2: runner managers pick builds, and their executors create pods.
+
+use crate::engine::Id;
+use crate::fleet::{JobId, JobPhase};
+use crate::gitlab::{Outcome, Pick};
+use crate::kubernetes::PodKey;
+use crate::metrics::{GaugeKey, JobOutcome};
+use crate::workload::FailureReason;
+
+use super::event::Event;
+use super::world::World;
+
+impl World<'_> {
+    /// Lets the managers do what is due.
+    pub(super) fn pick_jobs(&mut self) {
+        let mut picks = std::mem::take(&mut self.scratch.picks);
+        self.gitlab.wake(self.now, &mut picks);
+        for outcome in picks.drain(..) {
+            match outcome {
+                Outcome::Picked(pick) => self.picked(&pick),
+                Outcome::Dropped { job, .. } => self.dropped(Id::new(job)),
+                Outcome::Interrupted { job, .. } => self.manager_gone(Id::new(job)),
+            }
+        }
+        self.scratch.picks = picks;
+    }
+
+    fn picked(&mut self, pick: &Pick) {
+        let id: JobId = Id::new(pick.job);
+        let job = &mut self.jobs[id];
+        assert_eq!(job.phase, JobPhase::Pending, "only a pending build is picked");
+        job.phase = JobPhase::Picked;
+        job.picked_at = pick.at;
+        job.slot = pick.slot.0;
+        self.recorder.gauge(self.now, GaugeKey::PendingJobs, -1);
+        let create_at = pick.run_at + self.plan.executor.pod_creation;
+        if create_at <= self.now {
+            self.create_pod(id);
+        } else {
+            self.queue.push(create_at, Event::CreatePod(id));
+        }
+    }
+
+    /// The executor creates the pod: kube-scheduler sees it.
+    pub(super) fn create_pod(&mut self, id: JobId) {
+        let job = &mut self.jobs[id];
+        if job.phase != JobPhase::Picked {
+            return;
+        }
+        job.pod_created(self.now);
+        let shape = self.kinds.get(job.kind).shape;
+        self.recorder.gauge(self.now, GaugeKey::PendingPods, 1);
+        self.scheduler.pod_created(self.now, PodKey(id.raw()), shape);
+    }
+
+    /// GitLab gave a pending build up.
+    fn dropped(&mut self, id: JobId) {
+        let job = &mut self.jobs[id];
+        job.phase = JobPhase::Ended;
+        job.ends_at = self.now;
+        self.recorder.gauge(self.now, GaugeKey::PendingJobs, -1);
+        self.conclude(id, JobOutcome::Dropped, Some(FailureReason::StuckOrTimeoutFailure), self.now);
+        self.forget_if_over(id);
+    }
+
+    /// The manager process was stopped: its jobs fail.
+    fn manager_gone(&mut self, id: JobId) {
+        self.stop_build(id, JobOutcome::Interrupted, FailureReason::RunnerInterrupted, false);
+    }
+}

@@ -1,0 +1,139 @@
+//! The world of one run: the rooms, what is in flight, and the recorder. Its stages are in the files beside this one.
+
+use crate::catalog::TypeId;
+use crate::ec2::{Market, SpeedModel, SpotMarket};
+use crate::engine::{EventQueue, Slab, Streams};
+use crate::fleet::{Job, Node, NodeId};
+use crate::gitlab::{self, Gitlab, Pipelines};
+use crate::kubernetes::{Scheduler, SchedulingOutcome};
+use crate::metrics::{NodeEnd, Recorder, RunOutcome, WorkCounters};
+use crate::units::SimTime;
+use crate::workload::JobSampler;
+
+use super::Keep;
+use super::event::Event;
+use super::kinds::{ClassKind, PodKinds};
+use super::nodes::NodeFacts;
+use super::plan::Plan;
+use super::setup;
+
+/// Everything that changes while a run goes on.
+pub(super) struct World<'p> {
+    pub plan: &'p Plan,
+    pub streams: Streams,
+    pub now: SimTime,
+    pub queue: EventQueue<Event>,
+    pub sampler: JobSampler,
+    pub pipelines: Pipelines,
+    pub gitlab: Gitlab,
+    pub scheduler: Scheduler,
+    pub jobs: Slab<Job>,
+    pub nodes: Slab<Node>,
+    /// By node id: meters and what the loop must know of the node's type.
+    pub facts: Vec<NodeFacts>,
+    pub kinds: PodKinds,
+    pub classes: Vec<ClassKind>,
+    pub speed: SpeedModel,
+    pub market: Market,
+    pub spot: SpotMarket,
+    pub recorder: Recorder,
+    pub builds: u32,
+    pub nodes_created: u32,
+    pub delayed_jobs: u32,
+    pub scratch: Scratch,
+}
+
+/// Buffers that are filled and emptied again and again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub steps: Vec<gitlab::PipelineStep>,
+    pub picks: Vec<gitlab::Outcome>,
+    pub bindings: Vec<SchedulingOutcome>,
+}
+
+impl<'p> World<'p> {
+    pub(super) fn new(plan: &'p Plan, streams: Streams, keep: Keep) -> Self {
+        setup::world(plan, streams, keep)
+    }
+
+    /// When something is due apart from arrivals.
+    pub(super) fn next_at(&self) -> SimTime {
+        let events = self.queue.next_at().unwrap_or(SimTime::NEVER);
+        events.min(self.gitlab.next_wakeup()).min(self.scheduler.next_wakeup())
+    }
+
+    pub(super) fn advance_to(&mut self, at: SimTime) {
+        assert!(at >= self.now, "time runs forward");
+        self.now = at;
+    }
+
+    /// Wakes every room that is due at `at`, in the order of a job's way.
+    pub(super) fn wake_rooms(&mut self, at: SimTime) {
+        if self.gitlab.next_wakeup() <= at {
+            self.pick_jobs();
+        }
+        if self.scheduler.next_wakeup() <= at {
+            self.bind_pods();
+        }
+    }
+
+    pub(super) fn handle(&mut self, event: Event) {
+        match event {
+            Event::Pending(job) => self.enqueue(job),
+            Event::DelayOver { pipeline, node } => self.delay_over(pipeline, node),
+            Event::CreatePod(job) => self.create_pod(job),
+            Event::PodWaitOver { job, build } => self.pod_wait_over(job, build),
+            Event::ScriptEnded { job, build } => self.script_ended(job, build),
+            Event::BuildReported { job, build } => self.build_reported(job, build),
+            Event::PodGone { job, build } => self.pod_gone(job, build),
+            Event::Node { node, ordinal, stage } => {
+                if self.is_node(node, ordinal) {
+                    self.node_stage(node, stage);
+                }
+            }
+        }
+    }
+
+    pub(super) fn is_node(&self, node: NodeId, ordinal: u32) -> bool {
+        self.nodes.get(node).is_some_and(|known| known.ordinal == ordinal)
+    }
+
+    pub(super) fn has_delayed_jobs(&self) -> bool {
+        self.delayed_jobs > 0
+    }
+
+    /// The catalog's id of a node's type.
+    pub(super) fn type_of(&self, node: NodeId) -> TypeId {
+        TypeId::new(self.nodes[node].instance_type)
+    }
+
+    /// Closes the books at `end`: builds in flight are recorded as such, nodes are billed until then.
+    pub(super) fn finish(mut self, end: SimTime) -> RunOutcome {
+        self.now = end;
+        self.record_unfinished_builds();
+        let standing: Vec<NodeId> = self.nodes.iter().map(|(id, _)| id).collect();
+        for node in standing {
+            self.close_node(node, NodeEnd::RunEnd);
+        }
+        for (kind, cost) in &self.plan.standing {
+            self.recorder.bill(*kind, cost.hourly, SimTime::ZERO, end);
+        }
+        let mut work = WorkCounters::default();
+        let queue = self.queue.work();
+        let scheduler = self.scheduler.work();
+        for (name, count) in [
+            ("builds", u64::from(self.builds)),
+            ("heap_pushes", queue.pushes),
+            ("heap_pops", queue.pops),
+            ("heap_peak", queue.peak),
+            ("scheduling_attempts", scheduler.attempts),
+            ("bindings", scheduler.bindings),
+            ("nodes_considered", scheduler.nodes_considered),
+            ("scores_computed", scheduler.scores_computed),
+            ("nodes_launched", u64::from(self.nodes_created)),
+        ] {
+            work.add(name, count);
+        }
+        self.recorder.finish(end, work)
+    }
+}
