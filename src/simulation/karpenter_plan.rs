@@ -1,0 +1,45 @@
+//! Karpenter's part of a plan: pools with their disruption blocks, and the controller's settings.
+
+use crate::karpenter::batcher::BatchWindow;
+use crate::karpenter::node_pools::NodePoolSpec;
+use crate::karpenter::pod_classes::PreferencePolicy;
+use crate::karpenter::solver::PassOptions;
+use crate::units::SimDuration;
+
+/// How Karpenter runs in one fleet.
+#[derive(Clone, Debug)]
+pub struct KarpenterPlan {
+    /// NodePools.
+    pub pools: Vec<PoolPlan>,
+    /// When a batch closes.
+    pub batch: BatchWindow,
+    /// The scheduling pass.
+    pub pass: PassOptions,
+    /// Whether preferences are tried.
+    pub preferences: PreferencePolicy,
+    /// Names of the instance types EC2 offers to Karpenter; empty for every type the region sells.
+    pub instance_types: Vec<String>,
+}
+
+/// One NodePool.
+#[derive(Clone, Debug, Default)]
+pub struct PoolPlan {
+    /// What its nodes look like.
+    pub spec: NodePoolSpec,
+    /// `expireAfter`; none is `Never`.
+    pub expire_after: Option<SimDuration>,
+}
+
+impl KarpenterPlan {
+    /// Karpenter 1.15 with these pools and default settings.
+    #[must_use]
+    pub fn new(pools: Vec<PoolPlan>) -> Self {
+        Self {
+            pools,
+            batch: BatchWindow::default(),
+            pass: PassOptions::default(),
+            preferences: PreferencePolicy::Respect,
+            instance_types: Vec::new(),
+        }
+    }
+}

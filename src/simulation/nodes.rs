@@ -1,0 +1,190 @@
+//! Stages 6 and 9 of a node's life that do not depend on who asked for it: it runs, registers, takes pods, is billed, ends.
+
+use crate::catalog::{CpuGeneration, TypeId, ZoneId};
+use crate::ec2::{EndReason, InstanceMeter, gp3_hourly, instance_slowdown};
+use crate::engine::Id;
+use crate::fleet::{Node, NodeId, NodePhase};
+use crate::kubernetes::{Footprint, NodeHold, NodeInfo, NodeKey};
+use crate::metrics::{CostKind, GaugeKey, NodeEnd, NodeMeter, NodeRecord};
+use crate::units::{CostMeter, HourlyPrice, Ppm, SimTime};
+
+use super::plan::FixedNodes;
+use super::setup;
+use super::world::World;
+
+/// What the loop keeps of a node beside its state: meters and the facts of its type.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NodeFacts {
+    pub meter: NodeMeter,
+    pub bill: InstanceMeter,
+    pub generation: Id<CpuGeneration>,
+    /// How much slower than its type this instance is.
+    pub slowdown: Ppm,
+    /// Images pulled so far, one bit each.
+    pub images: u64,
+    /// How the instance's billing ended, where EC2 ended it.
+    pub end_reason: EndReason,
+}
+
+impl World<'_> {
+    /// A node object for `node`, still without an instance.
+    pub(super) fn insert_node(&mut self, node: Node) -> NodeId {
+        let facts = NodeFacts {
+            meter: NodeMeter::start(self.now),
+            bill: InstanceMeter::start(self.now, HourlyPrice::default()),
+            generation: self.plan.ec2.catalog.get(TypeId::new(node.instance_type)).cpu_generation,
+            slowdown: Ppm::ONE,
+            images: 0,
+            end_reason: EndReason::Terminated,
+        };
+        let id = self.nodes.insert(node);
+        if id.index() < self.facts.len() {
+            self.facts[id.index()] = facts;
+        } else {
+            self.facts.push(facts);
+        }
+        id
+    }
+
+    pub(super) fn next_node_ordinal(&mut self) -> u32 {
+        self.nodes_created += 1;
+        self.nodes_created - 1
+    }
+
+    /// The instance runs: it is billed from now on.
+    pub(super) fn instance_running(&mut self, id: NodeId, price: HourlyPrice) {
+        let now = self.now;
+        let node = &mut self.nodes[id];
+        node.running_at = now;
+        let kind = self.plan.ec2.catalog.get(TypeId::new(node.instance_type));
+        let generation = &self.plan.ec2.catalog.generations()[kind.cpu_generation.index()];
+        let facts = &mut self.facts[id.index()];
+        facts.generation = kind.cpu_generation;
+        facts.meter = NodeMeter::start(now);
+        facts.bill = InstanceMeter::start(now, price);
+        if self.plan.ec2.instance_noise {
+            facts.slowdown = instance_slowdown(generation, &self.streams, u64::from(node.ordinal));
+        }
+        self.recorder.gauge(now, GaugeKey::Nodes(node.arch, node.capacity), 1);
+        self.recorder.gauge(now, GaugeKey::ProvisionedMillicores, i64::from(node.allocatable.cpu.0));
+    }
+
+    /// The node object appears: kube-scheduler counts it, but it takes no pods yet.
+    pub(super) fn register_with_scheduler(&mut self, id: NodeId, extra: &[(String, String)], taints: &[crate::kubernetes::Taint]) {
+        let node = &self.nodes[id];
+        let type_id = TypeId::new(node.instance_type);
+        let class = setup::node_class(self.plan, type_id, ZoneId(node.zone), node.capacity, extra, taints);
+        let class = self.scheduler.register_node_class(class);
+        let info = NodeInfo {
+            class,
+            zone: u16::from(node.zone),
+            allocatable: node.allocatable,
+            pods: self.plan.ec2.catalog.get(type_id).max_pods,
+            daemons: Footprint::of(self.plan.kubernetes.daemon_requests()),
+            daemon_pods: self.plan.kubernetes.daemon_sets.len() as u32,
+            hold: NodeHold::NOT_READY,
+        };
+        self.scheduler.add_node(self.now, NodeKey(id.raw()), info);
+        let node = &mut self.nodes[id];
+        node.enter(NodePhase::Registered);
+        node.registered_at = self.now;
+    }
+
+    /// The node is ready and its start-up taints are gone: pods may bind.
+    pub(super) fn node_ready(&mut self, id: NodeId) {
+        let now = self.now;
+        let node = &mut self.nodes[id];
+        node.enter(NodePhase::Ready);
+        node.ready_at = now;
+        node.empty_at = now;
+        self.facts[id.index()].meter.ready(now);
+        self.scheduler.node_ready(now, NodeKey(id.raw()));
+    }
+
+    /// A node of a fixed group: there from the start.
+    pub(super) fn add_fixed_node(&mut self, group_index: u32, group: &FixedNodes, number: u32) {
+        let catalog = &self.plan.ec2.catalog;
+        let kind = catalog.get(group.instance_type);
+        let zone = group.zones[number as usize % group.zones.len()];
+        let price = catalog.price(group.instance_type, zone, group.capacity).unwrap_or_default();
+        let node = Node {
+            ordinal: self.next_node_ordinal(),
+            phase: NodePhase::Launched,
+            pool: group_index,
+            instance_type: group.instance_type.raw(),
+            zone: zone.0,
+            arch: kind.arch,
+            capacity: group.capacity,
+            allocatable: setup::allocatable(kind),
+            requested_at: self.now,
+            running_at: SimTime::NEVER,
+            registered_at: SimTime::NEVER,
+            ready_at: SimTime::NEVER,
+            empty_at: SimTime::NEVER,
+            pods: Vec::new(),
+            active_pods: 0,
+        };
+        let id = self.insert_node(node);
+        self.instance_running(id, crate::ec2::discounted(price, group.discount));
+        self.register_with_scheduler(id, &group.labels, &group.taints);
+        self.node_ready(id);
+        self.schedule_interruption(id, u64::from(self.nodes[id].ordinal));
+    }
+
+    /// The instance ends (or the run does): its bill and its record are written.
+    pub(super) fn close_node(&mut self, id: NodeId, end: NodeEnd) {
+        let now = self.now;
+        if !self.nodes[id].is_billed() {
+            return;
+        }
+        let (record, kind) = {
+            let node = &self.nodes[id];
+            let facts = &self.facts[id.index()];
+            let mut record = self.node_record(node, end);
+            facts.meter.stop(now, &mut record);
+            (record, CostKind::Instance(node.arch, node.capacity))
+        };
+        let mut record = record;
+        let facts = self.facts[id.index()];
+        let bill = facts.bill.finish(now, facts.end_reason, &self.plan.ec2.billing);
+        let counted = bill.total().0.saturating_sub(facts.bill.used_until(self.plan.warmup.min(now)).0);
+        record.cost = CostMeter(counted);
+        self.recorder.bill_exact(kind, record.cost);
+        let volume = InstanceMeter::start(self.nodes[id].running_at, gp3_hourly(self.plan.ec2.root_volume_gib, 3000, 125));
+        let volume_bill = volume.finish(now, EndReason::Terminated, &self.plan.ec2.billing);
+        let before = volume.used_until(self.plan.warmup.min(now)).0;
+        self.recorder.bill_exact(CostKind::RootVolume, CostMeter(volume_bill.total().0.saturating_sub(before)));
+        self.recorder.node_ended(&record);
+        let node = &mut self.nodes[id];
+        node.phase = NodePhase::Terminated;
+        self.recorder.gauge(now, GaugeKey::Nodes(node.arch, node.capacity), -1);
+        self.recorder.gauge(now, GaugeKey::ProvisionedMillicores, -i64::from(node.allocatable.cpu.0));
+    }
+
+    fn node_record(&self, node: &Node, end: NodeEnd) -> NodeRecord {
+        let kind = self.plan.ec2.catalog.get(TypeId::new(node.instance_type));
+        NodeRecord {
+            ordinal: node.ordinal,
+            pool: node.pool,
+            instance_type: node.instance_type,
+            zone: u16::from(node.zone),
+            arch: node.arch,
+            capacity: node.capacity,
+            end,
+            cpu: crate::units::Millicores(kind.vcpus * 1000),
+            allocatable: node.allocatable.cpu,
+            launched_at: node.running_at,
+            registered_at: node.registered_at,
+            ready_at: node.ready_at,
+            empty_at: node.empty_at,
+            terminated_at: self.now,
+            billed_ms: self.now.saturating_since(node.running_at).as_ms().max(60_000),
+            cost: CostMeter::ZERO,
+            pods_run: 0,
+            busy_core_ms: 0,
+            lost_core_ms: 0,
+            start_up_ms: 0,
+            empty_ms: 0,
+        }
+    }
+}

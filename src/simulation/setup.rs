@@ -1,0 +1,171 @@
+//! The world before anything has happened: rooms made from the plan, kinds of pods registered, fixed nodes in place.
+
+use crate::catalog::{Arch, CapacityType, InstanceType, TypeId, ZoneId};
+use crate::ec2::{CapacityLimits, Market, PhaseKind, SpeedClass, SpeedModel, SpotMarket};
+use crate::engine::{EventQueue, Id, Slab, Streams};
+use crate::gitlab::{Gitlab, Pipelines};
+use crate::kubernetes::{ContainerRequests, NodeClass, PodShape, Scheduler, Taint};
+use crate::metrics::{Recorder, RecorderSettings};
+use crate::units::{Resources, SimTime};
+use crate::workload::{ArchChoice, Class, ClassId, Emulation, JobSampler};
+
+use super::Keep;
+use super::karpenter_side::KarpenterSide;
+use super::kinds::{ClassKind, PodKind, PodKinds};
+use super::plan::{CapacityPlan, Plan};
+use super::world::{Scratch, World};
+
+pub(super) fn world(plan: &Plan, streams: Streams, keep: Keep) -> World<'_> {
+    let recorder = Recorder::new(RecorderSettings {
+        warmup: plan.warmup,
+        classes: plan.classes.len().max(1),
+        keep_jobs: keep.jobs,
+        keep_nodes: keep.nodes,
+        ..RecorderSettings::new(plan.horizon)
+    });
+    let ec2 = &plan.ec2;
+    let speed_classes: Vec<SpeedClass> = plan.classes.as_slice().iter().map(|class| speed_class(plan, class)).collect();
+    let mut world = World {
+        plan,
+        streams,
+        now: SimTime::ZERO,
+        queue: EventQueue::new(),
+        sampler: JobSampler::new(streams),
+        pipelines: Pipelines::new(plan.pipeline_latency),
+        gitlab: Gitlab::new(&plan.gitlab),
+        scheduler: Scheduler::new(plan.kubernetes.scheduler, streams),
+        jobs: Slab::new(),
+        nodes: Slab::new(),
+        facts: Vec::new(),
+        kinds: PodKinds::default(),
+        classes: Vec::new(),
+        speed: SpeedModel::new(ec2.catalog.generations(), &speed_classes, &ec2.emulation, ec2.occupancy),
+        market: Market::new(&ec2.catalog, &ec2.pool_weights, CapacityLimits::default()),
+        spot: SpotMarket::new(&ec2.catalog, &ec2.spot),
+        karpenter: None,
+        recorder,
+        builds: 0,
+        nodes_created: 0,
+        delayed_jobs: 0,
+        scratch: Scratch::default(),
+    };
+    if let CapacityPlan::Karpenter(karpenter) = &plan.capacity {
+        world.karpenter = Some(Box::new(KarpenterSide::new(plan, karpenter, streams)));
+    }
+    world.register_classes();
+    if let CapacityPlan::FixedNodes(groups) = &plan.capacity {
+        for (index, group) in groups.iter().enumerate() {
+            for number in 0..group.count {
+                world.add_fixed_node(index as u32, group, number);
+            }
+        }
+    }
+    world
+}
+
+/// What the speed model must know of a class: the measured speeds of the class apply to every generation they name.
+fn speed_class(plan: &Plan, class: &Class) -> SpeedClass {
+    let catalog = &plan.ec2.catalog;
+    let phase = match class.emulation {
+        Emulation::Compile => PhaseKind::Compile,
+        Emulation::Native | Emulation::Mixed => PhaseKind::Mixed,
+        Emulation::Network => PhaseKind::Network,
+    };
+    let mut speeds = Vec::new();
+    for measured in &class.speed_overrides {
+        for (index, generation) in catalog.generations().iter().enumerate() {
+            let named = generation.name == measured.instances;
+            let by_family = catalog.families().iter().any(|family| {
+                family.generation.index() == index && family.family == measured.instances.trim_end_matches(".*")
+            });
+            let by_arch = catalog
+                .types()
+                .iter()
+                .any(|kind| kind.cpu_generation.index() == index && kind.arch.label() == measured.instances);
+            if named || by_family || by_arch {
+                speeds.push((Id::new(index as u32), measured.speed));
+            }
+        }
+    }
+    SpeedClass { cpu_bound_share: class.cpu_bound, phase, speeds }
+}
+
+impl World<'_> {
+    fn register_classes(&mut self) {
+        let plan = self.plan;
+        for (id, class) in plan.classes.iter() {
+            let tags = self.gitlab.tag_set(class.tags.iter().map(String::as_str));
+            let emulated = plan.executor.emulate_arm64 && class.arch == ArchChoice::Arm64;
+            self.classes.push(ClassKind { tags, kind: 0, emulated });
+            let kind = self.kind_of(id, class.requests);
+            self.classes[id.index()].kind = kind;
+        }
+    }
+
+    /// The kind of pod for a build of `class` that requests `requests` beside the executor's own containers.
+    pub(super) fn kind_of(&mut self, class: ClassId, requests: Resources) -> u32 {
+        let plan = self.plan;
+        let known = &self.classes[class.index()];
+        if requests == plan.classes[class].requests && known.kind > 0 {
+            return known.kind;
+        }
+        let emulated = known.emulated;
+        let mut kinds = std::mem::take(&mut self.kinds);
+        let kind = kinds.intern(class.raw(), requests, || self.make_kind(&plan.classes[class], requests, emulated));
+        self.kinds = kinds;
+        kind
+    }
+
+    fn make_kind(&mut self, class: &Class, requests: Resources, emulated: bool) -> PodKind {
+        let executor = &self.plan.executor;
+        let total = requests + executor.overhead;
+        let mut node_selector = executor.node_selector.clone();
+        if executor.select_arch {
+            let arch = match class.arch {
+                _ if emulated => Some(Arch::Amd64),
+                ArchChoice::Amd64 => Some(Arch::Amd64),
+                ArchChoice::Arm64 => Some(Arch::Arm64),
+                ArchChoice::Either => None,
+            };
+            node_selector.extend(arch.map(|arch| ("kubernetes.io/arch".to_owned(), arch.label().to_owned())));
+        }
+        let shape = PodShape {
+            containers: vec![ContainerRequests::of(total)],
+            node_selector: node_selector.clone(),
+            tolerations: executor.tolerations.clone(),
+            ..PodShape::default()
+        };
+        let do_not_disrupt = executor.do_not_disrupt || class.do_not_disrupt;
+        let karpenter_class = self.karpenter.as_mut().map_or(0, |side| {
+            side.register_class(total, &node_selector, &executor.tolerations, do_not_disrupt)
+        });
+        PodKind { shape: self.scheduler.register_shape(shape), karpenter_class, requests: total }
+    }
+}
+
+/// The labels by which pods choose a node, as kube-scheduler sees them.
+pub(super) fn node_class(
+    plan: &Plan,
+    id: TypeId,
+    zone: ZoneId,
+    capacity: CapacityType,
+    extra: &[(String, String)],
+    taints: &[Taint],
+) -> NodeClass {
+    let catalog = &plan.ec2.catalog;
+    let mut labels: Vec<(String, String)> = catalog
+        .labels(id)
+        .into_iter()
+        .filter(|label| !label.key.starts_with("topology."))
+        .map(|label| (label.key.to_owned(), label.value.into_owned()))
+        .collect();
+    labels.push(("topology.kubernetes.io/zone".to_owned(), catalog.zones()[zone.index()].name.clone()));
+    labels.push(("karpenter.sh/capacity-type".to_owned(), capacity.label().to_owned()));
+    labels.extend_from_slice(extra);
+    NodeClass { labels, taints: taints.to_vec() }
+}
+
+/// What pods may request on a node of this type.
+pub(super) fn allocatable(kind: &InstanceType) -> Resources {
+    kind.allocatable()
+}
