@@ -8,6 +8,7 @@ mod idle;
 mod manager;
 mod pending;
 mod pipeline;
+mod pod_wait;
 mod process;
 mod queue;
 mod request;
@@ -26,5 +27,6 @@ pub use feed::{DropReason, Gitlab, Outcome, Pick, QueuedJob, Slot};
 pub use pipeline::{
     BuildId, JobResult, PendingJob, Pipeline, PipelineId, PipelineStatus, PipelineStep, Pipelines,
 };
+pub use pod_wait::PodWait;
 pub use round_trip::RoundTrip;
 pub use tags::TagSetId;

@@ -254,6 +254,12 @@ impl Pipelines {
         &self.node(pipeline, node).spec
     }
 
+    /// The number of a running pipeline, as it arrived.
+    #[must_use]
+    pub fn ordinal(&self, pipeline: PipelineId) -> u64 {
+        self.pool.run(pipeline).ordinal
+    }
+
     fn node(&self, pipeline: PipelineId, node: u32) -> &Node {
         self.pool.node(pipeline, node)
     }

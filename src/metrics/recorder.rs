@@ -127,6 +127,11 @@ impl Recorder {
         cost
     }
 
+    /// A bill that was reckoned elsewhere (minimum times, waived hours), without what fell before the warm-up.
+    pub fn bill_amount(&mut self, kind: CostKind, cost: CostMeter) {
+        self.costs.add(kind, cost);
+    }
+
     /// A node ended, or the run ended before it did. To be called once per node, after its bills.
     pub fn node_ended(&mut self, record: &NodeRecord) {
         self.waste.add_node(record);

@@ -125,7 +125,8 @@ impl World<'_> {
         let wait_since = job.wait_since;
         let mut steps = std::mem::take(&mut self.scratch.steps);
         self.pipelines.job_ended(&self.plan.templates, place, result, at, &mut steps);
-        let is_retried = steps.iter().any(|step| matches!(step, PipelineStep::Pending(next) if next.attempt > 0));
+        let is_retried =
+            steps.iter().any(|step| matches!(step, PipelineStep::Pending(next) if next.attempt > 0));
         self.apply_steps(&mut steps, wait_since);
         self.scratch.steps = steps;
         is_retried

@@ -16,8 +16,6 @@ pub(super) enum Event {
     PodWaitOver { job: JobId, build: u32 },
     /// The script has ended, or the job's time-out struck.
     ScriptEnded { job: JobId, build: u32 },
-    /// GitLab has the final state of a build whose end others wait for.
-    BuildReported { job: JobId, build: u32 },
     /// The pod object is gone: what it requested is free.
     PodGone { job: JobId, build: u32 },
     /// A node reached a stage of its life.
@@ -41,6 +39,10 @@ pub(super) enum NodeStage {
     Initialized,
     /// It has not registered in time: its claim is deleted.
     RegistrationTimeout,
+    /// Its drain has lasted the minimum.
+    DrainedEnough,
+    /// The terminated instance is gone, and the node object with it.
+    Gone,
     /// EC2 announces that it takes the Spot instance back.
     InterruptionNotice,
     /// EC2 takes the Spot instance back.

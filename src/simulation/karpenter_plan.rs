@@ -1,6 +1,7 @@
 //! Karpenter's part of a plan: pools with their disruption blocks, and the controller's settings.
 
 use crate::karpenter::batcher::BatchWindow;
+use crate::karpenter::disruption::{Calendar, PoolDisruption, Settings};
 use crate::karpenter::node_pools::NodePoolSpec;
 use crate::karpenter::pod_classes::PreferencePolicy;
 use crate::karpenter::solver::PassOptions;
@@ -17,6 +18,10 @@ pub struct KarpenterPlan {
     pub pass: PassOptions,
     /// Whether preferences are tried.
     pub preferences: PreferencePolicy,
+    /// The disruption controller.
+    pub disruption: Settings,
+    /// What the calendar says at the start of the run, for budgets with a schedule.
+    pub calendar: Calendar,
     /// Names of the instance types EC2 offers to Karpenter; empty for every type the region sells.
     pub instance_types: Vec<String>,
 }
@@ -26,6 +31,8 @@ pub struct KarpenterPlan {
 pub struct PoolPlan {
     /// What its nodes look like.
     pub spec: NodePoolSpec,
+    /// Its disruption block.
+    pub disruption: PoolDisruption,
     /// `expireAfter`; none is `Never`.
     pub expire_after: Option<SimDuration>,
 }
@@ -39,6 +46,8 @@ impl KarpenterPlan {
             batch: BatchWindow::default(),
             pass: PassOptions::default(),
             preferences: PreferencePolicy::Respect,
+            disruption: Settings::default(),
+            calendar: Calendar { start_unix_ms: 0 },
             instance_types: Vec::new(),
         }
     }

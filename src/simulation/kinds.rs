@@ -38,12 +38,7 @@ pub(super) struct PodKinds {
 
 impl PodKinds {
     /// The kind of `class` with `requests`, made by `make` where it is new.
-    pub(super) fn intern(
-        &mut self,
-        class: u32,
-        requests: Resources,
-        make: impl FnOnce() -> PodKind,
-    ) -> u32 {
+    pub(super) fn intern(&mut self, class: u32, requests: Resources, make: impl FnOnce() -> PodKind) -> u32 {
         *self.by_key.entry((class, requests)).or_insert_with(|| {
             self.kinds.push(make());
             self.kinds.len() as u32 - 1

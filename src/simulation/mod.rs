@@ -1,15 +1,21 @@
 //! The event loop: it asks the rooms below for decisions and applies them. Holds no rule of GitLab, Kubernetes, Karpenter or EC2.
 
 mod arrivals;
+mod disruption;
 mod event;
+mod interruptions;
+mod karpenter_plan;
+mod karpenter_side;
 mod kinds;
 mod nodes;
 mod plan;
 mod pods;
+mod provisioning;
 mod runners;
 mod setup;
 mod world;
 
+pub use karpenter_plan::{KarpenterPlan, PoolPlan};
 pub use plan::{CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, Plan};
 
 use crate::engine::Streams;
@@ -49,10 +55,7 @@ pub fn simulate<E>(
 }
 
 /// Runs until the end of the run and returns when that is.
-fn run<E>(
-    world: &mut World<'_>,
-    arrivals: impl Iterator<Item = Result<Arrival, E>>,
-) -> Result<SimTime, E> {
+fn run<E>(world: &mut World<'_>, arrivals: impl Iterator<Item = Result<Arrival, E>>) -> Result<SimTime, E> {
     let horizon = SimTime::ZERO + world.plan.horizon;
     let limit = if world.plan.drain { SimTime::NEVER } else { horizon };
     let mut arrivals = arrivals.take_while(|arrival| arrival.as_ref().map_or(true, |next| next.at < horizon));

@@ -1,14 +1,15 @@
 //! Stages 6 and 9 of a node's life that do not depend on who asked for it: it runs, registers, takes pods, is billed, ends.
 
 use crate::catalog::{CpuGeneration, TypeId, ZoneId};
-use crate::ec2::{EndReason, InstanceMeter, gp3_hourly, instance_slowdown};
+use crate::ec2::{EndReason, InstanceMeter, discounted, gp3_hourly, instance_slowdown};
 use crate::engine::Id;
 use crate::fleet::{Node, NodeId, NodePhase};
 use crate::kubernetes::{Footprint, NodeHold, NodeInfo, NodeKey};
 use crate::metrics::{CostKind, GaugeKey, NodeEnd, NodeMeter, NodeRecord};
 use crate::units::{CostMeter, HourlyPrice, Ppm, SimTime};
 
-use super::plan::FixedNodes;
+use super::event::{Event, NodeStage};
+use super::plan::{CapacityPlan, FixedNodes};
 use super::setup;
 use super::world::World;
 
@@ -24,6 +25,10 @@ pub(super) struct NodeFacts {
     pub images: u64,
     /// How the instance's billing ended, where EC2 ended it.
     pub end_reason: EndReason,
+    /// Why the node goes, once that is decided.
+    pub end: NodeEnd,
+    /// When a drain has lasted the minimum.
+    pub drained_at: SimTime,
 }
 
 impl World<'_> {
@@ -36,6 +41,8 @@ impl World<'_> {
             slowdown: Ppm::ONE,
             images: 0,
             end_reason: EndReason::Terminated,
+            end: NodeEnd::RunEnd,
+            drained_at: SimTime::NEVER,
         };
         let id = self.nodes.insert(node);
         if id.index() < self.facts.len() {
@@ -70,7 +77,12 @@ impl World<'_> {
     }
 
     /// The node object appears: kube-scheduler counts it, but it takes no pods yet.
-    pub(super) fn register_with_scheduler(&mut self, id: NodeId, extra: &[(String, String)], taints: &[crate::kubernetes::Taint]) {
+    pub(super) fn register_with_scheduler(
+        &mut self,
+        id: NodeId,
+        extra: &[(String, String)],
+        taints: &[crate::kubernetes::Taint],
+    ) {
         let node = &self.nodes[id];
         let type_id = TypeId::new(node.instance_type);
         let class = setup::node_class(self.plan, type_id, ZoneId(node.zone), node.capacity, extra, taints);
@@ -101,12 +113,82 @@ impl World<'_> {
         self.scheduler.node_ready(now, NodeKey(id.raw()));
     }
 
+    /// A node reached a stage of its life.
+    pub(super) fn node_stage(&mut self, id: NodeId, stage: NodeStage) {
+        let draining = self.nodes[id].phase >= NodePhase::Draining;
+        match stage {
+            NodeStage::Launched => self.launched(id),
+            NodeStage::Running if self.nodes[id].phase != NodePhase::Terminated => {
+                let pool = &self.nodes[id];
+                let (type_id, zone, capacity) =
+                    (TypeId::new(pool.instance_type), ZoneId(pool.zone), pool.capacity);
+                let price = self.plan.ec2.catalog.price(type_id, zone, capacity).unwrap_or_default();
+                let discount = self.fixed_discount(id);
+                self.instance_running(id, discounted(price, discount));
+                self.schedule_interruption(id, u64::from(self.nodes[id].ordinal));
+            }
+            NodeStage::Registered if !draining => match &self.plan.capacity {
+                CapacityPlan::FixedNodes(groups) => {
+                    let group = &groups[self.nodes[id].pool as usize];
+                    self.register_with_scheduler(id, &group.labels, &group.taints);
+                }
+                _ => self.karpenter_stage(id, stage),
+            },
+            NodeStage::Ready if !draining => self.node_ready(id),
+            NodeStage::Initialized if !draining => self.karpenter_stage(id, stage),
+            NodeStage::RegistrationTimeout if !draining => self.delete_claim(id, NodeEnd::NeverRegistered),
+            NodeStage::Expired if !draining => self.delete_claim(id, NodeEnd::Expired),
+            NodeStage::InterruptionNotice if !draining => self.interruption_notice(id),
+            NodeStage::Reclaimed => self.reclaimed(id),
+            NodeStage::DrainedEnough => self.drain_progress(id),
+            NodeStage::Gone => self.node_gone(id),
+            _ => {}
+        }
+    }
+
+    fn fixed_discount(&self, id: NodeId) -> Ppm {
+        match &self.plan.capacity {
+            CapacityPlan::FixedNodes(groups) => groups[self.nodes[id].pool as usize].discount,
+            _ => Ppm::ZERO,
+        }
+    }
+
     /// A node of a fixed group: there from the start.
     pub(super) fn add_fixed_node(&mut self, group_index: u32, group: &FixedNodes, number: u32) {
-        let catalog = &self.plan.ec2.catalog;
-        let kind = catalog.get(group.instance_type);
         let zone = group.zones[number as usize % group.zones.len()];
-        let price = catalog.price(group.instance_type, zone, group.capacity).unwrap_or_default();
+        let id = self.fixed_node(group_index, group, zone);
+        let price =
+            self.plan.ec2.catalog.price(group.instance_type, zone, group.capacity).unwrap_or_default();
+        self.instance_running(id, discounted(price, group.discount));
+        self.register_with_scheduler(id, &group.labels, &group.taints);
+        self.node_ready(id);
+        self.schedule_interruption(id, u64::from(self.nodes[id].ordinal));
+    }
+
+    /// EC2 took a node of a fixed group: its Auto Scaling group starts another one.
+    pub(super) fn replace_fixed_node(&mut self, group_index: u32) {
+        let CapacityPlan::FixedNodes(groups) = &self.plan.capacity else { return };
+        let group = &groups[group_index as usize];
+        let zone = group.zones[self.nodes_created as usize % group.zones.len()];
+        let id = self.fixed_node(group_index, group, zone);
+        let ordinal = self.nodes[id].ordinal;
+        let startup = self.plan.ec2.startup.draw(&self.streams, u64::from(ordinal));
+        // An instance that hangs is replaced by hand after a quarter of an hour, as Karpenter would.
+        let node = startup.node.unwrap_or(crate::ec2::NodeStartup {
+            registered_after: crate::units::SimDuration::from_mins(15),
+            ready_after: crate::units::SimDuration::from_mins(15),
+        });
+        for (after, stage) in [
+            (startup.running_after, NodeStage::Running),
+            (node.registered_after, NodeStage::Registered),
+            (node.ready_after, NodeStage::Ready),
+        ] {
+            self.queue.push(self.now + after, Event::Node { node: id, ordinal, stage });
+        }
+    }
+
+    fn fixed_node(&mut self, group_index: u32, group: &FixedNodes, zone: ZoneId) -> NodeId {
+        let kind = self.plan.ec2.catalog.get(group.instance_type);
         let node = Node {
             ordinal: self.next_node_ordinal(),
             phase: NodePhase::Launched,
@@ -124,11 +206,7 @@ impl World<'_> {
             pods: Vec::new(),
             active_pods: 0,
         };
-        let id = self.insert_node(node);
-        self.instance_running(id, crate::ec2::discounted(price, group.discount));
-        self.register_with_scheduler(id, &group.labels, &group.taints);
-        self.node_ready(id);
-        self.schedule_interruption(id, u64::from(self.nodes[id].ordinal));
+        self.insert_node(node)
     }
 
     /// The instance ends (or the run does): its bill and its record are written.
@@ -149,11 +227,15 @@ impl World<'_> {
         let bill = facts.bill.finish(now, facts.end_reason, &self.plan.ec2.billing);
         let counted = bill.total().0.saturating_sub(facts.bill.used_until(self.plan.warmup.min(now)).0);
         record.cost = CostMeter(counted);
-        self.recorder.bill_exact(kind, record.cost);
-        let volume = InstanceMeter::start(self.nodes[id].running_at, gp3_hourly(self.plan.ec2.root_volume_gib, 3000, 125));
+        self.recorder.bill_amount(kind, record.cost);
+        let volume = InstanceMeter::start(
+            self.nodes[id].running_at,
+            gp3_hourly(self.plan.ec2.root_volume_gib, 3000, 125),
+        );
         let volume_bill = volume.finish(now, EndReason::Terminated, &self.plan.ec2.billing);
         let before = volume.used_until(self.plan.warmup.min(now)).0;
-        self.recorder.bill_exact(CostKind::RootVolume, CostMeter(volume_bill.total().0.saturating_sub(before)));
+        self.recorder
+            .bill_amount(CostKind::RootVolume, CostMeter(volume_bill.total().0.saturating_sub(before)));
         self.recorder.node_ended(&record);
         let node = &mut self.nodes[id];
         node.phase = NodePhase::Terminated;

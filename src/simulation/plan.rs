@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Catalog, CapacityType, TypeId, ZoneId};
-use crate::ec2::{BillingRules, Delay, Emulation, Occupancy, PoolWeights, SpotParameters, StandingCost, StartupModel};
+use crate::catalog::{CapacityType, Catalog, TypeId, ZoneId};
+use crate::ec2::{
+    BillingRules, Delay, Emulation, Occupancy, PoolWeights, SpotParameters, StandingCost, StartupModel,
+};
 use crate::engine::Arena;
 use crate::gitlab::GitlabConfig;
 use crate::kubernetes::{SchedulerConfig, Taint, Toleration};
@@ -148,6 +150,8 @@ pub struct Ec2Plan {
     pub startup: StartupModel,
     /// From the launch request until EC2 answers.
     pub launch_answer: Delay,
+    /// From TerminateInstances until the instance is gone. Nothing is billed meanwhile.
+    pub termination: Delay,
     /// Preference of Spot pools.
     pub pool_weights: PoolWeights,
     /// Spot reclaims.
@@ -214,6 +218,7 @@ impl Ec2Plan {
             catalog,
             startup: StartupModel::preset(crate::ec2::AmiPreset::Al2023),
             launch_answer: Delay::Constant(SimDuration::from_secs(2)),
+            termination: Delay::Constant(SimDuration::from_secs(30)),
             pool_weights: PoolWeights::default(),
             spot: SpotParameters::default(),
             interruption_queue: true,

@@ -1,16 +1,24 @@
 //! Stages 4, 7 and 8: pods bind, start, run their script, and leave.
 
 use crate::catalog::Arch;
-use crate::engine::Id;
+use crate::engine::{Id, Purpose};
 use crate::fleet::{JobId, JobPhase, NodeId, NodePhase};
 use crate::gitlab::{JobResult, PodWait, Slot};
 use crate::kubernetes::{PodKey, SchedulingOutcome};
 use crate::metrics::{GaugeKey, JobOutcome, JobRecord, WaitCause, WaitSplit};
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 use crate::workload::{FailureReason, JobNumber};
 
 use super::event::Event;
 use super::world::World;
+
+const POD_START: Purpose = Purpose::named("pod start");
+
+/// How a pod's start divides.
+struct PodStart {
+    image_pull: SimDuration,
+    start: SimDuration,
+}
 
 impl World<'_> {
     /// Lets kube-scheduler do what is due.
@@ -79,6 +87,25 @@ impl World<'_> {
         self.queue.push(ends_at, Event::ScriptEnded { job: id, build });
     }
 
+    /// How long the pod takes to start on the node: images that the node lacks are pulled first.
+    fn pod_start(&mut self, node: NodeId, job: &crate::fleet::Job) -> PodStart {
+        let kubernetes = &self.plan.kubernetes;
+        let image = self.plan.classes[Id::new(job.class)].image.0 as usize;
+        let facts = &mut self.facts[node.index()];
+        let is_cached = image >= kubernetes.images.len() || facts.images >> (image % 64) & 1 == 1;
+        let image_pull = if is_cached {
+            SimDuration::ZERO
+        } else {
+            facts.images |= 1 << (image % 64);
+            let megabytes = u64::from(kubernetes.images[image].compressed_mb);
+            SimDuration::from_secs(1)
+                + SimDuration::from_ms(megabytes * 1000 / u64::from(kubernetes.pull_mb_per_second))
+        };
+        let mut random =
+            self.streams.entity(POD_START, JobNumber::new(job.ordinal, job.pipeline_node).as_u64());
+        PodStart { image_pull, start: kubernetes.pod_start.draw(&mut random) }
+    }
+
     /// When the script that starts at `script_at` on `node` ends: done, failed by itself, or cut off by the time-out.
     fn script_end(&self, node: NodeId, id: JobId, script_at: SimTime) -> SimTime {
         let job = &self.jobs[id];
@@ -94,7 +121,7 @@ impl World<'_> {
         );
         let number = JobNumber::new(job.ordinal, job.pipeline_node);
         let length = match self.sampler.script_failure(class.failure_probability, number, job.attempt) {
-            Some(share) => crate::units::SimDuration::from_ms(share.of(whole.as_ms())),
+            Some(share) => SimDuration::from_ms(share.of(whole.as_ms())),
             None => whole,
         };
         (script_at + length).min((job.picked_at + class.timeout).max(script_at))
@@ -136,8 +163,17 @@ impl World<'_> {
     }
 
     /// A build that is under way is stopped from outside: eviction, lost node, stopped manager.
-    pub(super) fn stop_build(&mut self, id: JobId, outcome: JobOutcome, reason: FailureReason, has_slot: bool) {
-        if matches!(self.jobs[id].phase, JobPhase::Picked | JobPhase::Unbound | JobPhase::Starting | JobPhase::Running) {
+    pub(super) fn stop_build(
+        &mut self,
+        id: JobId,
+        outcome: JobOutcome,
+        reason: FailureReason,
+        has_slot: bool,
+    ) {
+        if matches!(
+            self.jobs[id].phase,
+            JobPhase::Picked | JobPhase::Unbound | JobPhase::Starting | JobPhase::Running
+        ) {
             if outcome == JobOutcome::Interrupted
                 && let Some(node) = self.jobs[id].node
             {
@@ -166,11 +202,8 @@ impl World<'_> {
             self.karpenter_pod_terminating(id, node);
             self.queue.push(now + self.plan.executor.teardown, Event::PodGone { job: id, build });
         }
-        let free_at = if has_slot {
-            self.gitlab.finish(now + self.plan.executor.cleanup, Slot(slot))
-        } else {
-            now
-        };
+        let free_at =
+            if has_slot { self.gitlab.finish(now + self.plan.executor.cleanup, Slot(slot)) } else { now };
         self.jobs[id].slot_free_at = free_at;
         self.conclude(id, outcome, reason, free_at);
         self.forget_if_over(id);

@@ -24,7 +24,8 @@ pub(super) fn world(plan: &Plan, streams: Streams, keep: Keep) -> World<'_> {
         ..RecorderSettings::new(plan.horizon)
     });
     let ec2 = &plan.ec2;
-    let speed_classes: Vec<SpeedClass> = plan.classes.as_slice().iter().map(|class| speed_class(plan, class)).collect();
+    let speed_classes: Vec<SpeedClass> =
+        plan.classes.as_slice().iter().map(|class| speed_class(plan, class)).collect();
     let mut world = World {
         plan,
         streams,
@@ -76,7 +77,8 @@ fn speed_class(plan: &Plan, class: &Class) -> SpeedClass {
         for (index, generation) in catalog.generations().iter().enumerate() {
             let named = generation.name == measured.instances;
             let by_family = catalog.families().iter().any(|family| {
-                family.generation.index() == index && family.family == measured.instances.trim_end_matches(".*")
+                family.generation.index() == index
+                    && family.family == measured.instances.trim_end_matches(".*")
             });
             let by_arch = catalog
                 .types()
@@ -111,7 +113,8 @@ impl World<'_> {
         }
         let emulated = known.emulated;
         let mut kinds = std::mem::take(&mut self.kinds);
-        let kind = kinds.intern(class.raw(), requests, || self.make_kind(&plan.classes[class], requests, emulated));
+        let kind =
+            kinds.intern(class.raw(), requests, || self.make_kind(&plan.classes[class], requests, emulated));
         self.kinds = kinds;
         kind
     }
@@ -156,9 +159,10 @@ pub(super) fn node_class(
     let mut labels: Vec<(String, String)> = catalog
         .labels(id)
         .into_iter()
-        .filter(|label| !label.key.starts_with("topology."))
-        .map(|label| (label.key.to_owned(), label.value.into_owned()))
+        .filter(|label| label.values.len() == 1)
+        .map(|label| (label.key.to_owned(), label.values[0].clone().into_owned()))
         .collect();
+    labels.retain(|(key, _)| key != "topology.kubernetes.io/zone" && key != "karpenter.sh/capacity-type");
     labels.push(("topology.kubernetes.io/zone".to_owned(), catalog.zones()[zone.index()].name.clone()));
     labels.push(("karpenter.sh/capacity-type".to_owned(), capacity.label().to_owned()));
     labels.extend_from_slice(extra);

@@ -12,6 +12,7 @@ use crate::workload::JobSampler;
 
 use super::Keep;
 use super::event::Event;
+use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKinds};
 use super::nodes::NodeFacts;
 use super::plan::Plan;
@@ -36,6 +37,7 @@ pub(super) struct World<'p> {
     pub speed: SpeedModel,
     pub market: Market,
     pub spot: SpotMarket,
+    pub karpenter: Option<Box<KarpenterSide>>,
     pub recorder: Recorder,
     pub builds: u32,
     pub nodes_created: u32,
@@ -59,7 +61,8 @@ impl<'p> World<'p> {
     /// When something is due apart from arrivals.
     pub(super) fn next_at(&self) -> SimTime {
         let events = self.queue.next_at().unwrap_or(SimTime::NEVER);
-        events.min(self.gitlab.next_wakeup()).min(self.scheduler.next_wakeup())
+        let karpenter = self.karpenter.as_ref().map_or(SimTime::NEVER, |side| side.next_wakeup());
+        events.min(self.gitlab.next_wakeup()).min(self.scheduler.next_wakeup()).min(karpenter)
     }
 
     pub(super) fn advance_to(&mut self, at: SimTime) {
@@ -75,6 +78,9 @@ impl<'p> World<'p> {
         if self.scheduler.next_wakeup() <= at {
             self.bind_pods();
         }
+        if self.karpenter.as_ref().is_some_and(|side| side.next_wakeup() <= at) {
+            self.wake_karpenter();
+        }
     }
 
     pub(super) fn handle(&mut self, event: Event) {
@@ -84,7 +90,6 @@ impl<'p> World<'p> {
             Event::CreatePod(job) => self.create_pod(job),
             Event::PodWaitOver { job, build } => self.pod_wait_over(job, build),
             Event::ScriptEnded { job, build } => self.script_ended(job, build),
-            Event::BuildReported { job, build } => self.build_reported(job, build),
             Event::PodGone { job, build } => self.pod_gone(job, build),
             Event::Node { node, ordinal, stage } => {
                 if self.is_node(node, ordinal) {

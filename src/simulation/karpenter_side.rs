@@ -1,0 +1,205 @@
+//! Karpenter's controllers of one run, and the translation between their numbers and the loop's.
+
+use crate::catalog::{Catalog, TypeId};
+use crate::engine::Streams;
+use crate::karpenter::disruption::{self, Disruption, PodFacts};
+use crate::karpenter::instance_types::{self, InstanceTypeSpec, OfferingSpec};
+use crate::karpenter::node_pools::DaemonSetSpec;
+use crate::karpenter::pods::{PodClassId, PodClassSpec};
+use crate::karpenter::resources::Amounts;
+use crate::karpenter::solver::ClaimRequest;
+use crate::karpenter::{Cluster, IceCache, Provisioner, Solver, provisioner, taints};
+use crate::kubernetes;
+use crate::units::{Resources, SimDuration, SimTime};
+
+use super::karpenter_plan::KarpenterPlan;
+use super::plan::Plan;
+use super::setup;
+
+/// The first pass of the disruption loop: Karpenter polls from its start on (core `disruption/controller.go`, v1.15.0).
+const FIRST_DISRUPTION_PASS: SimTime = SimTime::from_ms(10_000);
+
+/// Karpenter in one run.
+pub(super) struct KarpenterSide {
+    pub cluster: Cluster,
+    pub solver: Solver,
+    pub provisioner: Provisioner,
+    pub disruption: Disruption,
+    pub ice: IceCache,
+    /// Catalog id of each of Karpenter's types.
+    pub types: Vec<TypeId>,
+    /// By node: its claim, and the disruption command that wants it as a replacement.
+    pub claims: Vec<Option<Claim>>,
+    pub pod_facts: Vec<PodFacts>,
+    pub provisioned: Vec<provisioner::Outcome>,
+    pub disrupted: Vec<disruption::Outcome>,
+    pub passes: u64,
+    pub claims_created: u64,
+}
+
+/// A NodeClaim whose node is in flight.
+pub(super) struct Claim {
+    pub request: ClaimRequest,
+    pub replaces_for: Option<disruption::CommandId>,
+}
+
+impl KarpenterSide {
+    pub(super) fn new(plan: &Plan, karpenter: &KarpenterPlan, streams: Streams) -> Self {
+        let catalog = &plan.ec2.catalog;
+        let types = offered_types(catalog, &karpenter.instance_types);
+        let specs: Vec<InstanceTypeSpec> = types.iter().map(|id| type_spec(catalog, *id)).collect();
+        let daemon_sets: Vec<DaemonSetSpec> = plan
+            .kubernetes
+            .daemon_sets
+            .iter()
+            .map(|set| DaemonSetSpec {
+                name: set.name.clone(),
+                requests: set.requests,
+                tolerations: vec![taints::Toleration { key: None, value: None, effect: None }],
+                ..DaemonSetSpec::default()
+            })
+            .collect();
+        let pools = karpenter.pools.iter().map(|pool| pool.spec.clone()).collect();
+        let disruptions = karpenter.pools.iter().map(|pool| pool.disruption.clone()).collect();
+        Self {
+            cluster: Cluster::new(&specs, pools, &daemon_sets, karpenter.preferences, streams),
+            solver: Solver::new(karpenter.pass),
+            provisioner: Provisioner::new(karpenter.batch),
+            disruption: Disruption::new(
+                karpenter.disruption,
+                karpenter.calendar,
+                disruptions,
+                FIRST_DISRUPTION_PASS,
+            ),
+            ice: IceCache::new(),
+            types,
+            claims: Vec::new(),
+            pod_facts: Vec::new(),
+            provisioned: Vec::new(),
+            disrupted: Vec::new(),
+            passes: 0,
+            claims_created: 0,
+        }
+    }
+
+    pub(super) fn next_wakeup(&self) -> SimTime {
+        self.provisioner.next_wakeup().min(self.disruption.next_wakeup()).min(self.ice.next_wakeup())
+    }
+
+    /// The number under which Karpenter knows pods like this.
+    pub(super) fn register_class(
+        &mut self,
+        requests: Resources,
+        node_selector: &[(String, String)],
+        tolerations: &[kubernetes::Toleration],
+        do_not_disrupt: bool,
+    ) -> u32 {
+        let id = self.cluster.register_pod_class(PodClassSpec {
+            requests,
+            node_selector: node_selector.to_vec(),
+            tolerations: tolerations.iter().map(toleration).collect(),
+            do_not_disrupt,
+            ..PodClassSpec::default()
+        });
+        if id.0 as usize >= self.pod_facts.len() {
+            self.pod_facts.resize(id.0 as usize + 1, PodFacts::default());
+        }
+        let protection =
+            if do_not_disrupt { disruption::DoNotDisrupt::Always } else { disruption::DoNotDisrupt::No };
+        let disrupted = taints::Taint::new("karpenter.sh/disrupted", "", taints::TaintEffect::NoSchedule);
+        self.pod_facts[id.0 as usize] = PodFacts {
+            do_not_disrupt: protection,
+            tolerates_disrupted_taint: tolerations.iter().any(|one| toleration(one).tolerates(&disrupted)),
+            ..PodFacts::default()
+        };
+        id.0
+    }
+
+    /// Karpenter's class of a pod kind.
+    pub(super) fn class(id: u32) -> PodClassId {
+        PodClassId(id)
+    }
+
+    /// The claim of a node, where the node has one.
+    pub(super) fn claim(&self, node: usize) -> Option<&Claim> {
+        self.claims.get(node).and_then(Option::as_ref)
+    }
+
+    /// Keeps the claim of a new node.
+    pub(super) fn keep_claim(&mut self, node: usize, claim: Claim) {
+        if node >= self.claims.len() {
+            self.claims.resize_with(node + 1, || None);
+        }
+        self.claims[node] = Some(claim);
+    }
+
+    /// `expireAfter` of a pool.
+    pub(super) fn expire_after(karpenter: &KarpenterPlan, pool: u32) -> Option<SimDuration> {
+        karpenter.pools[pool as usize].expire_after
+    }
+}
+
+fn offered_types(catalog: &Catalog, names: &[String]) -> Vec<TypeId> {
+    catalog
+        .type_ids()
+        .filter(|id| catalog.prices(*id).is_some() || catalog.offerings(*id).next().is_some())
+        .filter(|id| names.is_empty() || names.iter().any(|name| **name == *catalog.get(*id).name))
+        .collect()
+}
+
+fn type_spec(catalog: &Catalog, id: TypeId) -> InstanceTypeSpec {
+    let kind = catalog.get(id);
+    let capacity = kind.capacity();
+    let allocatable = setup::allocatable(kind);
+    let labels = catalog
+        .labels(id)
+        .into_iter()
+        .map(|label| {
+            (label.key.to_owned(), label.values.iter().map(|value| value.clone().into_owned()).collect())
+        })
+        .collect();
+    let offerings = catalog
+        .offerings(id)
+        .map(|offering| OfferingSpec {
+            zone: catalog.zones()[offering.zone.index()].name.clone(),
+            zone_id: Some(catalog.zones()[offering.zone.index()].zone_id.clone()),
+            capacity_type: offering.capacity_type,
+            price: offering.price,
+            is_available: true,
+        })
+        .collect();
+    InstanceTypeSpec {
+        name: kind.name.to_string(),
+        capacity: Amounts::new(capacity.cpu, capacity.memory, kind.max_pods),
+        allocatable: Amounts::new(allocatable.cpu, allocatable.memory, kind.max_pods),
+        labels,
+        offerings,
+    }
+}
+
+fn effect(effect: kubernetes::TaintEffect) -> taints::TaintEffect {
+    match effect {
+        kubernetes::TaintEffect::NoSchedule => taints::TaintEffect::NoSchedule,
+        kubernetes::TaintEffect::PreferNoSchedule => taints::TaintEffect::PreferNoSchedule,
+        kubernetes::TaintEffect::NoExecute => taints::TaintEffect::NoExecute,
+    }
+}
+
+fn toleration(one: &kubernetes::Toleration) -> taints::Toleration {
+    taints::Toleration { key: one.key.clone(), value: one.value.clone(), effect: one.effect.map(effect) }
+}
+
+/// A NodePool's taint as kube-scheduler sees it.
+pub(super) fn scheduler_taint(taint: &taints::Taint) -> kubernetes::Taint {
+    let effect = match taint.effect {
+        taints::TaintEffect::NoSchedule => kubernetes::TaintEffect::NoSchedule,
+        taints::TaintEffect::PreferNoSchedule => kubernetes::TaintEffect::PreferNoSchedule,
+        taints::TaintEffect::NoExecute => kubernetes::TaintEffect::NoExecute,
+    };
+    kubernetes::Taint { key: taint.key.clone(), value: taint.value.clone(), effect }
+}
+
+/// Karpenter's type number of a catalog type is its place in the list that Karpenter was given.
+pub(super) fn type_index(id: instance_types::TypeId) -> usize {
+    usize::from(id.0)
+}

@@ -1,0 +1,313 @@
+//! Stages 5 and 6: Karpenter's passes, the claims they create, and how claims become nodes.
+
+use crate::catalog::TypeId;
+use crate::ec2::{AllocationStrategy, CapacityPool, Chosen, LaunchOverride, LaunchRequest};
+use crate::engine::{Id, Purpose};
+use crate::fleet::{JobId, Node, NodeId, NodePhase};
+use crate::karpenter::cluster::{self, LaunchedAs};
+use crate::karpenter::disruption::{self, CommandId};
+use crate::karpenter::launch::launch_request;
+use crate::karpenter::lifecycle::{CREATE_FLEET_IDLE, initialized_at, registration_deadline};
+use crate::karpenter::pods::PodId;
+use crate::karpenter::provisioner::Outcome;
+use crate::karpenter::solver::ClaimRequest;
+use crate::units::{Resources, SimTime};
+
+use super::event::{Event, NodeStage};
+use super::karpenter_side::{Claim, KarpenterSide, scheduler_taint, type_index};
+use super::plan::{CapacityPlan, Plan};
+use super::setup;
+use super::world::World;
+
+const LAUNCH_ANSWER: Purpose = Purpose::named("ec2 launch answer");
+
+impl World<'_> {
+    /// Lets Karpenter's controllers do what is due.
+    pub(super) fn wake_karpenter(&mut self) {
+        let now = self.now;
+        let mut side = self.karpenter.take().expect("Karpenter is awake");
+        if side.ice.next_wakeup() <= now {
+            side.ice.wake(now, side.cluster.instance_types_mut());
+        }
+        if side.provisioner.next_wakeup() <= now {
+            let mut outcomes = std::mem::take(&mut side.provisioned);
+            side.provisioner.wake(now, &mut side.cluster, &mut side.solver, &mut outcomes);
+            for outcome in outcomes.drain(..) {
+                match outcome {
+                    Outcome::PassRan { .. } => side.passes += 1,
+                    Outcome::CreateClaim(request) => self.create_claim(&mut side, request, None),
+                    Outcome::Nominated { pod, node } => self.planned(pod, Some(Id::new(node.0))),
+                    Outcome::BatchDropped | Outcome::Unplaced(_) => {}
+                }
+            }
+            side.provisioned = outcomes;
+        }
+        self.karpenter = Some(side);
+        if self.karpenter.as_ref().is_some_and(|side| side.disruption.next_wakeup() <= now) {
+            self.wake_disruption();
+        }
+    }
+
+    /// A pod was marked unschedulable, or marked anew: Karpenter hears of it.
+    pub(super) fn trigger_provisioning(&mut self, id: JobId) {
+        let now = self.now;
+        let job = &self.jobs[id];
+        let class = KarpenterSide::class(self.kinds.get(job.kind).karpenter_class);
+        if let Some(side) = &mut self.karpenter {
+            let uid = u64::from(job.build);
+            side.provisioner.pod_unschedulable(now, PodId(id.raw()), class, job.pod_created_at, uid);
+        }
+    }
+
+    /// A pod was bound.
+    pub(super) fn karpenter_pod_bound(&mut self, id: JobId, node: NodeId) {
+        let now = self.now;
+        let job = &self.jobs[id];
+        let class = self.kinds.get(job.kind).karpenter_class;
+        if let Some(side) = &mut self.karpenter {
+            let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
+            side.provisioner.pod_settled(pod);
+            side.cluster.pod_bound(now, pod, KarpenterSide::class(class), job.pod_created_at, node);
+            side.disruption.pod_bound(now, node, pod, side.pod_facts[class as usize]);
+        }
+    }
+
+    /// A bound pod is being deleted.
+    pub(super) fn karpenter_pod_terminating(&mut self, id: JobId, node: NodeId) {
+        let now = self.now;
+        if let Some(side) = &mut self.karpenter {
+            let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
+            side.cluster.pod_terminating(now, pod, node);
+            side.disruption.pod_terminating(now, node, pod);
+        }
+    }
+
+    /// A bound pod's object is gone.
+    pub(super) fn karpenter_pod_gone(&mut self, id: JobId, node: NodeId) {
+        let now = self.now;
+        if let Some(side) = &mut self.karpenter {
+            let (pod, place) = (PodId(id.raw()), cluster::NodeId(node.raw()));
+            side.cluster.pod_gone(pod, place);
+            side.disruption.pod_removed(now, place, pod);
+        }
+        self.drain_progress(node);
+    }
+
+    /// A pod that was bound to no node is gone.
+    pub(super) fn forget_pending_pod(&mut self, id: JobId) {
+        let now = self.now;
+        if let Some(side) = &mut self.karpenter {
+            side.provisioner.pod_settled(PodId(id.raw()));
+            side.disruption.pending_pod_removed(now);
+        }
+    }
+
+    /// Karpenter expects the pod on a node that is on its way.
+    fn planned(&mut self, pod: PodId, node: Option<NodeId>) {
+        let now = self.now;
+        let is_on_its_way =
+            node.is_none_or(|node| self.nodes.get(node).is_some_and(|node| node.phase < NodePhase::Ready));
+        if let Some(job) = self.jobs.get_mut(Id::new(pod.0))
+            && is_on_its_way
+        {
+            job.planned_at = job.planned_at.min(now);
+        }
+    }
+
+    /// A NodeClaim is created: EC2 will be asked for an instance.
+    pub(super) fn create_claim(
+        &mut self,
+        side: &mut KarpenterSide,
+        request: ClaimRequest,
+        command: Option<CommandId>,
+    ) {
+        for pod in &request.pods {
+            self.planned(*pod, None);
+        }
+        let now = self.now;
+        let ordinal = self.next_node_ordinal();
+        let first = side.types[type_index(request.types[0].0)];
+        let node = Node {
+            ordinal,
+            phase: NodePhase::Requested,
+            pool: u32::from(request.pool.0),
+            instance_type: first.raw(),
+            zone: 0,
+            arch: self.plan.ec2.catalog.get(first).arch,
+            capacity: crate::catalog::CapacityType::OnDemand,
+            allocatable: Resources::ZERO,
+            requested_at: now,
+            running_at: SimTime::NEVER,
+            registered_at: SimTime::NEVER,
+            ready_at: SimTime::NEVER,
+            empty_at: SimTime::NEVER,
+            pods: Vec::new(),
+            active_pods: 0,
+        };
+        let id = self.insert_node(node);
+        side.claims_created += 1;
+        side.cluster.claim_created(now, cluster::NodeId(id.raw()), request.pool, &request.requirements);
+        side.keep_claim(id.index(), Claim { request, replaces_for: command });
+        // EC2's answer comes after the CreateFleet batch was sent.
+        let mut random = self.streams.entity(LAUNCH_ANSWER, u64::from(ordinal));
+        let answered_at = now + CREATE_FLEET_IDLE + self.plan.ec2.launch_answer.draw(&mut random);
+        self.queue.push(answered_at, Event::Node { node: id, ordinal, stage: NodeStage::Launched });
+    }
+
+    /// EC2 answers the launch: an instance, or no capacity.
+    pub(super) fn launched(&mut self, id: NodeId) {
+        let now = self.now;
+        let mut side = self.karpenter.take().expect("Karpenter launches");
+        match self.choose_instance(&mut side, id) {
+            Some(chosen) => self.instance_chosen(&mut side, id, &chosen),
+            None => {
+                // The claim is deleted; its pods trigger again within 10 s, with what is unavailable left out.
+                let claim = side.claims[id.index()].take().expect("a claim in flight");
+                if let Some(command) = claim.replaces_for {
+                    side.disruption.replacement_lost(command);
+                }
+                for pod in &claim.request.pods {
+                    if let Some(job) = self.jobs.get_mut(Id::new(pod.0))
+                        && job.bound_at == SimTime::NEVER
+                    {
+                        job.planned_at = SimTime::NEVER;
+                    }
+                }
+                side.cluster.remove(cluster::NodeId(id.raw()));
+                self.nodes.remove(id);
+            }
+        }
+        let _ = now;
+        self.karpenter = Some(side);
+    }
+
+    fn choose_instance(&mut self, side: &mut KarpenterSide, id: NodeId) -> Option<Chosen> {
+        let now = self.now;
+        let request = &side.claim(id.index()).expect("a claim in flight").request;
+        let policy = self.karpenter_plan().pass.min_values_policy;
+        let call = launch_request(&side.cluster, &request.requirements, request.requests, policy).ok()?;
+        let overrides: Vec<LaunchOverride> = call
+            .overrides
+            .iter()
+            .map(|one| LaunchOverride {
+                instance_type: side.types[type_index(one.type_id)],
+                zone: crate::catalog::ZoneId(one.zone.0),
+            })
+            .collect();
+        let fleet = LaunchRequest {
+            capacity_type: call.capacity_type,
+            strategy: AllocationStrategy::of(call.capacity_type),
+            overrides: &overrides,
+            ordinal: u64::from(self.nodes[id].ordinal),
+            now,
+        };
+        let mut insufficient = Vec::new();
+        let chosen = self.market.choose(&fleet, &self.streams, &mut insufficient);
+        for pool in insufficient {
+            mark_unavailable(side, now, pool);
+        }
+        chosen
+    }
+
+    fn instance_chosen(&mut self, side: &mut KarpenterSide, id: NodeId, chosen: &Chosen) {
+        let now = self.now;
+        let kind = self.plan.ec2.catalog.get(chosen.instance_type);
+        let karpenter_type = side.types.iter().position(|known| *known == chosen.instance_type);
+        let node = &mut self.nodes[id];
+        node.enter(NodePhase::Launched);
+        node.instance_type = chosen.instance_type.raw();
+        node.zone = chosen.zone.0;
+        node.arch = kind.arch;
+        node.capacity = chosen.capacity_type;
+        node.allocatable = setup::allocatable(kind);
+        let (ordinal, pool, requested_at) = (node.ordinal, node.pool, node.requested_at);
+        let node_id = cluster::NodeId(id.raw());
+        side.cluster.claim_launched(
+            now,
+            node_id,
+            LaunchedAs {
+                type_id: crate::karpenter::instance_types::TypeId(
+                    karpenter_type.expect("Karpenter's own type") as u16,
+                ),
+                zone: crate::karpenter::instance_types::ZoneId(chosen.zone.0),
+                capacity_type: chosen.capacity_type,
+            },
+        );
+        let expire_after = KarpenterSide::expire_after(self.karpenter_plan(), pool);
+        side.disruption.node_launched(
+            now,
+            node_id,
+            disruption::NodeFacts {
+                pool: crate::karpenter::node_pools::PoolId(pool as u16),
+                created_at: requested_at,
+                expire_after,
+                do_not_disrupt: false,
+            },
+        );
+        let startup = self.plan.ec2.startup.draw(&self.streams, u64::from(ordinal));
+        let mut stage =
+            |at: SimTime, stage| self.queue.push(at.max(now), Event::Node { node: id, ordinal, stage });
+        stage(requested_at + startup.running_after, NodeStage::Running);
+        match startup.node {
+            Some(node) => {
+                stage(requested_at + node.registered_after, NodeStage::Registered);
+                stage(requested_at + node.ready_after, NodeStage::Ready);
+                stage(initialized_at(requested_at + node.ready_after), NodeStage::Initialized);
+            }
+            None => stage(registration_deadline(requested_at), NodeStage::RegistrationTimeout),
+        }
+        if let Some(after) = expire_after {
+            stage(requested_at + after, NodeStage::Expired);
+        }
+    }
+
+    /// A node of Karpenter's reached a stage of its start.
+    pub(super) fn karpenter_stage(&mut self, id: NodeId, stage: NodeStage) {
+        let now = self.now;
+        let node_id = cluster::NodeId(id.raw());
+        match stage {
+            NodeStage::Registered => {
+                let pool = &self.karpenter_plan().pools[self.nodes[id].pool as usize].spec;
+                let mut labels = pool.labels.clone();
+                labels.push(("karpenter.sh/nodepool".to_owned(), pool.name.clone()));
+                let taints: Vec<_> = pool.taints.iter().map(scheduler_taint).collect();
+                self.register_with_scheduler(id, &labels, &taints);
+                if let Some(side) = &mut self.karpenter {
+                    side.cluster.node_registered(now, node_id);
+                }
+            }
+            NodeStage::Initialized => {
+                if let Some(side) = &mut self.karpenter {
+                    side.cluster.node_initialized(now, node_id);
+                    side.disruption.node_initialized(now, node_id);
+                    if let Some(command) = side.claim(id.index()).and_then(|claim| claim.replaces_for) {
+                        side.disruption.replacement_initialized(command);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn karpenter_plan(&self) -> &super::KarpenterPlan {
+        karpenter_plan(self.plan)
+    }
+}
+
+/// Karpenter's part of the plan.
+pub(super) fn karpenter_plan(plan: &Plan) -> &super::KarpenterPlan {
+    match &plan.capacity {
+        CapacityPlan::Karpenter(karpenter) => karpenter,
+        _ => unreachable!("only a fleet with Karpenter asks for its plan"),
+    }
+}
+
+/// Karpenter learns that an offering is not to be had for the next three minutes.
+pub(super) fn mark_unavailable(side: &mut KarpenterSide, now: SimTime, pool: CapacityPool) {
+    let known = |id: TypeId| side.types.iter().position(|one| *one == id);
+    if let Some(index) = known(pool.instance_type) {
+        let type_id = crate::karpenter::instance_types::TypeId(index as u16);
+        let zone = crate::karpenter::instance_types::ZoneId(pool.zone.0);
+        side.ice.mark(now, type_id, zone, pool.capacity_type, side.cluster.instance_types_mut());
+    }
+}
