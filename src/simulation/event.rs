@@ -25,8 +25,6 @@ pub(super) enum Event {
 /// Stages of a node that are timed by the loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NodeStage {
-    /// EC2 is asked for an instance.
-    Request,
     /// EC2 has answered.
     Launched,
     /// The instance runs: billing starts.

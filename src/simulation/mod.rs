@@ -20,7 +20,7 @@ pub use plan::{CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image
 
 use crate::engine::Streams;
 use crate::metrics::RunOutcome;
-use crate::units::{SimDuration, SimTime};
+use crate::units::SimTime;
 use crate::workload::Arrival;
 
 use world::World;
@@ -83,9 +83,4 @@ fn run<E>(world: &mut World<'_>, arrivals: impl Iterator<Item = Result<Arrival, 
             world.wake_rooms(at);
         }
     }
-}
-
-/// How long ago `earlier` was, zero where it never was.
-fn since(earlier: SimTime, now: SimTime) -> SimDuration {
-    if earlier == SimTime::NEVER { SimDuration::ZERO } else { now.saturating_since(earlier) }
 }

@@ -1,6 +1,5 @@
 //! The world of one run: the rooms, what is in flight, and the recorder. Its stages are in the files beside this one.
 
-use crate::catalog::TypeId;
 use crate::ec2::{Market, SpeedModel, SpotMarket};
 use crate::engine::{EventQueue, Slab, Streams};
 use crate::fleet::{Job, Node, NodeId};
@@ -105,11 +104,6 @@ impl<'p> World<'p> {
 
     pub(super) fn has_delayed_jobs(&self) -> bool {
         self.delayed_jobs > 0
-    }
-
-    /// The catalog's id of a node's type.
-    pub(super) fn type_of(&self, node: NodeId) -> TypeId {
-        TypeId::new(self.nodes[node].instance_type)
     }
 
     /// Closes the books at `end`: builds in flight are recorded as such, nodes are billed until then.
