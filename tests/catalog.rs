@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use fleetsim::catalog::{
-    Arch, CapacityType, Catalog, CustomError, CustomPrice, CustomType, InterruptionRating, PriceBasis,
-    SpeedBasis, SpotBasis, TypeFilter, ZoneId, known_regions,
+    Arch, CapacityType, Catalog, CustomError, CustomPrice, CustomType, Difference, InterruptionRating,
+    PriceBasis, SpeedBasis, SpotBasis, TypeFilter, ZoneId, known_regions,
 };
-use fleetsim::units::{HourlyPrice, Mebibytes};
+use fleetsim::units::{HourlyPrice, Mebibytes, Ppm};
 
 fn crate_path(relative: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
@@ -325,6 +325,69 @@ fn a_scenario_s_own_type_stands_among_the_others() {
             }
         }
     }
+}
+
+#[test]
+fn one_spot_discount_replaces_all_spot_prices() {
+    let catalog = Catalog::builtin("eu-west-1").unwrap().with_spot_discount(Ppm(600_000));
+    for id in catalog.type_ids() {
+        for pair in catalog.offerings(id).collect::<Vec<_>>().chunks_exact(2) {
+            let expected = pair[0].price.as_dollars() * 0.4;
+            assert!((pair[1].price.as_dollars() - expected).abs() <= 5.1e-5, "{}", catalog.get(id).name);
+        }
+    }
+}
+
+#[test]
+fn differences_name_what_a_scenario_changed_and_nothing_else() {
+    let before = Catalog::builtin("us-east-1").unwrap();
+    assert_eq!(before.differences(&before), []);
+    let after = before
+        .clone()
+        .with_custom(
+            &[own_type("m8g.3xlarge")],
+            &[
+                own_price("m8g.3xlarge", None, CapacityType::OnDemand, 0.5),
+                own_price("c7g.large", Some("us-east-1c"), CapacityType::OnDemand, 0.01),
+            ],
+        )
+        .unwrap();
+    let price = Difference::Price {
+        name: "c7g.large".into(),
+        zone: "us-east-1c".into(),
+        capacity_type: CapacityType::OnDemand,
+        before: Some(HourlyPrice::from_dollars(0.0725)),
+        after: Some(HourlyPrice::from_dollars(0.01)),
+    };
+    assert_eq!(before.differences(&after), [price, Difference::Added("m8g.3xlarge".into())]);
+    assert_eq!(after.differences(&before).last(), Some(&Difference::Removed("m8g.3xlarge".into())));
+}
+
+#[test]
+fn slips_in_own_prices_raise_doubts_and_the_embedded_catalogs_raise_none() {
+    for region in known_regions() {
+        assert_eq!(Catalog::builtin(region).unwrap().doubts(), [], "{region}");
+    }
+    let slips = Catalog::builtin("us-east-1")
+        .unwrap()
+        .with_custom(
+            &[CustomType { vcpus: 1, memory: Mebibytes(512), ..own_type("own.tiny") }],
+            &[
+                own_price("own.tiny", None, CapacityType::OnDemand, 0.01),
+                own_price("m7g.xlarge", None, CapacityType::OnDemand, 1.632),
+                own_price("m7i.xlarge", Some("us-east-1b"), CapacityType::Spot, 0.9),
+            ],
+        )
+        .unwrap();
+    let texts: Vec<String> = slips.doubts().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        [
+            "`m7g.xlarge` costs 1000 % of what its family costs per vCPU",
+            "`m7i.xlarge` in us-east-1b: Spot costs more than on-demand",
+            "`own.tiny` has no memory left for pods",
+        ]
+    );
 }
 
 #[test]

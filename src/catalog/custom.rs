@@ -1,14 +1,14 @@
 //! What a scenario adds: its own instance types and prices.
 
 use crate::engine::Id;
-use crate::units::{HourlyPrice, Mebibytes};
+use crate::units::{HourlyPrice, Mebibytes, Ppm};
 use std::borrow::Cow;
 
 use super::builtin::Catalog;
 use super::instance_type::{CpuManufacturer, InstanceType, TypeId};
 use super::kinds::{Arch, CapacityType};
 use super::offering::PriceTable;
-use super::price::{InterruptionRating, PriceBasis, SpotBasis, SpotFacts, TypePrices};
+use super::price::{InterruptionRating, PriceBasis, SpotBasis, SpotFacts, TypePrices, spot_digits};
 use super::region::ZoneId;
 
 /// An instance type that a scenario defines. A name of the embedded catalog replaces that type.
@@ -120,6 +120,26 @@ impl Catalog {
             }
         }
         Ok(self)
+    }
+
+    /// This catalog with every Spot price set to on-demand less `discount`, in every zone alike; interruption ratings
+    /// stay. Types without Spot stay without.
+    #[must_use]
+    pub fn with_spot_discount(mut self, discount: Ppm) -> Self {
+        let kept = Ppm(1_000_000 - discount.0.min(999_999));
+        for id in self.type_ids() {
+            let Some(facts) = &mut self.prices[id.index()] else { continue };
+            let Some(spot) = &mut facts.spot else { continue };
+            spot.savings_percent = discount.0 / 10_000;
+            spot.basis = SpotBasis::Scenario;
+            let price = spot_digits(kept.of(facts.on_demand.0)).min(facts.on_demand);
+            for zone in (0..self.zones.len() as u8).map(ZoneId) {
+                if self.table.get(id, zone, CapacityType::Spot).is_some() {
+                    self.table.set(id, zone, CapacityType::Spot, price);
+                }
+            }
+        }
+        self
     }
 
     fn build(&self, kind: &CustomType) -> Result<InstanceType, CustomError> {

@@ -4,6 +4,7 @@
 //! Where the figures come from, their dates and licences stand at the head of every file under `data/`.
 
 mod builtin;
+mod compare;
 mod cpu;
 mod custom;
 mod instance_type;
@@ -17,6 +18,7 @@ mod region;
 mod text;
 
 pub use builtin::Catalog;
+pub use compare::{Difference, Doubt};
 pub use cpu::{CpuGeneration, FamilySpeed, SpeedBasis};
 pub use custom::{CustomError, CustomPrice, CustomType};
 pub use instance_type::{CpuManufacturer, InstanceType, TypeId, eni_limited_pods};

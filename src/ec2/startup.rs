@@ -19,6 +19,8 @@ pub enum AmiPreset {
     HeavyCustom,
     /// A stopped instance that is started again: 20 s median.
     WarmPool,
+    /// No delay and no hanging launch: for validation against closed forms.
+    Instant,
 }
 
 /// When a launched instance reaches its stages, counted from the request.
@@ -66,11 +68,20 @@ impl StartupModel {
             median: SimDuration::from_ms(median_ms),
             p95: SimDuration::from_ms(p95_ms),
         };
+        if image == AmiPreset::Instant {
+            let none = Delay::Constant(SimDuration::ZERO);
+            return Self {
+                request_to_running: none.clone(),
+                running_to_registered: none.clone(),
+                registered_to_ready: none,
+                hang: Ppm::ZERO,
+            };
+        }
         let (running, registered, ready) = match image {
             AmiPreset::Bottlerocket => ((7000, 11_000), (16_000, 30_000), (6000, 13_000)),
             AmiPreset::Al2023 => ((7000, 11_000), (24_000, 46_000), (7500, 16_000)),
             AmiPreset::HeavyCustom => ((7000, 11_000), (55_000, 99_000), (10_000, 21_000)),
-            AmiPreset::WarmPool => ((5000, 8000), (9700, 20_000), (4200, 10_000)),
+            AmiPreset::WarmPool | AmiPreset::Instant => ((5000, 8000), (9700, 20_000), (4200, 10_000)),
         };
         Self {
             request_to_running: lognormal(running.0, running.1),
