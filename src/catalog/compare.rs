@@ -141,7 +141,8 @@ impl Catalog {
     }
 
     /// On-demand price per vCPU in percent of the median of the other sizes; `None` with fewer than two others.
-    /// Burstable and exotic families are left out: their sizes differ in credits, or (`hpc`) in nothing but vCPUs; and bare metal, whose list prices are off.
+    /// Left out are burstable and exotic families (their sizes differ in credits, or as `hpc` in nothing but vCPUs)
+    /// and bare metal, whose list prices are off.
     fn percent_of_family(&self, id: TypeId) -> Option<u64> {
         let kind = self.get(id);
         let per_vcpu = |id: TypeId| Some(self.prices(id)?.on_demand.0 / u64::from(self.get(id).vcpus.max(1)));
