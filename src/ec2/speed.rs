@@ -95,6 +95,8 @@ struct Factor {
 pub struct SpeedModel {
     factors: Vec<Factor>,
     generations: usize,
+    emulation: Emulation,
+    occupancy: Occupancy,
 }
 
 impl SpeedModel {
@@ -106,17 +108,23 @@ impl SpeedModel {
         emulation: &Emulation,
         occupancy: Occupancy,
     ) -> Self {
-        let mut factors = Vec::with_capacity(classes.len() * generations.len() * 2);
+        let mut model =
+            Self { factors: Vec::new(), generations: generations.len(), emulation: *emulation, occupancy };
         for class in classes {
-            for (index, generation) in generations.iter().enumerate() {
-                let own = class.speeds.iter().find(|(id, _)| id.index() == index).map(|(_, speed)| *speed);
-                let speed = own.unwrap_or_else(|| generation_speed(generation, occupancy));
-                for slow in [Ppm::ONE, emulation.of(class.phase)] {
-                    factors.push(Factor::new(class.cpu_bound_share, speed, slow));
-                }
+            model.add_class(generations, class);
+        }
+        model
+    }
+
+    /// Adds a class; its id is the next number. `generations` are those that the model was made for.
+    pub fn add_class(&mut self, generations: &[CpuGeneration], class: &SpeedClass) {
+        for (index, generation) in generations.iter().enumerate() {
+            let own = class.speeds.iter().find(|(id, _)| id.index() == index).map(|(_, speed)| *speed);
+            let speed = own.unwrap_or_else(|| generation_speed(generation, self.occupancy));
+            for slow in [Ppm::ONE, self.emulation.of(class.phase)] {
+                self.factors.push(Factor::new(class.cpu_bound_share, speed, slow));
             }
         }
-        Self { factors, generations: generations.len() }
     }
 
     /// How long `work` of `class` takes on `generation`, in whole milliseconds, rounded to the nearest.

@@ -110,6 +110,10 @@ impl Recorder {
                 record.ordinal
             );
             self.wait.record(wait.as_ms());
+            // A trace may bring classes that were unknown at the start.
+            if record.class as usize >= self.wait_by_class.len() {
+                self.wait_by_class.resize_with(record.class as usize + 1, Histogram::default);
+            }
             self.wait_by_class[record.class as usize].record(wait.as_ms());
             &mut self.causes_ms
         } else {

@@ -12,23 +12,23 @@ use super::world::World;
 
 impl World<'_> {
     pub(super) fn arrive(&mut self, arrival: Arrival) {
-        let plan = self.plan;
+        self.register_new_classes();
         let (now, ordinal) = (self.now, arrival.ordinal);
         let mut steps = std::mem::take(&mut self.scratch.steps);
         match arrival.kind {
             ArrivalKind::Job(spec) => {
-                let retry = plan.classes[spec.class].retry;
+                let retry = self.arrivals.classes()[spec.class].retry;
                 self.pipelines.start_single(spec, retry, ordinal, now, &mut steps);
             }
             ArrivalKind::Pipeline(template) => {
                 let sampler = self.sampler;
-                let written = &plan.templates[template];
-                let spec = |node| sampler.node(&plan.classes, written, ordinal, node);
-                self.pipelines.start(&plan.templates, template, ordinal, now, spec, &mut steps);
+                let written = &self.arrivals.templates()[template];
+                let spec = |node| sampler.node(self.arrivals.classes(), written, ordinal, node);
+                self.pipelines.start(self.arrivals.templates(), template, ordinal, now, spec, &mut steps);
             }
             ArrivalKind::Recorded(template, specs) => {
                 let spec = |node: u32| specs[node as usize];
-                self.pipelines.start(&plan.templates, template, ordinal, now, spec, &mut steps);
+                self.pipelines.start(self.arrivals.templates(), template, ordinal, now, spec, &mut steps);
             }
         }
         self.apply_steps(&mut steps, SimTime::NEVER);
@@ -48,7 +48,7 @@ impl World<'_> {
                 PipelineStep::Skipped { build, .. } => self.record_skipped(build.0 as u32),
                 PipelineStep::Blocked { pipeline } => {
                     // Nobody plays manual jobs here: what waits for one is given up.
-                    self.pipelines.cancel(&self.plan.templates, pipeline, self.now, steps);
+                    self.pipelines.cancel(self.arrivals.templates(), pipeline, self.now, steps);
                 }
                 // Nobody cancels a pipeline that has jobs under way, and a finished one leaves nothing to do.
                 PipelineStep::Manual { .. } | PipelineStep::Cancel { .. } | PipelineStep::Done { .. } => {}
@@ -124,7 +124,7 @@ impl World<'_> {
         let place: (PipelineId, u32) = (Id::new(job.pipeline), job.pipeline_node);
         let wait_since = job.wait_since;
         let mut steps = std::mem::take(&mut self.scratch.steps);
-        self.pipelines.job_ended(&self.plan.templates, place, result, at, &mut steps);
+        self.pipelines.job_ended(self.arrivals.templates(), place, result, at, &mut steps);
         let is_retried =
             steps.iter().any(|step| matches!(step, PipelineStep::Pending(next) if next.attempt > 0));
         self.apply_steps(&mut steps, wait_since);

@@ -86,7 +86,7 @@ impl World<'_> {
     fn evict_pods(&mut self, id: NodeId) {
         let pods: Vec<JobId> = self.nodes[id].pods.clone();
         for pod in pods {
-            let class = &self.plan.classes[Id::new(self.jobs[pod].class)];
+            let class = &self.arrivals.classes()[Id::new(self.jobs[pod].class)];
             if !(self.plan.executor.do_not_disrupt || class.do_not_disrupt) {
                 self.stop_build(pod, JobOutcome::Interrupted, FailureReason::RunnerSystemFailure, true);
             }

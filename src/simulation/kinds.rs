@@ -25,6 +25,8 @@ pub(super) struct ClassKind {
     pub tags: TagSetId,
     /// The kind of pods with the class's own requests.
     pub kind: u32,
+    /// The class's own requests.
+    pub requests: Resources,
     /// Whether the class runs under emulation in this fleet.
     pub emulated: bool,
 }
@@ -37,12 +39,17 @@ pub(super) struct PodKinds {
 }
 
 impl PodKinds {
-    /// The kind of `class` with `requests`, made by `make` where it is new.
-    pub(super) fn intern(&mut self, class: u32, requests: Resources, make: impl FnOnce() -> PodKind) -> u32 {
-        *self.by_key.entry((class, requests)).or_insert_with(|| {
-            self.kinds.push(make());
-            self.kinds.len() as u32 - 1
-        })
+    /// The kind of `class` with `requests`, if it was met before.
+    pub(super) fn find(&self, class: u32, requests: Resources) -> Option<u32> {
+        self.by_key.get(&(class, requests)).copied()
+    }
+
+    /// Keeps a new kind and returns its number.
+    pub(super) fn insert(&mut self, class: u32, requests: Resources, kind: PodKind) -> u32 {
+        let number = self.kinds.len() as u32;
+        self.kinds.push(kind);
+        self.by_key.insert((class, requests), number);
+        number
     }
 
     /// A kind.

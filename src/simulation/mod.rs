@@ -21,7 +21,7 @@ pub use plan::{CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image
 use crate::engine::Streams;
 use crate::metrics::RunOutcome;
 use crate::units::SimTime;
-use crate::workload::Arrival;
+use crate::workload::{Arrivals, TraceError, TraceReport};
 
 use world::World;
 
@@ -34,37 +34,49 @@ pub struct Keep {
     pub nodes: bool,
 }
 
+/// What a run leaves.
+#[derive(Clone, Debug)]
+pub struct FinishedRun {
+    /// Everything measured.
+    pub outcome: RunOutcome,
+    /// Names of the classes, by the class number of the records. Traces may have added some.
+    pub classes: Vec<String>,
+    /// What was found in each trace.
+    pub traces: Vec<TraceReport>,
+}
+
 /// Simulates one fleet over one replication: a pure function of the plan, the arrivals and the streams.
 ///
 /// `arrivals` are read one at a time, in order of time, as the run reaches them.
 ///
 /// # Errors
-/// The first error that `arrivals` gives; the run is then worthless.
+/// The first row of a trace that cannot be used; the run is then worthless.
 ///
 /// # Panics
 /// Where a rule of the simulation itself is broken; never because of the plan's numbers.
-pub fn simulate<E>(
+pub fn simulate(
     plan: &Plan,
     streams: Streams,
-    arrivals: impl Iterator<Item = Result<Arrival, E>>,
+    arrivals: Arrivals,
     keep: Keep,
-) -> Result<RunOutcome, E> {
-    let mut world = World::new(plan, streams, keep);
-    let end = run(&mut world, arrivals)?;
+) -> Result<FinishedRun, TraceError> {
+    let mut world = World::new(plan, arrivals, streams, keep);
+    let end = run(&mut world)?;
     Ok(world.finish(end))
 }
 
 /// Runs until the end of the run and returns when that is.
-fn run<E>(world: &mut World<'_>, arrivals: impl Iterator<Item = Result<Arrival, E>>) -> Result<SimTime, E> {
+fn run(world: &mut World<'_>) -> Result<SimTime, TraceError> {
     let horizon = SimTime::ZERO + world.plan.horizon;
     let limit = if world.plan.drain { SimTime::NEVER } else { horizon };
-    let mut arrivals = arrivals.take_while(|arrival| arrival.as_ref().map_or(true, |next| next.at < horizon));
-    let mut next = arrivals.next().transpose()?;
+    let mut arrival_at = world.arrivals.next_at();
     loop {
-        if world.plan.drain && next.is_none() && world.jobs.is_empty() && !world.has_delayed_jobs() {
+        if arrival_at >= horizon {
+            arrival_at = SimTime::NEVER;
+        }
+        if world.plan.drain && arrival_at == SimTime::NEVER && world.is_idle() {
             return Ok(world.now);
         }
-        let arrival_at = next.as_ref().map_or(SimTime::NEVER, |arrival| arrival.at);
         let at = arrival_at.min(world.next_at());
         if at >= limit {
             return Ok(if limit == SimTime::NEVER { world.now } else { limit });
@@ -76,9 +88,9 @@ fn run<E>(world: &mut World<'_>, arrivals: impl Iterator<Item = Result<Arrival, 
                 world.handle(event);
             }
         } else if arrival_at == at {
-            let arrival = next.take().expect("an arrival is due");
+            let arrival = world.arrivals.next_arrival()?.expect("an arrival is due");
             world.arrive(arrival);
-            next = arrivals.next().transpose()?;
+            arrival_at = world.arrivals.next_at();
         } else {
             world.wake_rooms(at);
         }

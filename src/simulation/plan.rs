@@ -6,22 +6,16 @@ use crate::catalog::{CapacityType, Catalog, TypeId, ZoneId};
 use crate::ec2::{
     BillingRules, Delay, Emulation, Occupancy, PoolWeights, SpotParameters, StandingCost, StartupModel,
 };
-use crate::engine::Arena;
 use crate::gitlab::GitlabConfig;
 use crate::kubernetes::{SchedulerConfig, Taint, Toleration};
 use crate::metrics::CostKind;
 use crate::units::{HourlyPrice, Mebibytes, Ppm, Resources, SimDuration, SimTime};
-use crate::workload::{Class, Template};
 
 use super::karpenter_plan::KarpenterPlan;
 
 /// Everything [`super::simulate`] needs beside the arrivals and the seed.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Job classes; shared by all fleets of a scenario.
-    pub classes: Arc<Arena<Class>>,
-    /// Pipelines' templates; shared by all fleets of a scenario.
-    pub templates: Arc<Arena<Template>>,
     /// Length of the run. Arrivals after it are not read.
     pub horizon: SimDuration,
     /// Whether the run goes on until every job has ended, instead of ending at the horizon.

@@ -90,7 +90,7 @@ impl World<'_> {
     /// How long the pod takes to start on the node: images that the node lacks are pulled first.
     fn pod_start(&mut self, node: NodeId, job: &crate::fleet::Job) -> PodStart {
         let kubernetes = &self.plan.kubernetes;
-        let image = self.plan.classes[Id::new(job.class)].image.0 as usize;
+        let image = self.arrivals.classes()[Id::new(job.class)].image.0 as usize;
         let facts = &mut self.facts[node.index()];
         let is_cached = image >= kubernetes.images.len() || facts.images >> (image % 64) & 1 == 1;
         let image_pull = if is_cached {
@@ -109,7 +109,7 @@ impl World<'_> {
     /// When the script that starts at `script_at` on `node` ends: done, failed by itself, or cut off by the time-out.
     fn script_end(&self, node: NodeId, id: JobId, script_at: SimTime) -> SimTime {
         let job = &self.jobs[id];
-        let class = &self.plan.classes[Id::new(job.class)];
+        let class = &self.arrivals.classes()[Id::new(job.class)];
         let facts = &self.facts[node.index()];
         let emulated = self.classes[job.class as usize].emulated && self.nodes[node].arch == Arch::Amd64;
         let whole = self.speed.execution_time_slowed(
@@ -133,7 +133,7 @@ impl World<'_> {
             return;
         };
         job.phase = JobPhase::Running;
-        let class = &self.plan.classes[Id::new(job.class)];
+        let class = &self.arrivals.classes()[Id::new(job.class)];
         let timed_out = job.ends_at >= job.picked_at + class.timeout;
         let number = JobNumber::new(job.ordinal, job.pipeline_node);
         let failed = self.sampler.script_failure(class.failure_probability, number, job.attempt).is_some();
@@ -282,7 +282,7 @@ impl World<'_> {
 
     fn record_of(&self, id: JobId, outcome: JobOutcome, retried: bool) -> JobRecord {
         let job = &self.jobs[id];
-        let class = &self.plan.classes[Id::new(job.class)];
+        let class = &self.arrivals.classes()[Id::new(job.class)];
         let node = job.node.and_then(|node| self.nodes.get(node));
         let wanted = if class.arch.allows(Arch::Amd64) { Arch::Amd64 } else { Arch::Arm64 };
         let arch = node.map_or(wanted, |node| node.arch);

@@ -7,7 +7,7 @@ use crate::gitlab::{Gitlab, Pipelines};
 use crate::kubernetes::{ContainerRequests, NodeClass, PodShape, Scheduler, Taint};
 use crate::metrics::{Recorder, RecorderSettings};
 use crate::units::{Resources, SimTime};
-use crate::workload::{ArchChoice, Class, ClassId, Emulation, JobSampler};
+use crate::workload::{ArchChoice, Arrivals, Class, ClassId, Emulation, JobSampler};
 
 use super::Keep;
 use super::karpenter_side::KarpenterSide;
@@ -15,17 +15,15 @@ use super::kinds::{ClassKind, PodKind, PodKinds};
 use super::plan::{CapacityPlan, Plan};
 use super::world::{Scratch, World};
 
-pub(super) fn world(plan: &Plan, streams: Streams, keep: Keep) -> World<'_> {
+pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Keep) -> World<'_> {
     let recorder = Recorder::new(RecorderSettings {
         warmup: plan.warmup,
-        classes: plan.classes.len().max(1),
+        classes: arrivals.classes().len(),
         keep_jobs: keep.jobs,
         keep_nodes: keep.nodes,
         ..RecorderSettings::new(plan.horizon)
     });
     let ec2 = &plan.ec2;
-    let speed_classes: Vec<SpeedClass> =
-        plan.classes.as_slice().iter().map(|class| speed_class(plan, class)).collect();
     let mut world = World {
         plan,
         streams,
@@ -40,7 +38,8 @@ pub(super) fn world(plan: &Plan, streams: Streams, keep: Keep) -> World<'_> {
         facts: Vec::new(),
         kinds: PodKinds::default(),
         classes: Vec::new(),
-        speed: SpeedModel::new(ec2.catalog.generations(), &speed_classes, &ec2.emulation, ec2.occupancy),
+        speed: SpeedModel::new(ec2.catalog.generations(), &[], &ec2.emulation, ec2.occupancy),
+        arrivals,
         market: Market::new(&ec2.catalog, &ec2.pool_weights, CapacityLimits::default()),
         spot: SpotMarket::new(&ec2.catalog, &ec2.spot),
         karpenter: None,
@@ -53,7 +52,7 @@ pub(super) fn world(plan: &Plan, streams: Streams, keep: Keep) -> World<'_> {
     if let CapacityPlan::Karpenter(karpenter) = &plan.capacity {
         world.karpenter = Some(Box::new(KarpenterSide::new(plan, karpenter, streams)));
     }
-    world.register_classes();
+    world.register_new_classes();
     if let CapacityPlan::FixedNodes(groups) = &plan.capacity {
         for (index, group) in groups.iter().enumerate() {
             for number in 0..group.count {
@@ -93,30 +92,32 @@ fn speed_class(plan: &Plan, class: &Class) -> SpeedClass {
 }
 
 impl World<'_> {
-    fn register_classes(&mut self) {
-        let plan = self.plan;
-        for (id, class) in plan.classes.iter() {
+    /// Registers the classes that have appeared since the last call: a trace may bring new ones.
+    pub(super) fn register_new_classes(&mut self) {
+        while self.classes.len() < self.arrivals.classes().len() {
+            let id = ClassId::new(self.classes.len() as u32);
+            let class = self.arrivals.classes()[id].clone();
+            self.speed.add_class(self.plan.ec2.catalog.generations(), &speed_class(self.plan, &class));
             let tags = self.gitlab.tag_set(class.tags.iter().map(String::as_str));
-            let emulated = plan.executor.emulate_arm64 && class.arch == ArchChoice::Arm64;
-            self.classes.push(ClassKind { tags, kind: 0, emulated });
-            let kind = self.kind_of(id, class.requests);
-            self.classes[id.index()].kind = kind;
+            let emulated = self.plan.executor.emulate_arm64 && class.arch == ArchChoice::Arm64;
+            self.classes.push(ClassKind { tags, kind: 0, requests: class.requests, emulated });
+            self.classes[id.index()].kind = self.new_kind(id, class.requests);
         }
     }
 
     /// The kind of pod for a build of `class` that requests `requests` beside the executor's own containers.
     pub(super) fn kind_of(&mut self, class: ClassId, requests: Resources) -> u32 {
-        let plan = self.plan;
         let known = &self.classes[class.index()];
-        if requests == plan.classes[class].requests && known.kind > 0 {
-            return known.kind;
+        if requests == known.requests { known.kind } else { self.new_kind(class, requests) }
+    }
+
+    fn new_kind(&mut self, class: ClassId, requests: Resources) -> u32 {
+        if let Some(kind) = self.kinds.find(class.raw(), requests) {
+            return kind;
         }
-        let emulated = known.emulated;
-        let mut kinds = std::mem::take(&mut self.kinds);
-        let kind =
-            kinds.intern(class.raw(), requests, || self.make_kind(&plan.classes[class], requests, emulated));
-        self.kinds = kinds;
-        kind
+        let described = self.arrivals.classes()[class].clone();
+        let kind = self.make_kind(&described, requests, self.classes[class.index()].emulated);
+        self.kinds.insert(class.raw(), requests, kind)
     }
 
     fn make_kind(&mut self, class: &Class, requests: Resources, emulated: bool) -> PodKind {

@@ -5,17 +5,17 @@ use crate::engine::{EventQueue, Slab, Streams};
 use crate::fleet::{Job, Node, NodeId};
 use crate::gitlab::{self, Gitlab, Pipelines};
 use crate::kubernetes::{Scheduler, SchedulingOutcome};
-use crate::metrics::{NodeEnd, Recorder, RunOutcome, WorkCounters};
+use crate::metrics::{NodeEnd, Recorder, WorkCounters};
 use crate::units::SimTime;
-use crate::workload::JobSampler;
+use crate::workload::{Arrivals, JobSampler};
 
-use super::Keep;
 use super::event::Event;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKinds};
 use super::nodes::NodeFacts;
 use super::plan::Plan;
 use super::setup;
+use super::{FinishedRun, Keep};
 
 /// Everything that changes while a run goes on.
 pub(super) struct World<'p> {
@@ -23,6 +23,7 @@ pub(super) struct World<'p> {
     pub streams: Streams,
     pub now: SimTime,
     pub queue: EventQueue<Event>,
+    pub arrivals: Arrivals,
     pub sampler: JobSampler,
     pub pipelines: Pipelines,
     pub gitlab: Gitlab,
@@ -53,8 +54,8 @@ pub(super) struct Scratch {
 }
 
 impl<'p> World<'p> {
-    pub(super) fn new(plan: &'p Plan, streams: Streams, keep: Keep) -> Self {
-        setup::world(plan, streams, keep)
+    pub(super) fn new(plan: &'p Plan, arrivals: Arrivals, streams: Streams, keep: Keep) -> Self {
+        setup::world(plan, arrivals, streams, keep)
     }
 
     /// When something is due apart from arrivals.
@@ -102,12 +103,13 @@ impl<'p> World<'p> {
         self.nodes.get(node).is_some_and(|known| known.ordinal == ordinal)
     }
 
-    pub(super) fn has_delayed_jobs(&self) -> bool {
-        self.delayed_jobs > 0
+    /// Whether no build is under way or to come.
+    pub(super) fn is_idle(&self) -> bool {
+        self.jobs.is_empty() && self.delayed_jobs == 0
     }
 
     /// Closes the books at `end`: builds in flight are recorded as such, nodes are billed until then.
-    pub(super) fn finish(mut self, end: SimTime) -> RunOutcome {
+    pub(super) fn finish(mut self, end: SimTime) -> FinishedRun {
         self.now = end;
         self.record_unfinished_builds();
         let standing: Vec<NodeId> = self.nodes.iter().map(|(id, _)| id).collect();
@@ -133,6 +135,11 @@ impl<'p> World<'p> {
         ] {
             work.add(name, count);
         }
-        self.recorder.finish(end, work)
+        let classes = self.arrivals.classes().as_slice().iter().map(|class| class.name.clone()).collect();
+        FinishedRun {
+            outcome: self.recorder.finish(end, work),
+            classes,
+            traces: self.arrivals.trace_reports(),
+        }
     }
 }

@@ -1,0 +1,166 @@
+//! The load of the speed goals: single jobs, mean 2 vCPU and 5 min, over a day with a peak, on nodes of 16 vCPU.
+
+use std::sync::Arc;
+
+use fleetsim::catalog::{CapacityType, Catalog, ZoneId};
+use fleetsim::ec2::{Delay, StandingCost};
+use fleetsim::engine::{Arena, Streams};
+use fleetsim::gitlab::{EntryConfig, GitlabConfig, ManagerConfig, RunnerConfig};
+use fleetsim::karpenter::disruption::{Budget, ConsolidationPolicy, PoolDisruption};
+use fleetsim::karpenter::node_pools::NodePoolSpec;
+use fleetsim::karpenter::requirements::{Operator, RequirementSpec};
+use fleetsim::metrics::CostKind;
+use fleetsim::simulation::{
+    CapacityPlan, Ec2Plan, ExecutorPlan, FinishedRun, FixedNodes, KarpenterPlan, Keep, KubernetesPlan, Plan,
+    PoolPlan, simulate,
+};
+use fleetsim::units::{Ppm, Resources, SimDuration, SimTime};
+use fleetsim::workload::{Arrivals, Class, Distribution, Makes, Profile, Synthetic, WeekClock, Workload};
+
+/// Where the load runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fleet {
+    /// Karpenter, about 130 nodes at peak, empty nodes removed after 30 s.
+    Nodes130,
+    /// Karpenter, about 6,000 nodes at peak.
+    Nodes6000,
+    /// 130 nodes that always run.
+    Fixed130,
+}
+
+impl Fleet {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Nodes130, Self::Nodes6000, Self::Fixed130];
+
+    /// Name in the bench's report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nodes130 => "karpenter_130_nodes",
+            Self::Nodes6000 => "karpenter_6000_nodes",
+            Self::Fixed130 => "fixed_130_nodes",
+        }
+    }
+
+    /// Nodes of 16 vCPU that the peak needs.
+    fn peak_nodes(self) -> f64 {
+        if self == Self::Nodes6000 { 6000.0 } else { 130.0 }
+    }
+}
+
+/// How many jobs: `FLEETSIM_BENCH_JOBS`, else a million.
+pub fn jobs() -> u64 {
+    std::env::var("FLEETSIM_BENCH_JOBS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
+}
+
+/// A load and a fleet, ready to run.
+pub struct Load {
+    plan: Plan,
+    workload: Workload,
+}
+
+impl Load {
+    /// About `jobs` jobs on `fleet`.
+    pub fn new(fleet: Fleet, jobs: u64) -> Self {
+        // Requests of 1, 2 and 4 vCPU with weights 2:2:1 are 2 on average; with 5 min each, n nodes of 16 vCPU (15.89
+        // allocatable) serve about 7.5 jobs each. The built-in office week peaks at 2.4 times its mean.
+        let profile = Profile::office_week();
+        let peak_jobs = fleet.peak_nodes() * 7.0;
+        let peak_per_day = peak_jobs / 5.0 * 1440.0;
+        let per_day = peak_per_day / profile.peak();
+        let days = jobs as f64 / per_day;
+        // The run starts on Monday and is as long as it takes to make the jobs.
+        let horizon = SimDuration::from_secs_f64_rounded(days * 86_400.0);
+        let mut workload = Workload { clock: WeekClock::starting(0, 0), ..Workload::default() };
+        let shapes = [(1000, 2048, 0.4), (2000, 4096, 0.3), (2000, 3072, 0.1), (4000, 8192, 0.2)];
+        for (index, (cpu, memory, share)) in shapes.into_iter().enumerate() {
+            let duration = Distribution::log_normal_mean_cv(SimDuration::from_mins(5), 1.0);
+            let mut class = Class::new(&format!("class-{index}"), Resources::new(cpu, memory), duration);
+            class.arch = fleetsim::workload::ArchChoice::Amd64;
+            class.cpu_bound = Ppm::ZERO;
+            let class = workload.classes.push(class);
+            workload.synthetic.push(Synthetic {
+                name: format!("source-{index}"),
+                makes: Makes::Jobs(class),
+                per_day: per_day * share,
+                profile: profile.clone(),
+                burstiness: Ppm::ZERO,
+                from: SimTime::ZERO,
+                until: SimTime::NEVER,
+            });
+        }
+        Self { plan: plan(fleet, horizon), workload }
+    }
+
+    /// One run.
+    pub fn run(&self) -> FinishedRun {
+        let streams = Streams::new(1, 0);
+        let arrivals = Arrivals::new(&self.workload, Vec::new(), streams, SimTime::NEVER).expect("no trace");
+        simulate(&self.plan, streams, arrivals, Keep::default()).expect("no trace")
+    }
+}
+
+fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
+    let catalog = Arc::new(Catalog::builtin("us-east-1").expect("embedded"));
+    let managers = if fleet == Fleet::Nodes6000 { 16 } else { 2 };
+    let gitlab = GitlabConfig {
+        runners: vec![RunnerConfig { run_untagged: true, ..RunnerConfig::default() }],
+        managers: vec![
+            ManagerConfig {
+                concurrent: 6000,
+                check_interval: SimDuration::from_secs(1),
+                entries: vec![EntryConfig { request_concurrency: 20, ..EntryConfig::default() }],
+                ..ManagerConfig::default()
+            };
+            managers
+        ],
+        ..GitlabConfig::default()
+    };
+    let capacity = match fleet {
+        Fleet::Fixed130 => CapacityPlan::FixedNodes(vec![FixedNodes {
+            name: "fixed".to_owned(),
+            count: 130,
+            instance_type: catalog.find("m6i.4xlarge").expect("a common type"),
+            zones: vec![ZoneId(0), ZoneId(1), ZoneId(2)],
+            capacity: CapacityType::OnDemand,
+            discount: Ppm::ZERO,
+            labels: Vec::new(),
+            taints: Vec::new(),
+        }]),
+        Fleet::Nodes130 | Fleet::Nodes6000 => CapacityPlan::Karpenter(Box::new(karpenter())),
+    };
+    let mut ec2 = Ec2Plan::new(catalog);
+    ec2.launch_answer = Delay::Constant(SimDuration::from_secs(2));
+    Plan {
+        horizon,
+        drain: false,
+        warmup: SimTime::ZERO,
+        gitlab,
+        pipeline_latency: SimDuration::from_secs(1),
+        executor: ExecutorPlan { poll_timeout: SimDuration::from_mins(10), ..ExecutorPlan::default() },
+        kubernetes: KubernetesPlan::default(),
+        capacity,
+        ec2,
+        standing: Vec::<(CostKind, StandingCost)>::new(),
+    }
+}
+
+fn karpenter() -> KarpenterPlan {
+    let spec = NodePoolSpec {
+        name: "ci".to_owned(),
+        requirements: vec![
+            RequirementSpec::new(
+                "node.kubernetes.io/instance-type",
+                Operator::In,
+                &["m6i.4xlarge", "m5.4xlarge", "m6a.4xlarge", "m7i.4xlarge"],
+            ),
+            RequirementSpec::new("karpenter.sh/capacity-type", Operator::In, &["on-demand"]),
+        ],
+        ..NodePoolSpec::default()
+    };
+    let disruption = PoolDisruption {
+        consolidation_policy: ConsolidationPolicy::WhenEmpty,
+        consolidate_after: Some(SimDuration::from_secs(30)),
+        budgets: vec![Budget::new("10%", None, None, None)],
+    };
+    KarpenterPlan::new(vec![PoolPlan { spec, disruption, expire_after: None }])
+}
