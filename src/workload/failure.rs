@@ -81,7 +81,7 @@ impl FailureReason {
     }
 
     /// Whether GitLab refuses to retry it whatever the rule says (gitlab `lib/gitlab/ci/build/auto_retry.rb`,
-    /// `RETRY_OVERRIDES` with 0 and the job's own `retryable` check).
+    /// `RETRY_OVERRIDES`).
     #[must_use]
     pub const fn is_never_retried(self) -> bool {
         matches!(
@@ -176,11 +176,14 @@ impl Retry {
     }
 
     /// Whether a job that failed for `reason` and was already retried `retries` times is tried again.
-    /// Rule of gitlab `lib/gitlab/ci/build/auto_retry.rb`: `scheduler_failure` has two retries where the job sets none.
+    ///
+    /// Rule of gitlab `lib/gitlab/ci/build/auto_retry.rb`: `max` counts where `when` lists the reason; else, and where
+    /// `max` is absent, `scheduler_failure` has two retries and everything else none.
     #[must_use]
     pub fn allows(self, reason: FailureReason, retries: u8) -> bool {
         let built_in = if reason == FailureReason::SchedulerFailure { 2 } else { 0 };
-        !reason.is_never_retried() && self.when.contains(reason) && retries < self.max.unwrap_or(built_in)
+        let own = self.max.filter(|_| self.when.contains(reason));
+        !reason.is_never_retried() && retries < own.unwrap_or(built_in)
     }
 }
 
@@ -212,6 +215,11 @@ mod tests {
         assert!(rule.allows(FailureReason::RunnerSystemFailure, 1));
         assert!(!rule.allows(FailureReason::RunnerSystemFailure, 2));
         assert!(!rule.allows(FailureReason::ScriptFailure, 0));
+        assert!(
+            rule.allows(FailureReason::SchedulerFailure, 1),
+            "the built-in rule stays for unlisted reasons"
+        );
+        assert!(!Retry::always(0).allows(FailureReason::SchedulerFailure, 0));
         assert!(!Retry::always(2).allows(FailureReason::NoMatchingRunner, 0));
         assert!(Retry::always(1).allows(FailureReason::ScriptFailure, 0));
     }

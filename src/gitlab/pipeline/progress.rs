@@ -27,11 +27,13 @@ impl Tally {
     }
 }
 
-/// Whether a job starts after `before`; with `needs`, a skipped need keeps `on_success` jobs from running.
+/// Whether a job starts after `before`; with `needs`, a skipped need keeps all but
+/// `always` jobs from running.
 fn starts(when: When, before: Before, has_needs: bool) -> bool {
     match when {
-        When::OnSuccess => before == Before::Success || (before == Before::Skipped && !has_needs),
-        When::Manual | When::Delayed(_) => matches!(before, Before::Success | Before::Skipped),
+        When::OnSuccess | When::Manual | When::Delayed(_) => {
+            before == Before::Success || (before == Before::Skipped && !has_needs)
+        }
         When::OnFailure => before == Before::Failed,
         When::Always => before != Before::Canceled,
     }
