@@ -67,8 +67,10 @@ impl World<'_> {
         if let Some(side) = &mut self.karpenter {
             let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
             side.provisioner.pod_settled(pod);
-            side.cluster.pod_bound(now, pod, KarpenterSide::class(class), job.pod_created_at, node);
-            side.disruption.pod_bound(now, node, pod, side.pod_facts[class as usize]);
+            let (facts, class) = (side.pod_facts[class as usize], KarpenterSide::class(class));
+            let created_at = job.pod_created_at;
+            side.cluster.pod_bound(now, pod, class, created_at, node);
+            side.disruption.pod_bound(now, node, disruption::NewPod { pod, class, created_at, facts });
         }
     }
 

@@ -5,7 +5,8 @@ use super::super::node_pools::PoolId;
 use super::budget::{Calendar, Reason, allowed_disruptions};
 use super::nodes::{Node, Nodes, PodPdb};
 use super::settings::{ConsolidationPolicy, Version};
-use super::surroundings::is_nominated;
+use super::surroundings::{is_nominated, node_price};
+use crate::catalog::CapacityType;
 use crate::units::SimTime;
 
 /// Why a node may not be disrupted.
@@ -38,6 +39,10 @@ pub struct Candidate {
     pub node: NodeId,
     /// Its pool.
     pub pool: PoolId,
+    /// How it was bought, where known.
+    pub capacity_type: Option<CapacityType>,
+    /// Whether its instance type is no longer offered that way in its zone, so that its price is unknown and taken as 0.
+    pub is_offering_missing: bool,
     /// What it costs by Karpenter's price list, in dollars per hour; 0 where its offering is gone.
     pub price: f64,
     /// One plus the positive eviction costs of the pods that would move.
@@ -95,32 +100,55 @@ pub(super) fn refusal(
 
 /// Why a candidate is not one for the method with this reason, where Karpenter says so. Nodes of the wrong kind (busy ones for
 /// emptiness, empty ones for consolidation) and nodes that are not consolidatable yet are passed over without a word.
-pub(super) fn method_refusal(nodes: &Nodes, node: &Node, reason: Reason) -> Option<Refusal> {
+pub(super) fn method_refusal(
+    nodes: &Nodes,
+    node: &Node,
+    reason: Reason,
+    version: Version,
+) -> Option<Refusal> {
     let settings = &nodes.pool_of(node).settings;
     if settings.consolidate_after.is_none() {
         return Some(Refusal::ConsolidateAfterNever);
     }
-    let is_busy = reason != Reason::Empty && !node.is_empty();
-    (is_busy && settings.consolidation_policy == ConsolidationPolicy::WhenEmpty)
-        .then_some(Refusal::PolicyWhenEmpty)
+    let is_allowed = match (version, settings.consolidation_policy) {
+        _ if reason == Reason::Empty => true,
+        (Version::V1_8, policy) => policy == ConsolidationPolicy::WhenEmptyOrUnderutilized,
+        (Version::V1_15, policy) => node.is_empty() || policy != ConsolidationPolicy::WhenEmpty,
+    };
+    (!is_allowed).then_some(Refusal::PolicyWhenEmpty)
 }
 
 /// Whether the method with this reason takes the node: of its kind, consolidatable, its pool allows it.
-pub(super) fn suits(nodes: &Nodes, node: &Node, reason: Reason, now: SimTime) -> bool {
+pub(super) fn suits(nodes: &Nodes, node: &Node, reason: Reason, version: Version, now: SimTime) -> bool {
     let consolidate_after = nodes.pool_of(node).settings.consolidate_after;
-    node.is_empty() == (reason == Reason::Empty)
-        && method_refusal(nodes, node, reason).is_none()
+    // v1.8 sorts empty nodes out of consolidation only when it goes through the candidates.
+    let is_of_its_kind =
+        node.is_empty() == (reason == Reason::Empty) || version == Version::V1_8 && reason != Reason::Empty;
+    is_of_its_kind
+        && method_refusal(nodes, node, reason, version).is_none()
         && node.clock.consolidatable_at(consolidate_after) <= now
 }
 
+/// The lists of nodes among which the candidates of the methods with this reason are.
+pub(super) fn lists(nodes: &Nodes, reason: Reason, version: Version) -> [&[NodeId]; 2] {
+    match (reason, version) {
+        (Reason::Empty, _) => [nodes.empty(), &[]],
+        (_, Version::V1_8) => [nodes.busy(), nodes.empty()],
+        _ => [nodes.busy(), &[]],
+    }
+}
+
 /// What a candidate costs.
-pub(super) fn appraise(id: NodeId, node: &Node, price: f64, now: SimTime) -> Candidate {
+pub(super) fn appraise(id: NodeId, node: &Node, cluster: &Cluster, now: SimTime) -> Candidate {
+    let price = node_price(cluster, id);
     Candidate {
         node: id,
         pool: node.facts.pool,
-        price,
+        capacity_type: cluster.node(id).and_then(|node| node.capacity_type),
+        is_offering_missing: price.is_none(),
+        price: price.unwrap_or(0.0),
         reschedule_disruption_cost: node.reschedule_disruption_cost(),
-        disruption_cost: node.pods.iter().map(|pod| pod.facts.eviction_cost).sum::<f64>()
+        disruption_cost: node.pods.iter().fold(0.0, |sum, pod| sum + pod.facts.eviction_cost)
             * lifetime_remaining(node, now),
     }
 }

@@ -1,15 +1,15 @@
 //! The disruption loop: polls, validates what it found 15 s later, starts commands. Decides with the methods' files.
 
-use super::super::cluster::{Cluster, NodeId};
-use super::budget::{Calendar, Reason};
-use super::candidate::{self, Candidate, Refusal};
-use super::emptiness;
+use super::super::cluster::NodeId;
+use super::budget::Calendar;
 use super::memo::ClusterChanges;
+use super::methods::{Command, METHODS};
 use super::nodes::Nodes;
 use super::outcome::{Decision, Outcome};
 use super::queue::CommandQueue;
 use super::settings::{PoolDisruption, Settings, Version};
-use super::surroundings::{Surroundings, node_price};
+use super::surroundings::Surroundings;
+use super::what_if::WhatIf;
 use crate::units::{SimDuration, SimTime};
 
 /// Pause after a pass that found nothing (core `disruption/controller.go`, v1.15.0).
@@ -19,36 +19,12 @@ const UNSYNCED_RETRY: SimDuration = SimDuration::from_secs(1);
 /// From finding a command to checking that it still holds (`disruption/consolidation.go`). The loop waits meanwhile.
 const VALIDATION_DELAY: SimDuration = SimDuration::from_secs(15);
 
-/// The disruption methods in the order in which a pass tries them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Method {
-    /// Deletes empty nodes.
-    Emptiness,
-}
-
-const METHODS: [Method; 1] = [Method::Emptiness];
-
-impl Method {
-    fn reason(self) -> Reason {
-        match self {
-            Self::Emptiness => Reason::Empty,
-        }
-    }
-}
-
-/// A command that was found and may still be dropped.
-#[derive(Clone, Debug)]
-struct Proposal {
-    method: Method,
-    candidates: Vec<Candidate>,
-}
-
 #[derive(Clone, Debug)]
 enum Phase {
     /// The next pass starts then.
     Waiting(SimTime),
     /// The pass has found something and checks it then.
-    Validating(SimTime, Proposal),
+    Validating(SimTime, Command),
 }
 
 /// How much the controller did, for gates that need no quiet machine.
@@ -58,6 +34,8 @@ pub struct DisruptionWork {
     pub passes: u64,
     /// Nodes looked at as candidates.
     pub nodes_looked_at: u64,
+    /// Passes asked "what if".
+    pub what_ifs: u64,
 }
 
 /// The disruption controller with its command queue.
@@ -70,11 +48,15 @@ pub struct Disruption {
     pub(super) changes: ClusterChanges,
     pub(super) nodes: Nodes,
     pub(super) pdbs: Vec<u32>,
+    /// Per method, the state of the cluster in which it found nothing.
+    found_nothing_in: [Option<u64>; METHODS.len()],
+    pub(super) fully_blocking_pdbs: Vec<bool>,
     phase: Phase,
     pass_started_at: SimTime,
     pub(super) queue: CommandQueue,
     pub(super) settings: Settings,
-    work: DisruptionWork,
+    pub(super) what_if: WhatIf,
+    pub(super) work: DisruptionWork,
 }
 
 impl Disruption {
@@ -91,10 +73,13 @@ impl Disruption {
             changes: ClusterChanges::default(),
             nodes: Nodes::new(pools, settings.version == Version::V1_8),
             pdbs: Vec::new(),
+            found_nothing_in: [None; METHODS.len()],
+            fully_blocking_pdbs: Vec::new(),
             phase: Phase::Waiting(first_pass_at),
             pass_started_at: SimTime::ZERO,
             queue: CommandQueue::default(),
             settings,
+            what_if: WhatIf::default(),
             work: DisruptionWork::default(),
         }
     }
@@ -125,10 +110,10 @@ impl Disruption {
                     self.phase = Phase::Waiting(now + UNSYNCED_RETRY);
                 }
             }
-            Phase::Validating(at, proposal) if *at <= now => {
-                let proposal = proposal.clone();
-                let next = METHODS.partition_point(|method| *method <= proposal.method);
-                match self.validate(now, proposal, surroundings) {
+            Phase::Validating(at, command) if *at <= now => {
+                let command = command.clone();
+                let next = METHODS.partition_point(|method| *method <= command.method);
+                match self.validate(now, command, surroundings) {
                     Some(valid) => {
                         self.start(now, valid, out);
                         self.phase = Phase::Waiting(now);
@@ -142,61 +127,40 @@ impl Disruption {
 
     /// Tries the methods from the `first` on; the first that finds something has it validated later.
     fn try_methods(&mut self, now: SimTime, first: usize, surroundings: &mut Surroundings<'_>) {
+        self.phase = Phase::Waiting(now + POLL);
         for &method in &METHODS[first..] {
             let candidates = self.candidates(method.reason(), now, surroundings.cluster);
             if candidates.is_empty() {
                 continue;
             }
-            if let Some(proposal) = self.propose(method, candidates, now) {
-                self.phase = Phase::Validating(now + VALIDATION_DELAY, proposal);
+            let memo = method as usize;
+            if self.found_nothing_in[memo] == Some(self.changes.state(now)) {
+                continue;
+            }
+            let answer = self.search(method, candidates, now, surroundings);
+            if let Some(command) = answer.command {
+                self.phase = Phase::Validating(now + VALIDATION_DELAY, command);
                 return;
             }
-        }
-        self.phase = Phase::Waiting(now + POLL);
-    }
-
-    fn propose(&mut self, method: Method, candidates: Vec<Candidate>, now: SimTime) -> Option<Proposal> {
-        let mut budgets = self.remaining_budgets(method.reason(), now);
-        match method {
-            Method::Emptiness => {
-                let candidates = emptiness::choose(candidates, &mut budgets);
-                (!candidates.is_empty()).then_some(Proposal { method, candidates })
+            if answer.has_failed {
+                return;
+            }
+            if !answer.is_budget_short {
+                self.found_nothing_in[memo] = Some(self.changes.state(now));
             }
         }
     }
 
-    fn validate(
-        &mut self,
-        now: SimTime,
-        proposal: Proposal,
-        surroundings: &mut Surroundings<'_>,
-    ) -> Option<Proposal> {
-        let reason = proposal.method.reason();
-        let cluster = surroundings.cluster;
-        let still_valid = |candidate: &Candidate| {
-            let node = self.nodes.get(candidate.node)?;
-            let is_valid = candidate::suits(&self.nodes, node, reason, now)
-                && candidate::refusal(candidate.node, node, cluster, &self.pdbs, now).is_none();
-            is_valid
-                .then(|| candidate::appraise(candidate.node, node, node_price(cluster, candidate.node), now))
-        };
-        let candidates: Vec<Candidate> = proposal.candidates.iter().filter_map(still_valid).collect();
-        match proposal.method {
-            Method::Emptiness => self.propose(Method::Emptiness, candidates, now),
-        }
-    }
-
-    fn start(&mut self, now: SimTime, proposal: Proposal, out: &mut Vec<Outcome>) {
-        let nodes: Vec<NodeId> = proposal.candidates.iter().map(|candidate| candidate.node).collect();
-        let reason = proposal.method.reason();
-        let command = self.queue.start(now, reason, nodes.clone(), false);
-        out.push(Outcome::CommandStarted {
-            command,
-            reason,
-            decision: Decision::Delete,
-            nodes: nodes.clone(),
-        });
+    /// Starts the command (core `disruption/queue.go` `StartCommand`, v1.15.0).
+    fn start(&mut self, now: SimTime, command: Command, out: &mut Vec<Outcome>) {
+        let (reason, decision) = (command.method.reason(), command.decision());
+        let nodes: Vec<NodeId> = command.candidates.iter().map(|candidate| candidate.node).collect();
+        let id = self.queue.start(now, reason, nodes.clone(), decision == Decision::Replace);
+        out.push(Outcome::CommandStarted { command: id, reason, decision, nodes: nodes.clone() });
         out.extend(nodes.iter().map(|&node| Outcome::Taint { node }));
+        if let Some(claim) = command.replacement {
+            out.push(Outcome::CreateReplacement { command: id, claim });
+        }
         for node in nodes {
             self.nodes.change(node, |node| {
                 node.is_in_command = true;
@@ -205,42 +169,11 @@ impl Disruption {
             out.push(Outcome::MarkForDeletion { node });
         }
         self.changes.mark(now);
+        let mut destinations: Vec<NodeId> = command.placements.iter().map(|(_, node)| *node).collect();
+        destinations.sort_unstable();
+        destinations.dedup();
+        out.extend(destinations.into_iter().map(|node| Outcome::Nominate { node }));
         self.queue.poll(now, &mut self.nodes, out);
-    }
-
-    /// The candidates of the methods with this reason at `now`, in the order in which they are taken.
-    #[must_use]
-    pub fn candidates(&mut self, reason: Reason, now: SimTime, cluster: &Cluster) -> Vec<Candidate> {
-        let ids = if reason == Reason::Empty { self.nodes.empty() } else { self.nodes.busy() };
-        let mut candidates = Vec::new();
-        for &id in ids {
-            let node = self.nodes.live(id);
-            if candidate::suits(&self.nodes, node, reason, now)
-                && candidate::refusal(id, node, cluster, &self.pdbs, now).is_none()
-            {
-                candidates.push(candidate::appraise(id, node, node_price(cluster, id), now));
-            }
-        }
-        self.work.nodes_looked_at += ids.len() as u64;
-        candidate::sort(&mut candidates, self.settings.version);
-        candidates
-    }
-
-    /// How many more nodes of each pool may be disrupted for `reason` at `now`.
-    #[must_use]
-    pub fn remaining_budgets(&self, reason: Reason, now: SimTime) -> Vec<u32> {
-        candidate::remaining_budgets(&self.nodes, self.calendar, reason, now)
-    }
-
-    /// The nodes that Karpenter says it refuses for `reason` at `now`, and why, in id order. Looks at all nodes.
-    #[must_use]
-    pub fn refusals(&self, reason: Reason, now: SimTime, cluster: &Cluster) -> Vec<(NodeId, Refusal)> {
-        let refused = |(id, node)| {
-            let refusal = candidate::refusal(id, node, cluster, &self.pdbs, now)
-                .or_else(|| candidate::method_refusal(&self.nodes, node, reason))?;
-            Some((id, refusal))
-        };
-        self.nodes.iter().filter_map(refused).collect()
     }
 
     /// From when on the node is consolidatable, [`SimTime::NEVER`] for a node that is not initialized or unknown.
@@ -262,7 +195,7 @@ impl Disruption {
     /// The work done so far.
     #[must_use]
     pub fn work(&self) -> DisruptionWork {
-        self.work
+        DisruptionWork { what_ifs: self.what_if.runs, ..self.work }
     }
 
     /// A first node after a time without any: skips the passes that would have found nothing.

@@ -10,6 +10,7 @@ pub const POD_EVENT_DEDUPE: SimDuration = SimDuration::from_secs(10);
 pub struct IdleClock {
     initialized_at: Option<SimTime>,
     last_pod_event_at: Option<SimTime>,
+    not_before: SimTime,
 }
 
 impl IdleClock {
@@ -34,6 +35,11 @@ impl IdleClock {
         self.last_pod_event_at = at.map(SimTime::floor_to_second);
     }
 
+    /// The condition is not written before then, whatever the times say: its controller lags.
+    pub fn hold_condition(&mut self, until: SimTime) {
+        self.not_before = until;
+    }
+
     /// The recorded time of the last pod event.
     #[must_use]
     pub fn last_pod_event_at(&self) -> Option<SimTime> {
@@ -51,7 +57,11 @@ impl IdleClock {
     #[must_use]
     pub fn consolidatable_at(&self, consolidate_after: Option<SimDuration>) -> SimTime {
         match (self.initialized_at, consolidate_after) {
-            (Some(initialized), Some(after)) => self.last_pod_event_at.unwrap_or(initialized) + after,
+            // Zero does not look at the times at all.
+            (Some(_), Some(SimDuration::ZERO)) => self.not_before,
+            (Some(initialized), Some(after)) => {
+                self.not_before.max(self.last_pod_event_at.unwrap_or(initialized) + after)
+            }
             _ => SimTime::NEVER,
         }
     }
@@ -60,9 +70,8 @@ impl IdleClock {
     /// consolidation simulations from v1.14 on). `Never` and zero do not protect.
     #[must_use]
     pub fn is_fresh(&self, consolidate_after: Option<SimDuration>, now: SimTime) -> bool {
-        consolidate_after.is_some()
-            && self.is_initialized()
-            && now < self.consolidatable_at(consolidate_after)
+        let ends_at = |after| Some(self.last_pod_event_at.or(self.initialized_at)? + after);
+        self.is_initialized() && consolidate_after.and_then(ends_at).is_some_and(|end| now < end)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::cluster::NodeId;
 use super::super::pods::PodId;
 use super::controller::Disruption;
-use super::nodes::{BoundPod, Node, NodeFacts, PodFacts};
+use super::nodes::{BoundPod, NewPod, Node, NodeFacts};
 use super::outcome::CommandId;
 use super::pod_cost::PodOwner;
 use crate::units::SimTime;
@@ -56,9 +56,12 @@ impl Disruption {
     }
 
     /// A pod was bound to the node. Says whether the node's last pod event was set to this second.
-    pub fn pod_bound(&mut self, now: SimTime, id: NodeId, pod: PodId, facts: PodFacts) -> bool {
+    pub fn pod_bound(&mut self, now: SimTime, id: NodeId, new: NewPod) -> bool {
+        let NewPod { pod, class, created_at, facts } = new;
         let bound = BoundPod {
             id: pod,
+            class,
+            created_at,
             facts,
             started_at: None,
             is_terminal: false,
@@ -133,13 +136,16 @@ impl Disruption {
         self.queue.replacement_lost(command);
     }
 
-    /// Sets how many disruptions a PodDisruptionBudget allows now (its status).
-    pub fn set_pdb(&mut self, pdb: u16, disruptions_allowed: u32) {
+    /// Sets how many disruptions a PodDisruptionBudget allows now (its status), and whether its spec never allows any
+    /// (`maxUnavailable` 0 or 0 %, `minAvailable` 100 %).
+    pub fn set_pdb(&mut self, pdb: u16, disruptions_allowed: u32, is_fully_blocking: bool) {
         let index = usize::from(pdb);
         if index >= self.pdbs.len() {
             self.pdbs.resize(index + 1, u32::MAX);
+            self.fully_blocking_pdbs.resize(index + 1, false);
         }
         self.pdbs[index] = disruptions_allowed;
+        self.fully_blocking_pdbs[index] = is_fully_blocking;
     }
 
     /// The cluster state saw the NodeClaim after the Node: it forgets what its pods cost until the Node is updated
@@ -147,6 +153,11 @@ impl Disruption {
     pub fn node_claim_updated(&mut self, id: NodeId) {
         self.nodes
             .change_pods(id, |pods| pods.node.pods.iter_mut().for_each(|pod| pod.is_cost_forgotten = true));
+    }
+
+    /// The node's condition `Consolidatable` is not written before then, whatever its times say: the controller lags.
+    pub fn hold_condition(&mut self, id: NodeId, until: SimTime) {
+        self.nodes.change(id, |node| node.clock.hold_condition(until));
     }
 
     /// Sets a node's recorded last pod event, whatever it was.

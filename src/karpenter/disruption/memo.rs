@@ -20,7 +20,6 @@ impl ClusterChanges {
     }
 
     /// The state as a method sees it now. Looking counts as a change where the last one is five minutes old.
-    #[expect(dead_code, reason = "consolidation asks for it")]
     pub(super) fn state(&mut self, now: SimTime) -> u64 {
         if self.count == 0 || now.saturating_since(self.last_at) >= EXPIRY {
             self.mark(now);

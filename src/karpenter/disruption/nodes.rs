@@ -2,7 +2,7 @@
 
 use super::super::cluster::NodeId;
 use super::super::node_pools::PoolId;
-use super::super::pods::PodId;
+use super::super::pods::{PodClassId, PodId};
 use super::idle_clock::IdleClock;
 use super::pod_cost::{DoNotDisrupt, PodOwner};
 use super::settings::PoolDisruption;
@@ -31,6 +31,19 @@ pub enum PodPdb {
     One(u16),
     /// More than one, which the eviction API refuses.
     Several,
+}
+
+/// A pod when it is bound.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NewPod {
+    /// The loop's number.
+    pub pod: PodId,
+    /// Its class, for the scheduling pass.
+    pub class: PodClassId,
+    /// When it was created.
+    pub created_at: SimTime,
+    /// What disruption looks at.
+    pub facts: PodFacts,
 }
 
 /// What disruption needs to know of a pod on a node.
@@ -65,6 +78,8 @@ impl Default for PodFacts {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BoundPod {
     pub(super) id: PodId,
+    pub(super) class: PodClassId,
+    pub(super) created_at: SimTime,
     pub(super) facts: PodFacts,
     pub(super) started_at: Option<SimTime>,
     pub(super) is_terminal: bool,
@@ -124,7 +139,6 @@ impl Node {
 
     /// The cost as the cluster state knows it for a node that is no candidate: pods whose cost was dropped by an update of the
     /// NodeClaim count nothing (core `state/cluster.go` `newStateFromNodeClaim` carries no costs over, v1.14 and v1.15).
-    #[expect(dead_code, reason = "the Balanced policy asks for it")]
     pub(super) fn known_disruption_cost(&self) -> f64 {
         let counts = |pod: &&BoundPod| {
             !pod.is_terminal && !pod.is_cost_forgotten && pod.facts.owner != PodOwner::DaemonSet

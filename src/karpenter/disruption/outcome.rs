@@ -1,7 +1,6 @@
 //! What the disruption controller decides, as plain values that the loop carries out in their order.
 
 use super::super::cluster::NodeId;
-use super::super::pods::PodId;
 use super::super::solver::ClaimRequest;
 use super::budget::Reason;
 
@@ -65,8 +64,6 @@ pub enum Outcome {
     Nominate {
         /// The node.
         node: NodeId,
-        /// Which pod.
-        pod: PodId,
     },
     /// Delete the NodeClaim: the node is drained and its instance terminated.
     DeleteClaim {

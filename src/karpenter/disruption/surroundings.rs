@@ -15,15 +15,12 @@ pub struct Surroundings<'a> {
     pub pending: &'a [PassPod],
 }
 
-/// What the node costs by Karpenter's price list, in dollars per hour; 0 where its offering is gone
+/// What the node costs by Karpenter's price list, in dollars per hour; `None` where its offering is gone
 /// (core `disruption/types.go` `resolveNodePrice`, v1.15.0).
-pub(super) fn node_price(cluster: &Cluster, id: NodeId) -> f64 {
-    let price = |id| {
-        let node = cluster.node(id)?;
-        let (kind, zone, bought_as) = (node.type_id?, node.zone?, node.capacity_type?);
-        Some(cluster.instance_types().offering(kind, zone, bought_as)?.price.as_dollars())
-    };
-    price(id).unwrap_or(0.0)
+pub(super) fn node_price(cluster: &Cluster, id: NodeId) -> Option<f64> {
+    let node = cluster.node(id)?;
+    let (kind, zone, bought_as) = (node.type_id?, node.zone?, node.capacity_type?);
+    Some(cluster.instance_types().offering(kind, zone, bought_as)?.price.as_dollars())
 }
 
 /// Whether a pass expects pods on the node.

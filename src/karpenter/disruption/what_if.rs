@@ -1,0 +1,119 @@
+//! The question behind consolidation: where would the pods go if these nodes were gone?
+
+use super::super::cluster::{Cluster, NodeId, NodeStage};
+use super::super::pods::PodId;
+use super::super::solver::{PassInput, PassPod, PassResults, PodOrigin};
+use super::nodes::{Node, Nodes, PodPdb};
+use super::settings::Version;
+use super::surroundings::Surroundings;
+use crate::units::SimTime;
+
+/// What the pass said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Every pod that is not pending finds a place; `WhatIf::results` say where.
+    Fits,
+    /// Some pod that is not pending finds none.
+    PodsDoNotFit,
+    /// A moved pod would land on a node that is not initialized.
+    UninitializedDestination,
+}
+
+/// The what-if with its buffers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct WhatIf {
+    /// The pods that are to be placed whatever is asked: pending ones and those of nodes being deleted.
+    displaced: Vec<PassPod>,
+    pods: Vec<PassPod>,
+    pub(super) results: PassResults,
+    /// How often a pass was asked.
+    pub(super) runs: u64,
+}
+
+impl WhatIf {
+    /// Gathers the pods that every question of this instant includes.
+    pub(super) fn begin(
+        &mut self,
+        now: SimTime,
+        nodes: &Nodes,
+        fully_blocking: &[bool],
+        surroundings: &Surroundings<'_>,
+    ) {
+        self.displaced.clear();
+        self.displaced.extend_from_slice(surroundings.pending);
+        for &id in surroundings.cluster.marked() {
+            if let Some(node) = nodes.get(id) {
+                add_pods(node, now, fully_blocking, PodOrigin::DeletingNode, &mut self.displaced);
+            }
+        }
+    }
+
+    /// Asks where the pods go without the nodes `without` (core `disruption/helpers.go` `SimulateScheduling`, v1.15.0).
+    pub(super) fn ask(&mut self, question: &Question<'_>, surroundings: &mut Surroundings<'_>) -> Verdict {
+        self.runs += 1;
+        self.pods.clear();
+        self.pods.extend_from_slice(&self.displaced);
+        for &id in question.without {
+            let node = question.nodes.live(id);
+            add_pods(node, question.now, question.fully_blocking, PodOrigin::Candidate, &mut self.pods);
+        }
+        let input = PassInput {
+            now: question.now,
+            pods: &self.pods,
+            excluded: question.without,
+            is_consolidation: question.version >= Version::V1_15,
+        };
+        let cluster = surroundings.cluster;
+        surroundings.solver.solve(cluster, &input, &mut self.results);
+        surroundings.solver.drop_unsendable(cluster, &mut self.results);
+        let pods = &self.pods;
+        let origin =
+            |id: PodId| pods.iter().find(|pod| pod.pod == id).map_or(PodOrigin::Pending, |pod| pod.origin);
+        if self.results.errors.iter().any(|error| origin(error.pod) != PodOrigin::Pending) {
+            return Verdict::PodsDoNotFit;
+        }
+        let is_premature = |(pod, node): &(PodId, NodeId)| {
+            is_uninitialized(cluster, *node) && origin(*pod) == PodOrigin::Candidate
+        };
+        if self.results.placements.iter().any(is_premature) {
+            return Verdict::UninitializedDestination;
+        }
+        Verdict::Fits
+    }
+}
+
+/// One question.
+pub(super) struct Question<'a> {
+    pub(super) now: SimTime,
+    pub(super) nodes: &'a Nodes,
+    pub(super) fully_blocking: &'a [bool],
+    pub(super) version: Version,
+    pub(super) without: &'a [NodeId],
+}
+
+fn is_uninitialized(cluster: &Cluster, id: NodeId) -> bool {
+    cluster.node(id).is_some_and(|node| node.stage < NodeStage::Initialized)
+}
+
+/// Adds the node's pods that are to find another place: not those that protect themselves from being moved
+/// (core `utils/pdb/pdb.go` `IsCurrentlyReschedulable`, v1.15.0).
+fn add_pods(node: &Node, now: SimTime, fully_blocking: &[bool], origin: PodOrigin, out: &mut Vec<PassPod>) {
+    for pod in &node.pods {
+        let is_blocked = pod.is_evictable(now)
+            && match pod.facts.pdb {
+                PodPdb::None => false,
+                PodPdb::One(pdb) => fully_blocking.get(usize::from(pdb)).is_some_and(|blocks| *blocks),
+                PodPdb::Several => true,
+            };
+        let protects_itself = pod.is_active() && pod.facts.do_not_disrupt.is_active(pod.started_at, now);
+        if pod.is_reschedulable() && !protects_itself && !is_blocked {
+            out.push(PassPod {
+                pod: pod.id,
+                class: pod.class,
+                created_at: pod.created_at,
+                uid: u64::from(pod.id.0),
+                origin,
+            });
+        }
+    }
+}
