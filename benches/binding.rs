@@ -1,5 +1,7 @@
 //! Cost of binding a pod and releasing another, by fleet size and number of shapes.
 
+#![allow(clippy::print_stderr)] // the counters belong beside the times
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};

@@ -7,6 +7,7 @@
 use super::order::{NodeOrder, enough_feasible};
 use super::row::{Node, Row, Rules};
 use super::score::NodeLoad;
+use super::search::{Part, draw_below, find_window, pick};
 use super::shape::{Footprint, NodeClass, PodShape};
 use super::{NodeHold, NodeInfo, NodeKey};
 
@@ -22,17 +23,10 @@ pub(super) struct Cluster {
     log: Vec<u32>,
     log_base: u64,
     parts: Vec<Part>,
+    window: Vec<u8>,
     candidates: Vec<Candidate>,
     pub(super) considered: u64,
     pub(super) computed: u64,
-}
-
-/// Part of a zone: ranks `from` up to but without `to`.
-#[derive(Clone, Copy, Debug)]
-struct Part {
-    zone: u32,
-    from: u32,
-    to: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +38,6 @@ struct Candidate {
 }
 
 const NO_SLOT: u32 = u32::MAX;
-/// Ranks looked at together when the end of the search is looked for.
-const STRIDE: usize = 32;
-
 impl Cluster {
     pub(super) fn new(rules: Rules) -> Self {
         Self {
@@ -59,6 +50,7 @@ impl Cluster {
             log: Vec::new(),
             log_base: 0,
             parts: Vec::new(),
+            window: Vec::new(),
             candidates: Vec::new(),
             considered: 0,
             computed: 0,
@@ -170,6 +162,7 @@ impl Cluster {
         let row = self.refresh(shape);
         let feasible = row.feasible as usize;
         if feasible == 0 {
+            self.order.advance(nodes);
             return None;
         }
         if row.soft {
@@ -181,13 +174,14 @@ impl Cluster {
                 let to = self.order.zone(*zone).len() as u32;
                 self.parts.push(Part { zone: *zone, from: 0, to });
             }
+            self.order.advance(nodes);
             self.considered += nodes as u64;
         } else {
             let looked_at = find_window(&self.order, &self.rows[shape], enough, &mut self.parts);
             self.order.advance(looked_at);
             self.considered += looked_at as u64;
         }
-        let (zone, rank) = pick(&self.rows[shape], &self.parts, draw);
+        let (zone, rank) = pick(&self.rows[shape], &self.parts, &mut self.window, draw);
         Some(self.order.zone(zone)[rank])
     }
 
@@ -216,7 +210,7 @@ impl Cluster {
         let row = &self.rows[shape];
         self.candidates.clear();
         let mut looked_at = 0;
-        for slot in self.order.from_start() {
+        for slot in self.order.rotated() {
             let node = &self.nodes[slot as usize];
             let score = if cached {
                 let place = self.order.place(slot);
@@ -256,137 +250,12 @@ impl Cluster {
 
 /// Weighted score of `TaintToleration`: 300 without `PreferNoSchedule` taints, less the more there are.
 pub(super) fn taint_score(taints: u32, most: u32) -> u32 {
-    3 * if most == 0 { 100 } else { 100 - 100 * taints / most }
+    3 * (100 - (100 * taints).checked_div(most).unwrap_or(0))
 }
 
 /// Weighted score of `NodeAffinity`: the share of the preferred weight that the best node matches.
 pub(super) fn affinity_score(preference: u32, most: u32) -> u32 {
-    if most == 0 { 0 } else { 2 * (100 * preference / most) }
-}
-
-/// A number below `count` from a random word; nothing is drawn where there is no choice.
-fn draw_below(count: u64, draw: impl FnOnce() -> u64) -> u64 {
-    if count <= 1 { 0 } else { ((u128::from(draw()) * u128::from(count)) >> 64) as u64 }
-}
-
-/// Scores of a part; a zone may have fewer ranks than the part.
-fn scores<'a>(row: &'a Row, part: &Part) -> &'a [u8] {
-    let zone = &row.scores[part.zone as usize];
-    let to = (part.to as usize).min(zone.len());
-    &zone[(part.from as usize).min(to)..to]
-}
-
-/// How many entries equal `value`. Bytes are summed in runs shorter than 256, which the compiler turns into vectors.
-fn count_equal(scores: &[u8], value: u8) -> usize {
-    scores
-        .chunks(240)
-        .map(|run| run.iter().fold(0_u8, |sum, score| sum + u8::from(*score == value)) as usize)
-        .sum()
-}
-
-fn count_feasible(scores: &[u8]) -> usize {
-    scores.len() - count_equal(scores, 0)
-}
-
-/// One of the best nodes of the parts, as zone and rank.
-fn pick(row: &Row, parts: &[Part], draw: impl FnOnce() -> u64) -> (u32, usize) {
-    let best_of = |part: &Part| scores(row, part).iter().fold(0_u8, |best, score| best.max(*score));
-    let best = parts.iter().map(best_of).max().unwrap_or(0);
-    let ties: usize = parts.iter().map(|part| count_equal(scores(row, part), best)).sum();
-    let mut left = draw_below(ties as u64, draw) as usize;
-    for part in parts {
-        let mut rank = part.from as usize;
-        for run in scores(row, part).chunks(64) {
-            let here = count_equal(run, best);
-            if left < here {
-                let mut hits = run.iter().enumerate().filter(|(_, score)| **score == best);
-                if let Some((at, _)) = hits.nth(left) {
-                    return (part.zone, rank + at);
-                }
-            }
-            left -= here;
-            rank += run.len();
-        }
-    }
-    unreachable!("the drawn tie lies in one of the parts")
-}
-
-/// Finds the nodes that the search looks at: from the rotating start until one feasible node more than enough turns up
-/// (that one is left to the next search). Puts them into `parts` and returns how many they are. There must be more than
-/// `enough` feasible nodes.
-fn find_window(order: &NodeOrder, row: &Row, enough: usize, parts: &mut Vec<Part>) -> usize {
-    let (first_rank, first_turn) = order.locate(order.start());
-    let mut search = Search { order, row, enough, found: 0, looked_at: 0 };
-    let longest = order.turn().iter().map(|zone| order.zone(*zone).len()).max().unwrap_or(0);
-    let zones = order.turn().len();
-    let mut wrapped = false;
-    let end = search
-        .rank(first_rank, first_turn, zones)
-        .or_else(|| search.ranks(first_rank + 1, longest))
-        .or_else(|| {
-            wrapped = true;
-            search.ranks(0, first_rank)
-        })
-        .or_else(|| search.rank(first_rank, 0, first_turn));
-    let (last_rank, last_turn) = end.unwrap_or((first_rank, first_turn));
-    for (turn, zone) in order.turn().iter().enumerate() {
-        let from = (first_rank + usize::from(turn < first_turn)) as u32;
-        let to = (last_rank + usize::from(turn < last_turn)) as u32;
-        if wrapped {
-            parts.push(Part { zone: *zone, from, to: u32::MAX });
-            parts.push(Part { zone: *zone, from: 0, to });
-        } else {
-            parts.push(Part { zone: *zone, from, to });
-        }
-    }
-    search.looked_at
-}
-
-struct Search<'a> {
-    order: &'a NodeOrder,
-    row: &'a Row,
-    enough: usize,
-    found: usize,
-    looked_at: usize,
-}
-
-impl Search<'_> {
-    /// Goes through one rank, turns `from` to `to`; the place (rank, turn) of the node at which the search ends.
-    fn rank(&mut self, rank: usize, from: usize, to: usize) -> Option<(usize, usize)> {
-        for turn in from..to {
-            let zone = self.order.turn()[turn] as usize;
-            let Some(score) = self.row.scores[zone].get(rank) else { continue };
-            if *score != 0 {
-                if self.found == self.enough {
-                    return Some((rank, turn));
-                }
-                self.found += 1;
-            }
-            self.looked_at += 1;
-        }
-        None
-    }
-
-    /// Goes through whole ranks, many at once until the end is near.
-    fn ranks(&mut self, from: usize, to: usize) -> Option<(usize, usize)> {
-        let mut rank = from;
-        while rank < to {
-            let stop = to.min(rank + STRIDE);
-            let (mut feasible, mut nodes) = (0, 0);
-            for zone in self.order.turn() {
-                let part = scores(self.row, &Part { zone: *zone, from: rank as u32, to: stop as u32 });
-                feasible += count_feasible(part);
-                nodes += part.len();
-            }
-            if self.found + feasible > self.enough {
-                return (rank..stop).find_map(|rank| self.rank(rank, 0, self.order.turn().len()));
-            }
-            self.found += feasible;
-            self.looked_at += nodes;
-            rank = stop;
-        }
-        None
-    }
+    2 * (100 * preference).checked_div(most).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -487,8 +356,8 @@ mod tests {
             let taints = found.iter().map(|found| found.2).max().unwrap_or(0);
             let preference = found.iter().map(|found| found.3).max().unwrap_or(0);
             let total = |found: &(u32, u32, u32, u32)| {
-                let soft = if taints == 0 { 100 } else { 100 - 100 * found.2 / taints };
-                found.1 + 3 * soft + if preference == 0 { 0 } else { 2 * (100 * found.3 / preference) }
+                let soft = 100 - (100 * found.2).checked_div(taints).unwrap_or(0);
+                found.1 + 3 * soft + 2 * (100 * found.3).checked_div(preference).unwrap_or(0)
             };
             let best = found.iter().map(total).max().unwrap_or(0);
             if count > 0 {
@@ -529,6 +398,19 @@ mod tests {
         ]
     }
 
+    fn some_node(choice: u64, classes: u32) -> NodeInfo {
+        let cpu = [1930, 3920, 7910][choice as usize % 3];
+        NodeInfo {
+            class: NodeClassId((choice >> 12) as u32 % classes),
+            zone: (choice >> 20) as u16 % 3,
+            allocatable: Resources::new(cpu, [3300, 7000, 15_000][(choice >> 4) as usize % 3]),
+            pods: [4, 20, 58][(choice >> 16) as usize % 3],
+            daemons: Footprint::of(Resources::new(150, 200)),
+            daemon_pods: 2,
+            hold: NodeHold::NONE,
+        }
+    }
+
     /// Runs `steps` (kind, choice) on both and compares every choice; `soft` allows the class with a soft taint.
     fn compare(start_nodes: u32, steps: &[(u8, u64)], rules: Rules, soft: bool) -> Result<(), TestCaseError> {
         let (classes, shapes) = (classes(), shapes());
@@ -547,16 +429,7 @@ mod tests {
             let some_key = keys.get((choice >> 8) as usize % keys.len().max(1)).copied();
             match (kind, some_key) {
                 (0, _) => {
-                    let cpu = [1930, 3920, 7910][choice as usize % 3];
-                    let info = NodeInfo {
-                        class: NodeClassId((choice >> 12) as u32 % usable as u32),
-                        zone: (choice >> 20) as u16 % 3,
-                        allocatable: Resources::new(cpu, [3300, 7000, 15_000][(choice >> 4) as usize % 3]),
-                        pods: [4, 20, 58][(choice >> 16) as usize % 3],
-                        daemons: Footprint::of(Resources::new(150, 200)),
-                        daemon_pods: 2,
-                        hold: NodeHold::NONE,
-                    };
+                    let info = some_node(choice, usable as u32);
                     cluster.add(NodeKey(next_key), &info);
                     let node = PlainNode { key: next_key, info, pods: Vec::new() };
                     match plain.zones.iter_mut().find(|(zone, _)| *zone == info.zone) {
@@ -571,9 +444,6 @@ mod tests {
                     placed.retain(|_, (node, _)| *node != key);
                     plain.zones.iter_mut().for_each(|(_, nodes)| nodes.retain(|node| node.key != key));
                     plain.zones.retain(|(_, nodes)| !nodes.is_empty());
-                    if !keys.is_empty() {
-                        plain.start %= (keys.len() - 1).max(1);
-                    }
                 }
                 (2, Some(key)) => {
                     let hold = [NodeHold::NONE, NodeHold::DISRUPTED][choice as usize % 2];

@@ -3,11 +3,13 @@
 mod client;
 mod cluster;
 mod interface;
+mod kubelet;
 mod order;
 mod pending;
 mod row;
 mod scheduler;
 mod score;
+mod search;
 mod shape;
 mod verdict;
 
@@ -15,6 +17,7 @@ pub use interface::{
     NodeClassId, NodeHold, NodeInfo, NodeKey, PodKey, SchedulerConfig, SchedulerWork, SchedulingOutcome,
     ShapeId,
 };
+pub use kubelet::{Image, ImageId, NodeImages, PodTimes, PullSpeed};
 pub use scheduler::Scheduler;
 pub use score::{BalanceFormula, ScoringStrategy};
 pub use shape::{

@@ -127,7 +127,7 @@ impl NodeOrder {
     }
 
     /// All slots in order from the rotating start, once around.
-    pub(super) fn from_start(&self) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn rotated(&self) -> impl Iterator<Item = u32> + '_ {
         let (rank, at) = if self.nodes == 0 { (0, 0) } else { self.locate(self.start()) };
         let longest = self.turn.iter().map(|zone| self.zones[*zone as usize].len()).max().unwrap_or(0);
         let of = move |rank: usize, turns: std::ops::Range<usize>| {
@@ -151,7 +151,7 @@ mod tests {
         for (slot, zone) in [(0, 7), (1, 7), (2, 7), (3, 9), (4, 5), (5, 5)] {
             order.add(slot, zone);
         }
-        let all = |order: &NodeOrder| order.from_start().collect::<Vec<u32>>();
+        let all = |order: &NodeOrder| order.rotated().collect::<Vec<u32>>();
         assert_eq!(all(&order), [0, 3, 4, 1, 5, 2]);
         for start in 0..6 {
             let mut rotated = [0, 3, 4, 1, 5, 2];

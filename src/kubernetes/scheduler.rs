@@ -365,3 +365,192 @@ fn is_live(pods: &[Pod], entry: &Entry) -> bool {
     let pod = &pods[entry.pod.0 as usize];
     pod.state == PodState::Pending && pod.stamp == entry.stamp
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kubernetes::{Footprint, Taint, TaintEffect};
+    use crate::units::Resources;
+
+    struct World {
+        scheduler: Scheduler,
+        class: NodeClassId,
+        out: Vec<SchedulingOutcome>,
+    }
+
+    fn at_ms(ms: u64) -> SimTime {
+        SimTime::from_ms(ms)
+    }
+
+    impl World {
+        fn new(config: SchedulerConfig) -> Self {
+            let mut scheduler = Scheduler::new(config, Streams::new(7, 0));
+            let class = scheduler.register_node_class(NodeClass::default());
+            Self { scheduler, class, out: Vec::new() }
+        }
+
+        fn shape(&mut self, cpu: u32, memory: u32) -> ShapeId {
+            self.scheduler.register_shape(PodShape::of(Resources::new(cpu, memory)))
+        }
+
+        fn node(&mut self, ms: u64, key: u32, cpu: u32, hold: NodeHold) {
+            let info = NodeInfo {
+                class: self.class,
+                zone: 0,
+                allocatable: Resources::new(cpu, cpu * 4),
+                pods: 110,
+                daemons: Footprint::default(),
+                daemon_pods: 0,
+                hold,
+            };
+            self.scheduler.add_node(at_ms(ms), NodeKey(key), info);
+        }
+
+        fn pods(&mut self, ms: u64, keys: std::ops::Range<u32>, shape: ShapeId) {
+            keys.for_each(|key| self.scheduler.pod_created(at_ms(ms), PodKey(key), shape));
+        }
+
+        /// Everything due up to `ms`, in (time, pod, what) form.
+        fn run(&mut self, ms: u64) -> Vec<(u64, u32, &'static str)> {
+            self.out.clear();
+            while self.scheduler.next_wakeup() <= at_ms(ms) {
+                self.scheduler.wake(self.scheduler.next_wakeup(), &mut self.out);
+            }
+            let plain = |outcome: &SchedulingOutcome| match *outcome {
+                SchedulingOutcome::Bound { pod, at, .. } => (at.as_ms(), pod.0, "bound"),
+                SchedulingOutcome::Unschedulable { pod, at, changed: true } => (at.as_ms(), pod.0, "changed"),
+                SchedulingOutcome::Unschedulable { pod, at, .. } => (at.as_ms(), pod.0, "unschedulable"),
+            };
+            self.out.iter().map(plain).collect()
+        }
+    }
+
+    #[test]
+    fn a_burst_is_marked_as_fast_as_the_api_client_may_call() {
+        let mut world = World::new(SchedulerConfig::default());
+        let shape = world.shape(1000, 2000);
+        world.node(0, 0, 500, NodeHold::NONE);
+        world.pods(0, 0..200, shape);
+        let out = world.run(60_000);
+        assert_eq!(out.len(), 200);
+        assert!(out.iter().all(|outcome| outcome.2 == "unschedulable"));
+        assert_eq!(
+            (out[99], out[100], out[199].0),
+            ((0, 99, "unschedulable"), (20, 100, "unschedulable"), 2000)
+        );
+    }
+
+    #[test]
+    fn failures_to_be_told_hold_up_the_bindings_behind_them() {
+        let mut world = World::new(SchedulerConfig::default());
+        let (big, small) = (world.shape(9000, 2000), world.shape(100, 200));
+        world.node(0, 0, 8000, NodeHold::NONE);
+        world.pods(0, 0..150, big);
+        world.pods(0, 150..151, small);
+        let out = world.run(60_000);
+        assert_eq!(out[150], (1020, 150, "bound"));
+    }
+
+    #[test]
+    fn a_freed_place_goes_to_the_pod_that_waits_longest_and_the_rest_costs_no_call() {
+        let mut world = World::new(SchedulerConfig::default());
+        let shape = world.shape(1000, 2000);
+        world.node(0, 0, 4000, NodeHold::NONE);
+        world.pods(0, 0..5000, shape);
+        let first = world.run(200_000);
+        assert_eq!(first.iter().filter(|outcome| outcome.2 == "bound").count(), 4);
+        let attempts = world.scheduler.work().attempts;
+        world.scheduler.pod_deleted(at_ms(200_000), PodKey(2));
+        assert_eq!(world.run(200_000), [(200_000, 4, "bound")]);
+        assert!(world.scheduler.work().attempts - attempts <= 2, "one pod fails for all of its shape");
+    }
+
+    #[test]
+    fn a_node_that_registers_changes_the_message_and_its_readiness_binds() {
+        let mut world = World::new(SchedulerConfig::default());
+        let shape = world.shape(1000, 2000);
+        world.node(0, 0, 500, NodeHold::NONE);
+        world.pods(0, 0..2, shape);
+        assert_eq!(world.run(10), [(0, 0, "unschedulable"), (0, 1, "unschedulable")]);
+        world.node(30_000, 1, 1500, NodeHold::NOT_READY);
+        assert_eq!(world.run(30_000), [(30_000, 0, "changed"), (30_000, 1, "changed")]);
+        world.scheduler.node_ready(at_ms(38_000), NodeKey(1));
+        // Both are tried, the pod left over is told another reason at once (measured rule 3).
+        assert_eq!(world.run(38_000), [(38_000, 0, "bound"), (38_000, 1, "changed")]);
+    }
+
+    #[test]
+    fn without_any_node_a_pod_is_tried_again_after_its_back_off() {
+        let mut world = World::new(SchedulerConfig::default());
+        let shape = world.shape(1000, 2000);
+        world.pods(300, 0..1, shape);
+        assert_eq!(world.run(400), [(300, 0, "unschedulable")]);
+        world.node(500, 0, 4000, NodeHold::NONE);
+        assert_eq!(
+            world.run(20_000),
+            [(1000, 0, "bound")],
+            "no event moves it, and the queue looks on whole seconds"
+        );
+    }
+
+    #[test]
+    fn higher_priority_goes_first_and_a_cordoned_node_takes_nobody() {
+        let mut world = World::new(SchedulerConfig::default());
+        let low = world.shape(1000, 2000);
+        let urgent = PodShape { priority: 10, ..PodShape::of(Resources::new(1000, 2000)) };
+        let high = world.scheduler.register_shape(urgent);
+        world.node(0, 0, 1500, NodeHold::NONE);
+        world.scheduler.cordon(at_ms(0), NodeKey(0));
+        world.pods(0, 0..1, low);
+        world.pods(0, 1..2, high);
+        assert_eq!(world.run(0), [(0, 1, "unschedulable"), (0, 0, "unschedulable")]);
+        world.scheduler.uncordon(at_ms(5000), NodeKey(0));
+        assert_eq!(world.run(5000), [(5000, 1, "bound"), (5000, 0, "changed")]);
+    }
+
+    #[test]
+    fn keys_may_be_used_again_and_what_was_on_a_removed_node_is_not_counted_on_the_next() {
+        let mut world = World::new(SchedulerConfig::default());
+        let shape = world.shape(1000, 2000);
+        world.node(0, 0, 1500, NodeHold::NONE);
+        world.pods(0, 0..1, shape);
+        world.run(0);
+        world.scheduler.remove_node(at_ms(1), NodeKey(0));
+        world.node(1, 0, 1500, NodeHold::NONE);
+        world.scheduler.pod_deleted(at_ms(2), PodKey(0));
+        world.pods(3, 0..2, shape);
+        assert_eq!(world.run(3), [(3, 0, "bound"), (3, 1, "unschedulable")]);
+        world.scheduler.pod_finished(at_ms(4), PodKey(0));
+        assert_eq!(world.run(4), [(4, 1, "bound")], "a finished pod frees its place");
+        world.scheduler.pod_deleted(at_ms(5), PodKey(0));
+        world.pods(6, 0..1, shape);
+        assert_eq!(world.run(6), [(6, 0, "unschedulable")], "and frees it once");
+    }
+
+    #[test]
+    fn a_binding_on_its_way_to_a_node_that_goes_is_taken_back() {
+        let latency = crate::units::SimDuration::from_ms(50);
+        let mut world = World::new(SchedulerConfig { call_latency: latency, ..SchedulerConfig::default() });
+        let shape = world.shape(1000, 2000);
+        world.node(0, 0, 1500, NodeHold::NONE);
+        world.pods(0, 0..1, shape);
+        assert_eq!(world.run(10), []);
+        world.scheduler.remove_node(at_ms(20), NodeKey(0));
+        world.node(30, 1, 1500, NodeHold::NONE);
+        assert_eq!(world.run(200), [(100, 0, "bound")]);
+    }
+
+    #[test]
+    fn pods_left_alone_are_tried_again_after_five_minutes() {
+        let mut world = World::new(SchedulerConfig::default());
+        let taint = Taint { key: "ci".into(), value: String::new(), effect: TaintEffect::NoSchedule };
+        world.class = world.scheduler.register_node_class(NodeClass { labels: vec![], taints: vec![taint] });
+        let shape = world.shape(1000, 2000);
+        world.node(0, 0, 1500, NodeHold::NONE);
+        world.pods(0, 0..1, shape);
+        world.run(1000);
+        let attempts = world.scheduler.work().attempts;
+        assert_eq!(world.run(400_000), [], "with the same message");
+        assert_eq!(world.scheduler.work().attempts, attempts + 1);
+    }
+}

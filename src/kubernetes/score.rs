@@ -1,9 +1,9 @@
 //! The arithmetic of filter and score for one pod on one node: `NodeResourcesFit` and
 //! `NodeResourcesBalancedAllocation`. No choice among nodes, no taints and labels.
 //!
-//! Checked against recordings of the real scheduler (`tests/oracle_scheduler.rs`). The fast path avoids divisions:
-//! it multiplies by reciprocals kept with the node and divides only where the rounding could matter, so it gives the
-//! same integers as the real `int64` and `float64` arithmetic.
+//! Checked against recordings of the real scheduler (`tests/oracle_scheduler.rs`). Divisions are multiplications with
+//! reciprocals kept with the node; only where rounding could matter the balance is divided out, so the integers are
+//! those of the real `int64` and `float64` arithmetic.
 
 use super::shape::Footprint;
 use crate::units::Resources;
@@ -57,21 +57,38 @@ pub(super) struct NodeLoad {
     used: Footprint,
     pods_allocatable: u32,
     pods: u32,
-    /// 1 / allocatable.
-    inverse: [f64; 2],
+    /// 2^64 / allocatable of CPU and memory, rounded up.
+    inverse: [u64; 2],
     /// Balance score of the node as it is, 50 to 100.
     balance: u8,
 }
 
-/// Larger than the error of a product with a reciprocal (2^-45), smaller than the distance of any inexact
-/// quotient by a 32-bit number to the next integer.
-const QUOTIENT_SLACK: f64 = 1.0 / (1_u64 << 33) as f64;
-/// Nearer than this to an integer the balance is computed by division, as the real one.
-const BALANCE_SLACK: f64 = 1e-9;
+/// Allocatable amounts are below this (268,435 cores, 256 TiB): then `n * 100 * (2^64 / a)` never rounds across an integer.
+const LARGEST: u32 = 1 << 28;
+/// Fifty times the error of a difference of two shares in units of 2^-56, doubled to be safe.
+const BALANCE_SLACK: u64 = 1 << 35;
+
+fn inverse(allocatable: u32) -> u64 {
+    u64::MAX / u64::from(allocatable.max(1)) + u64::from(allocatable > 1)
+}
+
+/// `part * 100 / whole` for `part <= whole`, given the reciprocal of `whole`.
+fn percent(part: u32, inverse: u64) -> u32 {
+    ((u128::from(part) * 100 * u128::from(inverse)) >> 64) as u32
+}
+
+/// `used / has` in units of 2^-64, at most 1.
+fn share(used: u32, has: u32, inverse: u64) -> u64 {
+    if used >= has { u64::MAX } else { u64::from(used) * inverse }
+}
 
 impl NodeLoad {
     pub(super) fn new(allocatable: Resources, pods_allocatable: u32, used: Footprint, pods: u32) -> Self {
-        let inverse = [1.0 / f64::from(allocatable.cpu.0), 1.0 / f64::from(allocatable.memory.0)];
+        let inverse = [inverse(allocatable.cpu.0), inverse(allocatable.memory.0)];
+        assert!(
+            allocatable.cpu.0.max(allocatable.memory.0) < LARGEST,
+            "{allocatable} is more than a node can have"
+        );
         let mut load = Self { allocatable, used, pods_allocatable, pods, inverse, balance: 0 };
         load.balance = balance(load.used.plain, allocatable) as u8;
         load
@@ -99,10 +116,15 @@ impl NodeLoad {
         let short_cpu = cpu > 0 && self.used.plain.cpu.0 + cpu > has_cpu;
         let short_memory = memory > 0 && self.used.plain.memory.0 + memory > has_memory;
         let too_big = cpu > has_cpu || memory > has_memory;
-        u8::from(short_cpu) * reason::CPU
-            | u8::from(short_memory) * reason::MEMORY
-            | u8::from(self.pods >= self.pods_allocatable) * reason::PODS
-            | u8::from(too_big) * reason::TOO_BIG
+        let full = self.pods >= self.pods_allocatable;
+        [
+            (short_cpu, reason::CPU),
+            (short_memory, reason::MEMORY),
+            (full, reason::PODS),
+            (too_big, reason::TOO_BIG),
+        ]
+        .into_iter()
+        .fold(0, |all, (given, reason)| all | if given { reason } else { 0 })
     }
 
     /// Whether the pod would fit if nothing ran there.
@@ -112,22 +134,14 @@ impl NodeLoad {
 
     /// Score of `NodeResourcesFit`, 0 to 100.
     pub(super) fn fit_score(&self, pod: Footprint, strategy: ScoringStrategy) -> u32 {
-        let used = [
-            (self.used.for_score.cpu.0 + pod.for_score.cpu.0, self.allocatable.cpu.0, self.inverse[0]),
-            (
-                self.used.for_score.memory.0 + pod.for_score.memory.0,
-                self.allocatable.memory.0,
-                self.inverse[1],
-            ),
-        ];
-        let share = |(used, has, inverse): (u32, u32, f64)| {
-            let counted = match strategy {
-                ScoringStrategy::LeastAllocated => has.saturating_sub(used),
-                ScoringStrategy::MostAllocated => used.min(has),
-            };
-            (f64::from(counted) * 100.0 * inverse + QUOTIENT_SLACK) as u32
+        let score = |used: u32, has: u32, inverse: u64| match strategy {
+            ScoringStrategy::LeastAllocated => percent(has.saturating_sub(used), inverse),
+            ScoringStrategy::MostAllocated => percent(used.min(has), inverse),
         };
-        (share(used[0]) + share(used[1])) / 2
+        let (used, has) = (self.used.for_score, self.allocatable);
+        let cpu = score(used.cpu.0 + pod.for_score.cpu.0, has.cpu.0, self.inverse[0]);
+        let memory = score(used.memory.0 + pod.for_score.memory.0, has.memory.0, self.inverse[1]);
+        u32::midpoint(cpu, memory)
     }
 
     /// Score of `NodeResourcesBalancedAllocation`, 0 to 100; 0 where the plugin skips itself.
@@ -144,11 +158,15 @@ impl NodeLoad {
 
     fn balance_with(&self, cpu: u32, memory: u32) -> u32 {
         let used = Resources::new(self.used.plain.cpu.0 + cpu, self.used.plain.memory.0 + memory);
-        let cpu_share = (f64::from(used.cpu.0) * self.inverse[0]).min(1.0);
-        let memory_share = (f64::from(used.memory.0) * self.inverse[1]).min(1.0);
-        let nearly = (1.0 - (cpu_share - memory_share).abs() / 2.0) * 100.0;
-        let below = (nearly - BALANCE_SLACK) as u32;
-        if below == (nearly + BALANCE_SLACK) as u32 { below } else { balance(used, self.allocatable) }
+        let cpu_share = share(used.cpu.0, self.allocatable.cpu.0, self.inverse[0]);
+        let memory_share = share(used.memory.0, self.allocatable.memory.0, self.inverse[1]);
+        let lost = 50 * (cpu_share.abs_diff(memory_share) >> 8);
+        // Far enough from an integer the rounding of the real computation does not show.
+        if (lost.wrapping_add(BALANCE_SLACK) << 8) >> 8 > 2 * BALANCE_SLACK {
+            99 - (lost >> 56) as u32
+        } else {
+            balance(used, self.allocatable)
+        }
     }
 }
 
