@@ -1,6 +1,7 @@
 //! GitLab and its runner: job queue, tag matching, runner managers, the Kubernetes executor. Never sees a node.
 
 mod config;
+pub mod executor;
 mod fairness;
 mod feed;
 mod fifo;
