@@ -35,7 +35,7 @@ fn middle_of(cell: u32) -> u64 {
 pub struct Histogram {
     cells: Vec<u32>,
     count: u64,
-    sum: u128,
+    sum: u64,
     min: u64,
     max: u64,
 }
@@ -55,7 +55,7 @@ impl Histogram {
         }
         self.cells[cell] += 1;
         self.count += 1;
-        self.sum += u128::from(value);
+        self.sum += value;
         self.min = self.min.min(value);
         self.max = self.max.max(value);
     }
@@ -67,7 +67,7 @@ impl Histogram {
         Distribution {
             cells: cells.map(|(cell, n)| (cell, u64::from(*n))).collect(),
             count: self.count,
-            sum: self.sum,
+            sum: u128::from(self.sum),
             min: self.min,
             max: self.max,
         }

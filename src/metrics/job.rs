@@ -292,6 +292,7 @@ impl JobRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn outcomes_and_causes_know_their_place() {
@@ -313,5 +314,22 @@ mod tests {
         assert_eq!(split.total().as_ms(), 51);
         assert_eq!(split.of(WaitCause::GitlabQueue).as_ms(), 16);
         assert_eq!(split.of(WaitCause::NodeStart).as_ms(), 35);
+    }
+
+    proptest! {
+        #[test]
+        fn the_parts_of_a_wait_always_sum_to_it(
+            switches in prop::collection::vec((0u64..100_000, 0usize..7), 0..20),
+            last in 0u64..100_000,
+        ) {
+            let mut clock = WaitClock::start(SimTime::from_ms(17), WaitCause::Dependency);
+            let mut now = 17;
+            for (step, cause) in switches {
+                now += step;
+                clock.switch(SimTime::from_ms(now), WaitCause::ALL[cause]);
+            }
+            let split = clock.stop(SimTime::from_ms(now + last));
+            prop_assert_eq!(split.total().as_ms(), now + last - 17);
+        }
     }
 }

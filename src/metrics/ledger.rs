@@ -144,7 +144,7 @@ impl WasteLedger {
         let occupied_ms = node.lifetime_ms().saturating_sub(node.start_up_ms + node.empty_ms);
         let reserved = u128::from(node.cpu.0.saturating_sub(node.allocatable.0)) * u128::from(occupied_ms);
         let shares = [
-            (WasteKind::UsefulWork, u128::from(node.busy_core_ms - node.lost_core_ms)),
+            (WasteKind::UsefulWork, u128::from(node.busy_core_ms.saturating_sub(node.lost_core_ms))),
             (WasteKind::LostWork, u128::from(node.lost_core_ms)),
             (WasteKind::StartUp, u128::from(node.start_up_ms) * cores),
             (WasteKind::Idle, u128::from(node.empty_ms) * cores),

@@ -39,12 +39,11 @@ pub struct Recorder {
     warmup: SimTime,
     gauges: Gauges,
     jobs: JobCounts,
-    wait: Histogram,
     wait_by_class: Vec<Histogram>,
     queue: Histogram,
     pod_start: Histogram,
-    causes_ms: [u128; WaitCause::ALL.len()],
-    never_started_causes_ms: [u128; WaitCause::ALL.len()],
+    causes_ms: [u64; WaitCause::ALL.len()],
+    never_started_causes_ms: [u64; WaitCause::ALL.len()],
     costs: CostLedger,
     waste: WasteLedger,
     nodes: NodeTotals,
@@ -60,7 +59,6 @@ impl Recorder {
             warmup: settings.warmup,
             gauges: Gauges::new(settings.warmup, settings.horizon, settings.buckets),
             jobs: JobCounts::default(),
-            wait: Histogram::default(),
             wait_by_class: vec![Histogram::default(); settings.classes],
             queue: Histogram::default(),
             pod_start: Histogram::default(),
@@ -82,7 +80,7 @@ impl Recorder {
     /// A job attempt ended, or the run ended before it did. To be called once per attempt.
     ///
     /// # Panics
-    /// In debug builds: where the causes do not sum to the wait, or the attempt's class is unknown.
+    /// In debug builds: where the causes do not sum to the wait.
     pub fn job_ended(&mut self, record: &JobRecord) {
         if let Some(records) = &mut self.job_records {
             records.push(*record);
@@ -109,7 +107,6 @@ impl Recorder {
                 "wait causes of build {} sum to its wait",
                 record.ordinal
             );
-            self.wait.record(wait.as_ms());
             // A trace may bring classes that were unknown at the start.
             if record.class as usize >= self.wait_by_class.len() {
                 self.wait_by_class.resize_with(record.class as usize + 1, Histogram::default);
@@ -120,7 +117,7 @@ impl Recorder {
             &mut self.never_started_causes_ms
         };
         for (sum, cause) in causes.iter_mut().zip(WaitCause::ALL) {
-            *sum += u128::from(record.wait.of(cause).as_ms());
+            *sum += record.wait.of(cause).as_ms();
         }
     }
 
@@ -154,21 +151,23 @@ impl Recorder {
     /// The outcome of the run that ended at `end`.
     #[must_use]
     pub fn finish(self, end: SimTime, work: WorkCounters) -> RunOutcome {
+        // Waits of all jobs are those of all classes; counting them once per job is enough.
+        let wait_by_class: Vec<Distribution> = self.wait_by_class.iter().map(Histogram::finish).collect();
+        let mut wait = Distribution::default();
+        for class in &wait_by_class {
+            wait.merge(class);
+        }
         RunOutcome {
             warmup: self.warmup,
             end,
             jobs: self.jobs,
             waits: WaitStatistics {
-                wait: self.wait.finish(),
-                wait_by_class: self
-                    .wait_by_class
-                    .iter()
-                    .map(Histogram::finish)
-                    .collect::<Vec<Distribution>>(),
+                wait,
+                wait_by_class,
                 queue: self.queue.finish(),
                 pod_start: self.pod_start.finish(),
-                causes_ms: self.causes_ms,
-                never_started_causes_ms: self.never_started_causes_ms,
+                causes_ms: self.causes_ms.map(u128::from),
+                never_started_causes_ms: self.never_started_causes_ms.map(u128::from),
             },
             costs: self.costs,
             waste: self.waste,
