@@ -18,6 +18,8 @@ pub(super) enum Event {
     ScriptEnded { job: JobId, build: u32 },
     /// The pod object is gone: what it requested is free.
     PodGone { job: JobId, build: u32 },
+    /// A node has pulled an image.
+    PullEnded { node: NodeId, ordinal: u32, image: u32 },
     /// A node reached a stage of its life.
     Node { node: NodeId, ordinal: u32, stage: NodeStage },
 }

@@ -4,7 +4,7 @@ use crate::catalog::{CpuGeneration, TypeId, ZoneId};
 use crate::ec2::{EndReason, InstanceMeter, discounted, gp3_hourly, instance_slowdown};
 use crate::engine::Id;
 use crate::fleet::{Node, NodeId, NodePhase};
-use crate::kubernetes::{Footprint, NodeHold, NodeInfo, NodeKey};
+use crate::kubernetes::{Footprint, NodeHold, NodeImages, NodeInfo, NodeKey};
 use crate::metrics::{CostKind, GaugeKey, NodeEnd, NodeMeter, NodeRecord};
 use crate::units::{CostMeter, HourlyPrice, Ppm, SimTime};
 
@@ -21,8 +21,6 @@ pub(super) struct NodeFacts {
     pub generation: Id<CpuGeneration>,
     /// How much slower than its type this instance is.
     pub slowdown: Ppm,
-    /// Images pulled so far, one bit each.
-    pub images: u64,
     /// How the instance's billing ended, where EC2 ended it.
     pub end_reason: EndReason,
     /// Why the node goes, once that is decided.
@@ -39,7 +37,6 @@ impl World<'_> {
             bill: InstanceMeter::start(self.now, HourlyPrice::default()),
             generation: self.plan.ec2.catalog.get(TypeId::new(node.instance_type)).cpu_generation,
             slowdown: Ppm::ONE,
-            images: 0,
             end_reason: EndReason::Terminated,
             end: NodeEnd::RunEnd,
             drained_at: SimTime::NEVER,
@@ -47,8 +44,10 @@ impl World<'_> {
         let id = self.nodes.insert(node);
         if id.index() < self.facts.len() {
             self.facts[id.index()] = facts;
+            self.images[id.index()].clear();
         } else {
             self.facts.push(facts);
+            self.images.push(NodeImages::default());
         }
         id
     }

@@ -2,9 +2,9 @@
 
 use crate::catalog::Arch;
 use crate::engine::{Id, Purpose};
-use crate::fleet::{JobId, JobPhase, NodeId, NodePhase};
+use crate::fleet::{Job, JobId, JobPhase, NodeId, NodePhase};
 use crate::gitlab::{JobResult, PodWait, Slot};
-use crate::kubernetes::{PodKey, SchedulingOutcome};
+use crate::kubernetes::{Image, ImageId, PodKey, SchedulingOutcome};
 use crate::metrics::{GaugeKey, JobOutcome, JobRecord, WaitCause, WaitSplit};
 use crate::units::{SimDuration, SimTime};
 use crate::workload::{FailureReason, JobNumber};
@@ -88,22 +88,29 @@ impl World<'_> {
     }
 
     /// How long the pod takes to start on the node: images that the node lacks are pulled first.
-    fn pod_start(&mut self, node: NodeId, job: &crate::fleet::Job) -> PodStart {
+    fn pod_start(&mut self, node: NodeId, job: &Job) -> PodStart {
         let kubernetes = &self.plan.kubernetes;
-        let image = self.arrivals.classes()[Id::new(job.class)].image.0 as usize;
-        let facts = &mut self.facts[node.index()];
-        let is_cached = image >= kubernetes.images.len() || facts.images >> (image % 64) & 1 == 1;
-        let image_pull = if is_cached {
-            SimDuration::ZERO
-        } else {
-            facts.images |= 1 << (image % 64);
-            let megabytes = u64::from(kubernetes.images[image].compressed_mb);
-            SimDuration::from_secs(1)
-                + SimDuration::from_ms(megabytes * 1000 / u64::from(kubernetes.pull_mb_per_second))
+        let image = ImageId(self.arrivals.classes()[Id::new(job.class)].image.0);
+        let image_pull = match kubernetes.images.get(image.0 as usize) {
+            Some(what) => {
+                let what = Image { compressed_mb: what.compressed_mb, layers: 1 };
+                let (span, is_pull) = self.images[node.index()].pull(image, what, &self.pull_speed);
+                if is_pull {
+                    let ordinal = self.nodes[node].ordinal;
+                    self.queue.push(self.now + span, Event::PullEnded { node, ordinal, image: image.0 });
+                }
+                span
+            }
+            None => SimDuration::ZERO,
         };
         let mut random =
             self.streams.entity(POD_START, JobNumber::new(job.ordinal, job.pipeline_node).as_u64());
         PodStart { image_pull, start: kubernetes.pod_start.draw(&mut random) }
+    }
+
+    /// A pull is over: pods that come later find the image on the node.
+    pub(super) fn pull_ended(&mut self, node: NodeId, image: u32) {
+        self.images[node.index()].pull_ended(ImageId(image), true);
     }
 
     /// When the script that starts at `script_at` on `node` ends: done, failed by itself, or cut off by the time-out.
@@ -149,7 +156,7 @@ impl World<'_> {
 
     /// The pod did not start in time, unless it did.
     pub(super) fn pod_wait_over(&mut self, id: JobId, build: u32) {
-        let is_late = |job: &crate::fleet::Job| {
+        let is_late = |job: &Job| {
             job.build == build
                 && match job.phase {
                     JobPhase::Unbound => true,
@@ -309,7 +316,7 @@ impl World<'_> {
 }
 
 /// The wait until `until` by cause: each instant at which the cause changed is in the build.
-fn wait_split(job: &crate::fleet::Job, until: SimTime) -> WaitSplit {
+fn wait_split(job: &Job, until: SimTime) -> WaitSplit {
     let mut split = WaitSplit::default();
     let mut from = job.wait_since;
     let pulled_at = if job.bound_at == SimTime::NEVER { job.bound_at } else { job.bound_at + job.image_pull };

@@ -4,7 +4,7 @@ use crate::catalog::{Arch, CapacityType, InstanceType, TypeId, ZoneId};
 use crate::ec2::{CapacityLimits, Market, PhaseKind, SpeedClass, SpeedModel, SpotMarket};
 use crate::engine::{EventQueue, Id, Slab, Streams};
 use crate::gitlab::{Gitlab, Pipelines};
-use crate::kubernetes::{ContainerRequests, NodeClass, PodShape, Scheduler, Taint};
+use crate::kubernetes::{ContainerRequests, NodeClass, PodShape, PullSpeed, Scheduler, Taint};
 use crate::metrics::{Recorder, RecorderSettings};
 use crate::units::{Resources, SimTime};
 use crate::workload::{ArchChoice, Arrivals, Class, ClassId, Emulation, JobSampler};
@@ -36,6 +36,11 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         jobs: Slab::new(),
         nodes: Slab::new(),
         facts: Vec::new(),
+        images: Vec::new(),
+        pull_speed: PullSpeed {
+            layer_mb_per_second: plan.kubernetes.pull_mb_per_second,
+            ..PullSpeed::default()
+        },
         kinds: PodKinds::default(),
         classes: Vec::new(),
         speed: SpeedModel::new(ec2.catalog.generations(), &[], &ec2.emulation, ec2.occupancy),

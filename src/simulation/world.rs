@@ -4,7 +4,7 @@ use crate::ec2::{Market, SpeedModel, SpotMarket};
 use crate::engine::{EventQueue, Slab, Streams};
 use crate::fleet::{Job, Node, NodeId};
 use crate::gitlab::{self, Gitlab, Pipelines};
-use crate::kubernetes::{Scheduler, SchedulingOutcome};
+use crate::kubernetes::{NodeImages, PullSpeed, Scheduler, SchedulingOutcome};
 use crate::metrics::{NodeEnd, Recorder, WorkCounters};
 use crate::units::SimTime;
 use crate::workload::{Arrivals, JobSampler};
@@ -32,6 +32,9 @@ pub(super) struct World<'p> {
     pub nodes: Slab<Node>,
     /// By node id: meters and what the loop must know of the node's type.
     pub facts: Vec<NodeFacts>,
+    /// By node id: the images it has.
+    pub images: Vec<NodeImages>,
+    pub pull_speed: PullSpeed,
     pub kinds: PodKinds,
     pub classes: Vec<ClassKind>,
     pub speed: SpeedModel,
@@ -91,6 +94,11 @@ impl<'p> World<'p> {
             Event::PodWaitOver { job, build } => self.pod_wait_over(job, build),
             Event::ScriptEnded { job, build } => self.script_ended(job, build),
             Event::PodGone { job, build } => self.pod_gone(job, build),
+            Event::PullEnded { node, ordinal, image } => {
+                if self.is_node(node, ordinal) {
+                    self.pull_ended(node, image);
+                }
+            }
             Event::Node { node, ordinal, stage } => {
                 if self.is_node(node, ordinal) {
                     self.node_stage(node, stage);
