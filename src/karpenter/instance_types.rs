@@ -3,6 +3,8 @@
 use rustc_hash::FxHashMap;
 
 use super::labels::{self, LabelValue, Vocabulary};
+use super::offering_set::slot;
+pub use super::offering_set::{CAPACITY_TYPES, MAX_ZONES, OfferingSet, ZoneId};
 use super::requirements::{Requirement, Requirements};
 use super::resources::Amounts;
 use super::type_set::{MAX_TYPES, TypeSet};
@@ -12,13 +14,6 @@ use crate::units::HourlyPrice;
 /// An instance type by its place in [`InstanceTypes`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TypeId(pub u16);
-
-/// A zone by its place in [`InstanceTypes`] (zones are numbered in name order).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ZoneId(pub u8);
-
-/// Most zones of a region.
-pub const MAX_ZONES: usize = 8;
 
 /// An instance type as the loop describes it from the catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,30 +77,6 @@ pub struct InstanceType {
     /// Its place in the order of names.
     pub name_rank: u16,
 }
-
-/// A set of (zone, capacity type) pairs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct OfferingSet(u16);
-
-impl OfferingSet {
-    /// Puts a pair in.
-    pub fn insert(&mut self, zone: ZoneId, capacity_type: CapacityType) {
-        self.0 |= 1 << slot(zone, capacity_type);
-    }
-
-    /// Whether the pair is in it.
-    #[must_use]
-    pub fn contains(self, zone: ZoneId, capacity_type: CapacityType) -> bool {
-        self.0 >> slot(zone, capacity_type) & 1 == 1
-    }
-}
-
-const fn slot(zone: ZoneId, capacity_type: CapacityType) -> usize {
-    zone.0 as usize * 2 + capacity_type as usize
-}
-
-/// Both capacity types.
-pub const CAPACITY_TYPES: [CapacityType; 2] = [CapacityType::OnDemand, CapacityType::Spot];
 
 #[derive(Clone, Debug)]
 struct Zone {
@@ -334,9 +305,9 @@ impl InstanceTypes {
         offering.is_available = is_available;
         let set = &mut self.available[slot(zone, capacity_type)];
         if is_available {
-            set.insert(id)
+            set.insert(id);
         } else {
-            set.remove(id)
+            set.remove(id);
         }
         self.offerings_version += 1;
         true
@@ -377,7 +348,7 @@ impl InstanceTypes {
     pub fn available_through(&self, allowed: OfferingSet) -> TypeSet {
         let mut types = TypeSet::EMPTY;
         for (index, set) in self.available[..self.zones.len() * 2].iter().enumerate() {
-            if allowed.0 >> index & 1 == 1 {
+            if allowed.has_slot(index) {
                 types = types.or(set);
             }
         }

@@ -199,7 +199,7 @@ impl Vocabulary {
     /// The value as a whole number, where it is one.
     #[must_use]
     pub fn number(&self, value: LabelValue) -> Option<i64> {
-        self.values[value.0 as usize].number
+        self.values.get(value.0 as usize).and_then(|value| value.number)
     }
 
     /// Whether the key is well known: a claim that says nothing about it may still meet a pod that does.

@@ -86,8 +86,9 @@ pub fn launch_request(
 ) -> Result<LaunchRequest, InsufficientCapacity> {
     let types = cluster.instance_types();
     let allowed = types.allowed_offerings(requirements, cluster.vocabulary());
-    let mut candidates = compatible(cluster, requirements, requests, allowed);
+    let mut candidates = compatible(cluster, requirements, allowed);
     let candidate_count = candidates.len();
+    candidates.retain(|one| requests.fits(&types.get(one.type_id).allocatable));
     if !requirements.has_min_values() {
         drop_exotic(cluster, &mut candidates);
         drop_expensive_spot(cluster, requirements, allowed, &mut candidates);
@@ -131,20 +132,13 @@ fn usable(candidate: &Candidate, allowed: OfferingSet) -> impl Iterator<Item = &
     candidate.offerings.iter().filter(is_usable)
 }
 
-/// Types that meet the claim, hold its requests and are to be had.
-fn compatible(
-    cluster: &Cluster,
-    requirements: &Requirements,
-    requests: Amounts,
-    allowed: OfferingSet,
-) -> Vec<Candidate> {
+/// Types that meet the claim and are to be had.
+fn compatible(cluster: &Cluster, requirements: &Requirements, allowed: OfferingSet) -> Vec<Candidate> {
     let vocabulary = cluster.vocabulary();
     let mut candidates = Vec::new();
     for (type_id, one) in cluster.instance_types().iter() {
         let undefined = UndefinedLabels::AllowWellKnown;
-        if requests.fits(&one.allocatable)
-            && requirements.is_compatible(&one.requirements, undefined, vocabulary)
-        {
+        if requirements.is_compatible(&one.requirements, undefined, vocabulary) {
             let candidate = Candidate { type_id, offerings: one.offerings.clone() };
             if usable(&candidate, allowed).next().is_some() {
                 candidates.push(candidate);

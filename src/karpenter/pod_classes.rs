@@ -109,10 +109,6 @@ impl PodClasses {
         &self.shapes[id.0 as usize]
     }
 
-    pub(crate) fn shape_count(&self) -> usize {
-        self.shapes.len()
-    }
-
     /// The class of pods that look like `spec`, registered at the first call.
     pub(crate) fn register(
         &mut self,

@@ -93,8 +93,9 @@ mod tests {
         let exists = Toleration { key: Some("dedicated".into()), value: None, effect: None };
         let equal = Toleration { value: Some("web".into()), ..exists.clone() };
         let other_effect = Toleration { effect: Some(TaintEffect::NoExecute), ..exists.clone() };
-        let tolerated =
-            |toleration: &Toleration| are_tolerated(std::slice::from_ref(&taint), &[toleration.clone()]);
+        let tolerated = |toleration: &Toleration| {
+            are_tolerated(std::slice::from_ref(&taint), std::slice::from_ref(toleration))
+        };
         assert!(tolerated(&any) && tolerated(&exists));
         assert!(!tolerated(&equal) && !tolerated(&other_effect));
         assert!(Taint::new("readiness.k8s.io/network", "", TaintEffect::NoSchedule).is_ephemeral());

@@ -1,0 +1,101 @@
+//! From the claims of a pass to the NodeClaims that are created: price order, cut, narrowed capacity types.
+
+use super::Solver;
+use super::results::{ClaimRequest, MinValuesPolicy, NewClaim, PassResults, PodError, Refusal};
+use crate::karpenter::cluster::Cluster;
+use crate::karpenter::instance_types::{CAPACITY_TYPES, TypeId};
+use crate::karpenter::labels;
+use crate::karpenter::min_values::satisfies_min_values;
+use crate::karpenter::requirements::Requirement;
+use crate::units::HourlyPrice;
+
+impl Solver {
+    /// Hands over the claims of the pass, with what daemonsets ask for on top of their pods.
+    pub(super) fn finish(&mut self, out: &mut PassResults) {
+        let (templates, sets) = (&self.templates, &self.sets);
+        // Claims of a pool share the annotation that notes a lowered minimum: what the last one opened wrote holds for
+        // all of them (core `scheduler.go` `addToNewNodeClaim`, v1.15.0).
+        let relaxed: Vec<bool> =
+            (0..templates.len()).map(|template| self.open.was_last_relaxed(template)).collect();
+        out.claims.extend(self.open.drain().map(|claim| {
+            let template = &templates[claim.template];
+            NewClaim {
+                pool: template.pool,
+                pods: claim.pods,
+                requests: claim.requests + template.least_daemon_overhead(&claim.types),
+                requirements: sets.get(claim.set).clone(),
+                types: claim.types,
+                are_min_values_relaxed: relaxed[claim.template],
+            }
+        }));
+    }
+
+    /// Drops claims whose types, cut to the most that a NodeClaim may carry, have too few values for `minValues`;
+    /// their pods become errors (core `scheduler.go` `TruncateInstanceTypes`, v1.15.0).
+    pub fn drop_unsendable(&self, cluster: &Cluster, results: &mut PassResults) {
+        if self.options.min_values_policy == MinValuesPolicy::BestEffort {
+            return;
+        }
+        let PassResults { claims, errors, .. } = results;
+        let mut priced = Vec::new();
+        claims.retain(|claim| {
+            if !claim.requirements.has_min_values() || claim.types.len() <= self.options.max_instance_types {
+                return true;
+            }
+            self.price_order(cluster, claim, &mut priced);
+            let sent = priced.iter().map(|(id, _)| *id).collect();
+            let is_enough = satisfies_min_values(cluster, &claim.requirements, &sent);
+            if !is_enough {
+                let refusals = vec![(claim.pool, Refusal::MinValues)];
+                errors.extend(claim.pods.iter().map(|&pod| PodError { pod, refusals: refusals.clone() }));
+            }
+            is_enough
+        });
+    }
+
+    /// The NodeClaim as it is created: types by price and cut, capacity types narrowed to what these offer.
+    #[must_use]
+    pub fn claim_request(&self, cluster: &Cluster, claim: &NewClaim) -> ClaimRequest {
+        let types = cluster.instance_types();
+        let vocabulary = cluster.vocabulary();
+        let mut priced = Vec::new();
+        self.price_order(cluster, claim, &mut priced);
+        let allowed = types.allowed_offerings(&claim.requirements, vocabulary);
+        let mut kinds = Vec::new();
+        for kind in CAPACITY_TYPES {
+            let offers = |id: TypeId| {
+                types.get(id).offerings.iter().any(|one| {
+                    one.is_available && one.capacity_type == kind && allowed.contains(one.zone, kind)
+                })
+            };
+            if priced.iter().any(|(id, _)| offers(*id)) {
+                kinds.push(types.capacity_type_label(kind));
+            }
+        }
+        let mut requirements = claim.requirements.clone();
+        if !kinds.is_empty() {
+            requirements.add(Requirement::one_of(labels::CAPACITY_TYPE, kinds), vocabulary);
+        }
+        let mut names = Requirement::one_of(
+            labels::INSTANCE_TYPE,
+            priced.iter().map(|(id, _)| types.name_label(*id)).collect(),
+        );
+        names.min_values = requirements.get(labels::INSTANCE_TYPE).and_then(|one| one.min_values);
+        requirements.add(names, vocabulary);
+        ClaimRequest {
+            pool: claim.pool,
+            pods: claim.pods.clone(),
+            requests: claim.requests,
+            requirements,
+            types: priced,
+            are_min_values_relaxed: claim.are_min_values_relaxed,
+        }
+    }
+
+    fn price_order(&self, cluster: &Cluster, claim: &NewClaim, out: &mut Vec<(TypeId, Option<HourlyPrice>)>) {
+        let types = cluster.instance_types();
+        let allowed = types.allowed_offerings(&claim.requirements, cluster.vocabulary());
+        types.by_price(&claim.types, allowed, out);
+        out.truncate(self.options.max_instance_types);
+    }
+}
