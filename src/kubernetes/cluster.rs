@@ -147,6 +147,16 @@ impl Cluster {
         row
     }
 
+    /// Whether anything changed since no victims were found for `shape`.
+    pub(super) fn worth_preempting(&self, shape: usize) -> bool {
+        self.rows[shape].futile_at != Some(self.log_base + self.log.len() as u64)
+    }
+
+    /// Notes that no victims were found for `shape`.
+    pub(super) fn note_futile(&mut self, shape: usize) {
+        self.rows[shape].futile_at = Some(self.log_base + self.log.len() as u64);
+    }
+
     /// The node for a pod of `shape`: one of the best among those looked at, `draw` (any number) telling which. `None`
     /// if it fits nowhere; then the row is up to date and knows why.
     pub(super) fn choose(&mut self, shape: usize, draw: impl FnOnce() -> u64) -> Option<u32> {
@@ -177,8 +187,8 @@ impl Cluster {
             self.order.advance(nodes);
             self.considered += nodes as u64;
         } else {
-            let looked_at = find_window(&self.order, &self.rows[shape], enough, &mut self.parts);
-            self.order.advance(looked_at);
+            let (looked_at, next) = find_window(&self.order, &self.rows[shape], enough, &mut self.parts);
+            self.order.advance_to(looked_at, next);
             self.considered += looked_at as u64;
         }
         let (zone, rank) = pick(&self.rows[shape], &self.parts, &mut self.window, draw);

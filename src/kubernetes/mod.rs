@@ -6,6 +6,7 @@ mod interface;
 mod kubelet;
 mod order;
 mod pending;
+mod preemption;
 mod row;
 mod scheduler;
 mod score;
@@ -18,6 +19,7 @@ pub use interface::{
     ShapeId,
 };
 pub use kubelet::{Image, ImageId, NodeImages, PodTimes, PullSpeed};
+pub use preemption::Preemption;
 pub use scheduler::Scheduler;
 pub use score::{BalanceFormula, ScoringStrategy};
 pub use shape::{

@@ -29,6 +29,8 @@ pub(super) struct NodeOrder {
     nodes: usize,
     /// `nextStartNodeIndex`.
     start: usize,
+    /// Rank and turn of `start`, where known.
+    start_place: Option<(usize, usize)>,
 }
 
 impl NodeOrder {
@@ -56,6 +58,7 @@ impl NodeOrder {
     }
 
     pub(super) fn add(&mut self, slot: u32, zone_id: u16) {
+        self.start_place = None;
         let zone = self.zone_ids.iter().position(|known| *known == zone_id).unwrap_or_else(|| {
             self.zone_ids.push(zone_id);
             self.zones.push(Vec::new());
@@ -75,6 +78,7 @@ impl NodeOrder {
 
     /// Takes a node out and returns the place it had; those behind it in its zone move up.
     pub(super) fn remove(&mut self, slot: u32) -> Place {
+        self.start_place = None;
         let place = self.places[slot as usize];
         let slots = &mut self.zones[place.zone as usize];
         slots.remove(place.rank as usize);
@@ -93,13 +97,30 @@ impl NodeOrder {
         if self.nodes == 0 { 0 } else { self.start % self.nodes }
     }
 
+    /// Rank and turn at which the next search starts; there must be nodes.
+    pub(super) fn start_place(&self) -> (usize, usize) {
+        self.start_place.unwrap_or_else(|| self.locate(self.start()))
+    }
+
     /// Lets the next search start after the `looked_at` nodes of this one.
     pub(super) fn advance(&mut self, looked_at: usize) {
-        self.start = if self.nodes == 0 { 0 } else { (self.start() + looked_at) % self.nodes };
+        if self.nodes == 0 {
+            return;
+        }
+        if looked_at != self.nodes {
+            self.start_place = None;
+        }
+        self.start = (self.start() + looked_at) % self.nodes;
+    }
+
+    /// As [`Self::advance`], where the place of the next start is known: its rank and turn.
+    pub(super) fn advance_to(&mut self, looked_at: usize, place: (usize, usize)) {
+        self.advance(looked_at);
+        self.start_place = Some(place);
     }
 
     /// Where index `index` of the whole order lies: the rank, and how far into the turn.
-    pub(super) fn locate(&self, index: usize) -> (usize, usize) {
+    fn locate(&self, index: usize) -> (usize, usize) {
         let before = |rank: usize| {
             self.turn.iter().map(|zone| self.zones[*zone as usize].len().min(rank)).sum::<usize>()
         };
@@ -128,7 +149,7 @@ impl NodeOrder {
 
     /// All slots in order from the rotating start, once around.
     pub(super) fn rotated(&self) -> impl Iterator<Item = u32> + '_ {
-        let (rank, at) = if self.nodes == 0 { (0, 0) } else { self.locate(self.start()) };
+        let (rank, at) = if self.nodes == 0 { (0, 0) } else { self.start_place() };
         let longest = self.turn.iter().map(|zone| self.zones[*zone as usize].len()).max().unwrap_or(0);
         let of = move |rank: usize, turns: std::ops::Range<usize>| {
             self.turn[turns].iter().filter_map(move |zone| self.zones[*zone as usize].get(rank).copied())

@@ -52,6 +52,8 @@ pub(super) struct Row {
     pub(super) stale: bool,
     /// Nodes looked at without the row since it was last up to date.
     pub(super) bypassed: usize,
+    /// End of the change log when no victims were found for the shape.
+    pub(super) futile_at: Option<u64>,
 }
 
 /// The settings that scores depend on.
@@ -87,6 +89,7 @@ impl Row {
             cursor: 0,
             stale: true,
             bypassed: 0,
+            futile_at: None,
         }
     }
 

@@ -13,6 +13,7 @@ use rand::Rng;
 use super::client::ApiClient;
 use super::cluster::Cluster;
 use super::pending::{Entry, Message, Pending};
+use super::preemption::Preemption;
 use super::row::Rules;
 use super::score::reason;
 use super::shape::{NodeClass, PodShape};
@@ -26,7 +27,7 @@ use crate::units::SimTime;
 const TIE: Purpose = Purpose::named("kube-scheduler tie");
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum PodState {
+pub(super) enum PodState {
     #[default]
     Absent,
     /// In the queue.
@@ -38,16 +39,20 @@ enum PodState {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Pod {
-    state: PodState,
-    attempts: u8,
-    shape: u32,
-    slot: u32,
-    generation: u32,
+pub(super) struct Pod {
+    pub(super) state: PodState,
+    pub(super) attempts: u8,
+    /// It is to be deleted for a pod of higher priority.
+    pub(super) doomed: bool,
+    /// Victims this pod waits for.
+    pub(super) victims: u16,
+    pub(super) shape: u32,
+    pub(super) slot: u32,
+    pub(super) generation: u32,
     /// Stamp of its entry in the queue.
-    stamp: u64,
+    pub(super) stamp: u64,
     /// Counts pods as they are created: names the pod for the tie-break, and tells it from a later one of its key.
-    ordinal: u64,
+    pub(super) ordinal: u64,
 }
 
 /// An API call on its way.
@@ -60,21 +65,26 @@ struct Call {
 /// The scheduler.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
-    config: SchedulerConfig,
+    pub(super) config: SchedulerConfig,
     streams: Streams,
-    shapes: Vec<PodShape>,
+    pub(super) shapes: Vec<PodShape>,
     classes: Vec<NodeClass>,
     pub(super) cluster: Cluster,
     pending: Pending,
-    pods: Vec<Pod>,
+    pub(super) pods: Vec<Pod>,
     created: u64,
-    client: ApiClient,
+    pub(super) client: ApiClient,
     calls: VecDeque<Call>,
     held_up_until: SimTime,
     /// When the queue got something to try.
     work_since: SimTime,
     /// Requests became free since the queue was last told.
     freed: bool,
+    pub(super) preemptions: Vec<Preemption>,
+    /// Who each doomed pod gives way to.
+    pub(super) doomed: Vec<(PodKey, PodKey)>,
+    /// Priorities in use, sorted: with one only nobody can be preempted.
+    pub(super) priorities: Vec<i32>,
     attempts: u64,
     bindings: u64,
 }
@@ -97,6 +107,9 @@ impl Scheduler {
             held_up_until: SimTime::ZERO,
             work_since: SimTime::ZERO,
             freed: false,
+            preemptions: Vec::new(),
+            doomed: Vec::new(),
+            priorities: Vec::new(),
             attempts: 0,
             bindings: 0,
         }
@@ -109,6 +122,9 @@ impl Scheduler {
         }
         self.cluster.learn_shape(&shape, &self.classes);
         self.pending.learn_shape(shape.priority);
+        if let Err(place) = self.priorities.binary_search(&shape.priority) {
+            self.priorities.insert(place, shape.priority);
+        }
         self.shapes.push(shape);
         ShapeId(self.shapes.len() as u32 - 1)
     }
@@ -213,6 +229,10 @@ impl Scheduler {
         let Some(record) = self.pods.get_mut(key.0 as usize) else { return };
         let pod = *record;
         record.state = state;
+        record.doomed = false;
+        if pod.doomed {
+            self.mourn(key);
+        }
         match pod.state {
             PodState::Pending => {
                 let pods = &self.pods;
@@ -287,6 +307,7 @@ impl Scheduler {
         let row = &self.cluster.rows[shape as usize];
         let message = row.message(self.cluster.order.len());
         let (stamp, told) = self.pending.fail(now, shape, entry, row.rejectors(), message);
+        self.preempt(now, shape, entry.pod);
         let pod = &mut self.pods[entry.pod.0 as usize];
         pod.stamp = stamp;
         if told == Message::Same {
@@ -506,6 +527,27 @@ mod tests {
         assert_eq!(world.run(0), [(0, 1, "unschedulable"), (0, 0, "unschedulable")]);
         world.scheduler.uncordon(at_ms(5000), NodeKey(0));
         assert_eq!(world.run(5000), [(5000, 1, "bound"), (5000, 0, "changed")]);
+    }
+
+    #[test]
+    fn placeholders_of_low_priority_give_way_to_a_job_but_no_more_of_them_than_needed() {
+        let mut world = World::new(SchedulerConfig::default());
+        let placeholder = PodShape { priority: -10, ..PodShape::of(Resources::new(1000, 1000)) };
+        let placeholder = world.scheduler.register_shape(placeholder);
+        let job = world.shape(2000, 2000);
+        world.node(0, 0, 4000, NodeHold::NONE);
+        world.pods(0, 0..4, placeholder);
+        world.run(0);
+        world.pods(0, 4..5, job);
+        assert_eq!(world.run(0).last(), Some(&(0, 4, "unschedulable")));
+        let victims: Vec<u32> =
+            world.scheduler.take_preemptions().map(|preemption| preemption.victim.0).collect();
+        assert_eq!(victims, [2, 3], "the youngest go");
+        world.scheduler.pod_deleted(at_ms(1000), PodKey(2));
+        assert_eq!(world.run(1000), [], "half is not enough, and nobody else has to go");
+        assert_eq!(world.scheduler.take_preemptions().count(), 0);
+        world.scheduler.pod_deleted(at_ms(2000), PodKey(3));
+        assert_eq!(world.run(2000), [(2000, 4, "bound")]);
     }
 
     #[test]

@@ -29,37 +29,20 @@ fn scores<'a>(row: &'a Row, part: &Part) -> &'a [u8] {
 
 /// Bytes handled together: the width of the vectors of every x86-64 and aarch64.
 const LANES: usize = 16;
+/// Whole vectors, few enough for a sum of ones to stay below 256.
+const RUN: usize = 15 * LANES;
 
-/// How many bytes equal `value`, in a form that compilers turn into vector instructions.
+/// How many bytes equal `value`. A sum in bytes over short runs is what compilers turn into vector instructions;
+/// a sum in `usize` is not.
 fn count_equal(bytes: &[u8], value: u8) -> usize {
-    let mut count = 0;
-    // Runs short enough for the sums of single lanes to stay below 256.
-    for run in bytes.chunks(255 * LANES) {
-        let (vectors, rest) = run.as_chunks::<LANES>();
-        let mut sums = [0_u8; LANES];
-        for vector in vectors {
-            for (sum, byte) in sums.iter_mut().zip(vector) {
-                *sum += u8::from(*byte == value);
-            }
-        }
-        count += sums.iter().map(|sum| usize::from(*sum)).sum::<usize>();
-        count += rest.iter().filter(|byte| **byte == value).count();
-    }
-    count
+    bytes
+        .chunks(RUN)
+        .map(|run| run.iter().fold(0_u8, |sum, byte| sum + u8::from(*byte == value)) as usize)
+        .sum()
 }
 
 fn count_feasible(scores: &[u8]) -> usize {
     scores.len() - count_equal(scores, 0)
-}
-
-fn maximum(bytes: &[[u8; LANES]]) -> u8 {
-    let mut most = [0_u8; LANES];
-    for vector in bytes {
-        for (most, byte) in most.iter_mut().zip(vector) {
-            *most = (*most).max(*byte);
-        }
-    }
-    most.into_iter().fold(0, u8::max)
 }
 
 /// One of the best nodes of the parts, as zone and rank. `window` is scratch space: the parts behind one another,
@@ -75,12 +58,11 @@ pub(super) fn pick(
         window.extend_from_slice(scores(row, part));
     }
     window.resize(window.len().next_multiple_of(LANES), 0);
-    let (vectors, _) = window.as_chunks::<LANES>();
-    let best = maximum(vectors);
+    let best = window.iter().fold(0_u8, |best, score| best.max(*score));
     let mut left = draw_below(count_equal(window, best) as u64, draw) as usize;
     let mut at = 0;
-    for vector in vectors {
-        let here = count_equal(vector, best);
+    for vector in window.as_chunks::<LANES>().0 {
+        let here = vector.iter().fold(0_u8, |sum, score| sum + u8::from(*score == best)) as usize;
         if left < here {
             at += vector
                 .iter()
@@ -104,10 +86,15 @@ pub(super) fn pick(
 }
 
 /// Finds the nodes that the search looks at: from the rotating start until one feasible node more than enough turns up
-/// (that one is left to the next search). Puts them into `parts` and returns how many they are. There must be more than
-/// `enough` feasible nodes.
-pub(super) fn find_window(order: &NodeOrder, row: &Row, enough: usize, parts: &mut Vec<Part>) -> usize {
-    let (first_rank, first_turn) = order.locate(order.start());
+/// (that one is left to the next search). Puts them into `parts` and returns how many they are, and the rank and turn of the one left
+/// over. There must be more than `enough` feasible nodes.
+pub(super) fn find_window(
+    order: &NodeOrder,
+    row: &Row,
+    enough: usize,
+    parts: &mut Vec<Part>,
+) -> (usize, (usize, usize)) {
+    let (first_rank, first_turn) = order.start_place();
     let mut search = Search { order, row, enough, found: 0, looked_at: 0 };
     let longest = order.turn().iter().map(|zone| order.zone(*zone).len()).max().unwrap_or(0);
     let zones = order.turn().len();
@@ -131,7 +118,7 @@ pub(super) fn find_window(order: &NodeOrder, row: &Row, enough: usize, parts: &m
             parts.push(Part { zone: *zone, from, to });
         }
     }
-    search.looked_at
+    (search.looked_at, (last_rank, last_turn))
 }
 
 struct Search<'a> {
