@@ -195,6 +195,27 @@ fn charts_are_drawn_in_both_formats_and_are_the_same_every_time() {
 }
 
 #[test]
+fn charts_of_many_similar_fleets_leave_no_fleet_unnamed() {
+    let names = ["a", "b-with-a-longer-name", "c", "d-spot", "e-spot-and-more", "f", "g-graviton", "h"];
+    let fleets: Vec<Fleet> = (0u32..)
+        .zip(names)
+        .map(|(n, name)| {
+            let (price, wait_s) = (0.30 + 0.01 * f64::from(n % 3), 9.0 + 0.4 * f64::from(n % 4));
+            Fleet { name, arch: Arch::Arm64, spot: 0.1 * f64::from(n), price, wait_s }
+        })
+        .collect();
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("charts-crowded");
+    std::fs::create_dir_all(&folder).unwrap();
+    for chart in charts(&experiment(&fleets, 3), &[]).unwrap() {
+        std::fs::write(folder.join(format!("{}.png", chart.name)), &chart.png).unwrap();
+        if chart.name == "cost_and_wait" || chart.name == "costs" {
+            assert!(names.iter().all(|name| chart.svg.contains(name)), "{}", chart.name);
+        }
+        assert!(chart.name != "waits" || chart.svg.contains("2 more fleets are not drawn"));
+    }
+}
+
+#[test]
 fn charts_of_one_run_without_jobs_are_still_drawn() {
     let empty = Recorder::new(RecorderSettings::new(SimDuration::from_hours(1)))
         .finish(at(3_600_000), WorkCounters::default());

@@ -8,7 +8,7 @@ use super::canvas::{Align, Canvas, Dash, NAME, Place, Stroke, Type};
 use super::{Drawing, Drawn, Titled, colour};
 use crate::experiment::{Bound, Estimate, ExperimentSummary, Metric, Objective, pareto_front};
 use crate::report::format::plain;
-use crate::report::verdict_sentence;
+use crate::report::{chosen_fleet, verdict_sentence};
 
 struct Point<'a> {
     name: &'a str,
@@ -16,6 +16,7 @@ struct Point<'a> {
     wait: Estimate,
     is_on_front: bool,
     is_baseline: bool,
+    is_chosen: bool,
 }
 
 /// The chart.
@@ -42,6 +43,7 @@ fn ends(estimate: &Estimate) -> (f64, f64) {
 impl<'a> CostWait<'a> {
     /// The chart of fleets that have both a cost and a wait.
     pub(super) fn of(summary: &'a ExperimentSummary, objectives: &[Objective]) -> Self {
+        let chosen = chosen_fleet(summary, objectives);
         let mut points: Vec<Point<'a>> = Vec::new();
         for (index, fleet) in summary.fleets.iter().enumerate() {
             let cost = fleet.estimate(Metric::CostPerThousandJobs);
@@ -52,6 +54,7 @@ impl<'a> CostWait<'a> {
                     wait: seconds(wait),
                     is_on_front: false,
                     is_baseline: index == summary.baseline,
+                    is_chosen: index == chosen,
                 });
             }
         }
@@ -177,7 +180,7 @@ impl Drawing for CostWait<'_> {
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB> {
-        let below = "Crosses: intervals. Filled: on the front, no fleet is both cheaper and faster. Lower left is better.";
+        let below = "Crosses: intervals. Filled: no fleet is both cheaper and faster. Bold: the fleet of the title. Lower left is better.";
         let top = canvas.title(&self.title, below, 925.0)?;
         let frame = self.frame(top + 34.0);
         frame.draw(canvas)?;
@@ -200,8 +203,8 @@ impl Drawing for CostWait<'_> {
         }
         for point in &self.points {
             let at = frame.place(point.cost.mean, point.wait.mean);
-            let kind =
-                Type { colour: if point.is_on_front { colour::BLACK } else { colour::DARK_GREY }, ..NAME };
+            let ink = if point.is_on_front { colour::BLACK } else { colour::DARK_GREY };
+            let kind = Type { colour: ink, is_bold: point.is_chosen, ..NAME };
             let label = point.label();
             let bounds = label_bounds(at, canvas.width_of(&label, kind), &frame, &taken);
             canvas.text(&label, (bounds.0, (bounds.1 + bounds.3) / 2.0), kind, Align::Left)?;
