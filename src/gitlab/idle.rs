@@ -1,7 +1,8 @@
 //! Polls in vain are arithmetic: while no offer of a manager can bring a job, its ticks come `step` apart, and what they
 //! leave behind (phase, entry in turn, request numbers, the adaptive request concurrency) follows from their number.
 
-use crate::gitlab::manager::{Due, DueKind, Entry, Manager};
+use crate::gitlab::manager::{Entry, Manager};
+use crate::gitlab::plan::{Due, DueKind};
 use crate::gitlab::server::Server;
 use crate::gitlab::token::Asked;
 use crate::units::SimTime;
@@ -14,15 +15,33 @@ impl Manager {
     /// job. Ticks are never less than `step` apart, and what else can let an offer bring a job is due or comes with a
     /// change of the queue.
     pub(super) fn next_wakeup(&self, server: &Server) -> SimTime {
-        let due_at = self.due.peek().map_or(SimTime::NEVER, |due| due.0.at);
         if server.has_faults() {
             // Faults are numbered by the attempts of all managers, so no attempt may be late.
-            return due_at.min(self.tick_at);
+            return self.due.first().map_or(SimTime::NEVER, |due| due.at).min(self.tick_at);
         }
-        if self.entries.iter().all(|entry| server.queue.is_empty_for(entry.runner)) {
+        if server.queue.len() == 0 || self.entries.iter().all(|entry| server.queue.is_empty_for(entry.runner))
+        {
             return self.config.stop.filter(|_| !self.is_stopping).map_or(SimTime::NEVER, |stop| stop.at);
         }
-        due_at.min(self.barren_ticks(server).map_or(SimTime::NEVER, |ticks| self.tick_at + self.step * ticks))
+        let tick_at =
+            self.barren_ticks(server).map_or(SimTime::NEVER, |ticks| self.tick_at + self.step * ticks);
+        let telling = self.due.iter().filter(|due| self.may_tell(due, server)).map(|due| due.at);
+        telling.min().map_or(tick_at, |due_at| due_at.min(tick_at))
+    }
+
+    /// Whether something due can bring a job by itself or before the tick that is expected to.
+    fn may_tell(&self, due: &Due, server: &Server) -> bool {
+        if self.is_blocked {
+            // Any worker that becomes idle takes the entry in hand.
+            return true;
+        }
+        let entry = || &self.entries[self.works[due.work as usize].entry as usize];
+        match due.kind {
+            // Another idle worker makes no tick earlier, but room below a limit makes its entry's tick one that counts.
+            DueKind::Freed => self.tokens[entry().token].has_limit(),
+            DueKind::Answer | DueKind::Running => !server.queue.is_empty_for(entry().runner),
+            DueKind::HoldOver | DueKind::Retry | DueKind::Reload | DueKind::Stop => true,
+        }
     }
 
     /// Skips ticks that would only poll in vain, together with their answers, where all of them end before anything
@@ -78,15 +97,15 @@ impl Manager {
     /// The time before which nothing but answers in vain is due, at most `until`; `None` where an answer may bring a job,
     /// comes too late, or comes after its entry's next turn (which it would turn away: it belongs to no tick).
     fn answers_in_vain_before(&self, until: SimTime, server: &Server) -> Option<SimTime> {
-        let others = self.due.iter().filter(|due| due.0.kind != DueKind::Answer);
-        let bound = others.map(|due| due.0.at).min().map_or(until, |at| at.min(until));
+        let others = self.due.iter().filter(|due| due.kind != DueKind::Answer);
+        let bound = others.map(|due| due.at).min().map_or(until, |at| at.min(until));
         let is_harmless = |due: &Due| {
-            let entry = self.works[due.work as usize].entry;
+            let entry = self.works[due.work as usize].entry as usize;
             let turn_at = self.tick_at + self.step * self.turn_of(entry);
             due.at < bound && due.at <= turn_at && server.queue.is_empty_for(self.entries[entry].runner)
         };
-        let mut answers = self.due.iter().filter(|due| due.0.kind == DueKind::Answer);
-        answers.all(|due| is_harmless(&due.0)).then_some(bound)
+        let mut answers = self.due.iter().filter(|due| due.kind == DueKind::Answer);
+        answers.all(|due| is_harmless(&due)).then_some(bound)
     }
 
     /// How many ticks pass before the entry is offered.
@@ -98,13 +117,9 @@ impl Manager {
     /// The requests in flight end in vain.
     fn settle_answers(&mut self) {
         let mut due = std::mem::take(&mut self.due);
-        due.retain(|due| {
-            let is_answer = due.0.kind == DueKind::Answer;
-            if is_answer {
-                self.settle(due.0.work);
-                self.idle += 1;
-            }
-            !is_answer
+        due.take_answers(|due| {
+            self.settle(due.work);
+            self.idle += 1;
         });
         self.due = due;
     }

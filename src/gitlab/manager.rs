@@ -5,11 +5,9 @@
 //! its end. The feed loop offers the entries one after the other, `check_interval / entries` apart; while no worker is
 //! idle it stands still with one entry in hand. A `Work` ends when its worker becomes idle again.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
-use crate::gitlab::config::{CHECK_INTERVAL, EntryConfig, Fault, ManagerConfig, Signal};
+use crate::gitlab::config::{CHECK_INTERVAL, EntryConfig, ManagerConfig, Signal};
 use crate::gitlab::feed::Outcome;
+use crate::gitlab::plan::{Due, DueKind, Plan};
 use crate::gitlab::process::{self, WORK_BITS};
 use crate::gitlab::queue::Taken;
 use crate::gitlab::server::Server;
@@ -33,10 +31,9 @@ pub(super) struct Manager {
     /// Time between two offers.
     pub(super) step: SimDuration,
     /// Whether the loop stands still because no worker is idle.
-    is_blocked: bool,
+    pub(super) is_blocked: bool,
     pub(super) is_stopping: bool,
-    /// What is due, by time, then kind, then number of the request: independent of when it was put in.
-    pub(super) due: BinaryHeap<Reverse<Due>>,
+    pub(super) due: Plan,
     pub(super) works: Vec<Work>,
     pub(super) free_works: Vec<u32>,
     /// Works that wait for an answer.
@@ -59,42 +56,15 @@ pub(super) struct Entry {
     pub(super) config: EntryConfig,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Due {
-    pub(super) at: SimTime,
-    pub(super) kind: DueKind,
-    /// Number of the request, or of the reconfiguration.
-    pub(super) sequence: u64,
-    pub(super) work: u32,
-}
-
-/// What is due; at one instant in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum DueKind {
-    /// The file was rewritten and is looked at.
-    Reload,
-    /// The final update was answered.
-    Freed,
-    /// A request is answered.
-    Answer,
-    /// A held request's time is over or its queue has changed.
-    HoldOver,
-    /// An attempt is repeated.
-    Retry,
-    /// The update "running" was answered.
-    Running,
-    /// A signal comes in.
-    Stop,
-}
-
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Work {
-    pub(super) entry: usize,
+    pub(super) entry: u32,
     pub(super) state: WorkState,
     pub(super) sequence: u64,
     pub(super) requested_at: SimTime,
     pub(super) tries: u8,
-    pub(super) fault: Option<Fault>,
+    /// Index of the fault that the attempt meets.
+    pub(super) fault: Option<u32>,
     pub(super) taken: Option<Taken>,
 }
 
@@ -139,7 +109,7 @@ impl Manager {
             tick_at: config.start_at,
             is_blocked: false,
             is_stopping: false,
-            due: BinaryHeap::new(),
+            due: Plan::default(),
             works: Vec::new(),
             free_works: Vec::new(),
             asking: 0,
@@ -157,12 +127,13 @@ impl Manager {
     /// Does everything due before `until`.
     pub(super) fn advance(&mut self, until: SimTime, server: &mut Server, out: &mut Vec<Outcome>) {
         loop {
-            let due_at = self.due.peek().map_or(SimTime::NEVER, |due| due.0.at);
+            let first = self.due.first();
+            let due_at = first.map_or(SimTime::NEVER, |due| due.at);
             if due_at.min(self.tick_at) >= until {
                 return;
             }
-            if due_at <= self.tick_at {
-                let Some(Reverse(due)) = self.due.pop() else { return };
+            if let Some(due) = first.filter(|due| due.at <= self.tick_at) {
+                self.due.remove_first(due);
                 self.handle(due, server, out);
             } else if !self.skip(until, server) {
                 self.tick(self.tick_at, server);
@@ -206,7 +177,7 @@ impl Manager {
         self.sequence += 1;
         self.asking += 1;
         let work = Work {
-            entry,
+            entry: entry as u32,
             state: WorkState::Asking,
             sequence,
             requested_at: now,
@@ -226,7 +197,7 @@ impl Manager {
 
     pub(super) fn push(&mut self, at: SimTime, kind: DueKind, work: u32) {
         let sequence = self.works[work as usize].sequence;
-        self.due.push(Reverse(Due { at, kind, sequence, work }));
+        self.due.push(Due { at, kind, work, sequence });
     }
 
     fn handle(&mut self, due: Due, server: &mut Server, out: &mut Vec<Outcome>) {
@@ -266,7 +237,7 @@ impl Manager {
         server.queue.ended(taken);
         if work.state == WorkState::Updating {
             // The job was taken away before it ran.
-            let entry = &self.entries[work.entry];
+            let entry = &self.entries[work.entry as usize];
             self.tokens[entry.token].release_request(Asked::GotJob, &entry.config);
             self.updating -= 1;
         }
@@ -281,7 +252,7 @@ impl Manager {
     fn freed(&mut self, now: SimTime, index: u32, server: &mut Server) {
         let work = &mut self.works[index as usize];
         work.state = WorkState::Free;
-        let token = self.entries[work.entry].token;
+        let token = self.entries[work.entry as usize].token;
         self.free_works.push(index);
         self.tokens[token].release_build(now);
         if self.idle == 0 {

@@ -9,6 +9,7 @@ mod idle;
 mod manager;
 mod pending;
 mod pipeline;
+mod plan;
 mod pod_wait;
 mod process;
 mod queue;

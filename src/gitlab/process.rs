@@ -1,10 +1,9 @@
 //! What happens to a manager process from outside: its file is rewritten, a signal stops it (rules 10 and 11).
 
-use std::cmp::Reverse;
-
 use crate::gitlab::config::{RELOAD_CONFIG_INTERVAL, Signal};
 use crate::gitlab::feed::{Outcome, Slot};
-use crate::gitlab::manager::{Due, DueKind, Manager, WorkState};
+use crate::gitlab::manager::{Manager, WorkState};
+use crate::gitlab::plan::{Due, DueKind};
 use crate::gitlab::server::Server;
 use crate::units::{SimDuration, SimTime};
 
@@ -17,10 +16,10 @@ pub(super) fn plan(manager: &mut Manager) {
     for (number, change) in manager.config.reconfigure.iter().enumerate() {
         let looks = change.at.saturating_since(start).as_ms().div_ceil(RELOAD_CONFIG_INTERVAL.as_ms()).max(1);
         let at = start + RELOAD_CONFIG_INTERVAL * looks;
-        manager.due.push(Reverse(Due { at, kind: DueKind::Reload, sequence: number as u64, work: 0 }));
+        manager.due.push(Due { at, kind: DueKind::Reload, work: 0, sequence: number as u64 });
     }
     if let Some(stop) = manager.config.stop {
-        manager.due.push(Reverse(Due { at: stop.at, kind: DueKind::Stop, sequence: 0, work: 0 }));
+        manager.due.push(Due { at: stop.at, kind: DueKind::Stop, work: 0, sequence: 0 });
     }
 }
 
@@ -28,7 +27,7 @@ pub(super) fn plan(manager: &mut Manager) {
 pub(super) fn reload(manager: &mut Manager, due: Due, server: &mut Server) {
     if manager.leaving > 0 {
         // No new look at the file until the workers of the last one have left.
-        manager.due.push(Reverse(Due { at: due.at + RELOAD_CONFIG_INTERVAL, ..due }));
+        manager.due.push(Due { at: due.at + RELOAD_CONFIG_INTERVAL, ..due });
         return;
     }
     for token in &mut manager.tokens {

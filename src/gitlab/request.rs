@@ -3,7 +3,8 @@
 
 use crate::gitlab::config::{Fault, LongPollRelease};
 use crate::gitlab::feed::{Outcome, Pick, Slot};
-use crate::gitlab::manager::{Due, DueKind, Manager, WorkState};
+use crate::gitlab::manager::{Manager, WorkState};
+use crate::gitlab::plan::{Due, DueKind};
 use crate::gitlab::process::WORK_BITS;
 use crate::gitlab::server::{MAX_ATTEMPTS, Reception, Server, Trip, is_retriable};
 use crate::gitlab::token::Asked;
@@ -15,7 +16,7 @@ impl Manager {
         let work = &mut self.works[index as usize];
         work.tries += 1;
         work.state = WorkState::Asking;
-        let entry = &self.entries[work.entry];
+        let entry = &self.entries[work.entry as usize];
         let sequence = work.sequence;
         let request = server.round_trip(Trip::Request, self.number, sequence);
         let (kind, after) = match server.receive(entry.runner, self.tokens[entry.token].last_update) {
@@ -35,9 +36,10 @@ impl Manager {
     pub(super) fn answered(&mut self, now: SimTime, index: u32, server: &mut Server, out: &mut Vec<Outcome>) {
         let work = self.works[index as usize];
         if let Some(fault) = work.fault {
+            let fault = server.config.faults[fault as usize];
             return self.refused(now, index, &fault, server);
         }
-        let entry = &self.entries[work.entry];
+        let entry = &self.entries[work.entry as usize];
         let Some(taken) = server.queue.take(entry.runner) else {
             self.tokens[entry.token].last_update = Some(server.version(entry.runner));
             return self.no_job(now, index, server);
@@ -46,7 +48,7 @@ impl Manager {
         out.push(Outcome::Picked(Pick {
             job: taken.job,
             manager: self.number,
-            entry: work.entry as u32,
+            entry: work.entry,
             slot: Slot(self.number << WORK_BITS | index),
             slot_since: self.idle_since.max(self.tokens[entry.token].room_since),
             requested_at: work.requested_at,
@@ -70,7 +72,7 @@ impl Manager {
             let pause = server.backoff(fault, work.tries, self.number, work.sequence);
             return self.push(now + pause, DueKind::Retry, index);
         }
-        let token = self.entries[work.entry].token;
+        let token = self.entries[work.entry as usize].token;
         if fault.status == 403 {
             self.tokens[token].failures += 1;
             self.give_back(now, index, server);
@@ -81,7 +83,7 @@ impl Manager {
 
     /// A request ended without a job (rule 6).
     fn no_job(&mut self, now: SimTime, index: u32, server: &mut Server) {
-        let token = self.entries[self.works[index as usize].entry].token;
+        let token = self.entries[self.works[index as usize].entry as usize].token;
         self.tokens[token].mark_healthy(now);
         self.give_back(now, index, server);
     }
@@ -95,7 +97,7 @@ impl Manager {
     pub(super) fn settle(&mut self, index: u32) {
         let work = &mut self.works[index as usize];
         work.state = WorkState::Free;
-        let entry = &self.entries[work.entry];
+        let entry = &self.entries[work.entry as usize];
         let asked = if work.tries > 1 { Asked::Retried } else { Asked::InVain };
         let token = &mut self.tokens[entry.token];
         token.release_request(asked, &entry.config);
@@ -106,8 +108,8 @@ impl Manager {
 
     pub(super) fn hold_over(&mut self, now: SimTime, index: u32, server: &mut Server) {
         let work = &mut self.works[index as usize];
-        let runner = self.entries[work.entry].runner;
-        let token = &self.tokens[self.entries[work.entry].token];
+        let runner = self.entries[work.entry as usize].runner;
+        let token = &self.tokens[self.entries[work.entry as usize].token];
         let is_changed = token.last_update != Some(server.version(runner));
         if is_changed && server.config.long_poll_release == LongPollRelease::Proxy {
             work.state = WorkState::Asking;
@@ -120,13 +122,12 @@ impl Manager {
     /// The queues of `runners` have changed: their held requests are released at `now`.
     pub(super) fn release_held(&mut self, now: SimTime, runners: &[u32]) {
         let is_released = |due: &Due| {
-            let entry = self.works[due.work as usize].entry;
+            let entry = self.works[due.work as usize].entry as usize;
             due.kind == DueKind::HoldOver
                 && !self.is_stale(due)
                 && runners.contains(&self.entries[entry].runner)
         };
-        let released: Vec<u32> =
-            self.due.iter().map(|due| due.0).filter(is_released).map(|due| due.work).collect();
+        let released: Vec<u32> = self.due.iter().filter(is_released).map(|due| due.work).collect();
         for work in released {
             self.push(now, DueKind::HoldOver, work);
         }
@@ -136,7 +137,8 @@ impl Manager {
     pub(super) fn running(&mut self, now: SimTime, index: u32, server: &mut Server) {
         let work = &mut self.works[index as usize];
         work.state = WorkState::Running;
-        let (number, asked) = (work.entry, if work.tries > 1 { Asked::Retried } else { Asked::GotJob });
+        let (number, asked) =
+            (work.entry as usize, if work.tries > 1 { Asked::Retried } else { Asked::GotJob });
         let entry = &self.entries[number];
         self.tokens[entry.token].release_request(asked, &entry.config);
         self.updating -= 1;

@@ -40,8 +40,8 @@ pub(super) enum Reception {
     Regular,
     /// Held until the queue changes or the time is over.
     Held,
-    /// Answered with another status.
-    Fault(Fault),
+    /// Answered with another status: the fault with this index.
+    Fault(u32),
 }
 
 impl Server {
@@ -87,9 +87,9 @@ impl Server {
         *attempts += 1;
         if self.faults_left[runner as usize] > 0 {
             let is_met = |fault: &&Fault| fault.runner == runner && fault.attempt == *attempts;
-            if let Some(fault) = self.config.faults.iter().find(is_met) {
+            if let Some(fault) = self.config.faults.iter().position(|fault| is_met(&fault)) {
                 self.faults_left[runner as usize] -= 1;
-                return Reception::Fault(*fault);
+                return Reception::Fault(fault as u32);
             }
         }
         let is_unchanged = last_update == Some(self.versions[runner as usize]);
@@ -98,12 +98,12 @@ impl Server {
 
     /// The round trip `trip` of request number `sequence` of `manager`.
     pub(super) fn round_trip(&self, trip: Trip, manager: u32, sequence: u64) -> SimDuration {
-        let key = self.key(trip as u64, manager, sequence);
-        match trip {
-            Trip::Request => self.config.request_rtt.draw(key),
-            Trip::Running | Trip::Final => self.config.update_rtt.draw(key),
-            Trip::Trace => self.config.trace_rtt.draw(key),
-        }
+        let of = match trip {
+            Trip::Request => &self.config.request_rtt,
+            Trip::Running | Trip::Final => &self.config.update_rtt,
+            Trip::Trace => &self.config.trace_rtt,
+        };
+        of.draw(|| self.key(trip as u64, manager, sequence))
     }
 
     /// From the end of a job to the final update's last answer: trace, update, and what answers 202 add

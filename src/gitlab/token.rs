@@ -54,6 +54,11 @@ impl Token {
         entry.limit > 0 && self.builds >= entry.limit
     }
 
+    /// Whether some entry with this token has a limit.
+    pub(super) fn has_limit(&self) -> bool {
+        self.lowest_limit > 0
+    }
+
     /// Takes a build and a request, or neither (rule 4).
     pub(super) fn try_acquire(&mut self, entry: &EntryConfig) -> bool {
         if self.is_full(entry) || self.requests >= self.request_concurrency(entry) {
