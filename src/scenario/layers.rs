@@ -49,7 +49,7 @@ pub(super) struct FleetDocument {
 
 /// Keys that hold for a whole comparison: fleets differ in configuration, not in what they are measured by.
 const OF_THE_RUN: &[&str] =
-    &["schema", "name", "seed", "replications", "horizon", "warmup", "start", "baseline"];
+    &["schema", "name", "seed", "replications", "horizon", "warmup", "start", "baseline", "drain"];
 
 /// One parsed file: its own keys in canonical form and its fleets.
 struct Parsed {

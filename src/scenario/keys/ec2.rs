@@ -34,11 +34,21 @@ pub(super) const EC2: &[Key] = &[
 const SPOT: &[Key] = &[
     Key::new(
         "hazard_scale",
-        Kind::Number(0.0, 1000.0),
+        Kind::Number(0.0, 4000.0),
         "How many times as often Spot nodes are interrupted as the Spot advisor says; 0 is never.",
     )
     .or("1.0"),
     Key::new("notice", Kind::Duration, "Time between the warning and the end of the instance.").or("\"2m\""),
+    Key::new(
+        "natural_lifetime",
+        Kind::Duration,
+        "Mean life of a Spot instance that nobody reclaims, on which the advisor's shares are read.",
+    )
+    .or("\"24h\""),
+    Key::new("diurnal", Kind::Number(0.0, 1.0), "How much the hazard swings over the day around its mean.")
+        .or("0.0"),
+    Key::new("diurnal_peak", Kind::Duration, "Time of the day, after the start, of most interruptions.")
+        .or("\"14h\""),
     Key::new(
         "discount",
         Kind::Number(0.0, 0.95),
@@ -49,10 +59,11 @@ const SPOT: &[Key] = &[
 const STARTUP: &[Key] = &[
     Key::new(
         "preset",
-        Kind::Choice(&["al2023", "bottlerocket", "custom-ami", "instant"]),
+        Kind::Choice(&["al2023", "bottlerocket", "heavy-custom", "warm-pool", "instant"]),
         "Typical figures for an AMI; the keys below replace single parts.",
     )
     .or("\"al2023\""),
+    Key::new("answer", Kind::Distribution, "From the launch request until EC2 answers.").or("\"2s\""),
     Key::new("launch", Kind::Distribution, "From the launch request until the instance runs."),
     Key::new(
         "register",
@@ -60,13 +71,11 @@ const STARTUP: &[Key] = &[
         "From the running instance until its node has joined the cluster.",
     ),
     Key::new("initialize", Kind::Distribution, "From the joined node until it takes pods."),
+    Key::new("hang", Kind::Number(0.0, 1.0), "Share of launches that never become a node."),
 ];
 
-const ROOT_VOLUME: &[Key] = &[
-    Key::new("size_gib", Kind::Integer(1, 65_536), "Size in GiB.").or("20").also(&["size"]),
-    Key::new("iops", Kind::Integer(3000, 80_000), "Provisioned IOPS of gp3.").or("3000"),
-    Key::new("throughput", Kind::Integer(125, 2000), "Provisioned throughput of gp3 in MiB/s.").or("125"),
-];
+const ROOT_VOLUME: &[Key] =
+    &[Key::new("size_gib", Kind::Integer(0, 65_536), "Size in GiB; gp3.").or("20").also(&["size"])];
 
 const BILLING: &[Key] = &[
     Key::new(
@@ -75,15 +84,13 @@ const BILLING: &[Key] = &[
         "Price of the EKS control plane.",
     )
     .or("\"standard\""),
-    Key::new(
-        "savings_plan",
-        Kind::Number(0.0, 0.9),
-        "Discount of a Compute Savings Plan on on-demand nodes.",
-    )
-    .or("0.0"),
     Key::new("minimum", Kind::Duration, "Shortest time that is billed per instance.").or("\"60s\""),
-    Key::new("commitment_vcpus", Kind::Integer(0, 1_000_000), "vCPUs the Savings Plan covers; 0 is all.")
-        .or("0"),
+    Key::new(
+        "early_reclaim_free",
+        Kind::Boolean,
+        "Whether Spot instances reclaimed in their first hour are free.",
+    )
+    .or("true"),
 ];
 
 const INSTANCE_TYPE: &[Key] = &[
@@ -126,6 +133,13 @@ pub(super) const SPEED: &[Key] = &[
         "How many times longer the CPU-bound part takes under emulation, by `speed_class`.",
     )
     .or("{}"),
+    Key::new(
+        "busy_nodes",
+        Kind::Boolean,
+        "Whether speeds are those of fully busy nodes, where neighbours share a core's two threads.",
+    )
+    .or("true"),
+    Key::new("instance_noise", Kind::Boolean, "Whether instances of one type differ in speed.").or("false"),
 ];
 
 /// `[fixed]`.
@@ -135,9 +149,13 @@ pub(super) const FIXED: &[Key] =
         .also(&["node"])];
 
 const FIXED_NODES: &[Key] = &[
+    Key::new("name", Kind::Name, "Name of the group.").or("\"\""),
     Key::new("instance_type", Kind::Text, "Instance type.").required(),
     Key::new("count", Kind::Integer(1, 100_000), "How many.").required(),
     Key::new("capacity_type", Kind::Choice(&["on-demand", "spot"]), "How they are bought.")
         .or("\"on-demand\""),
+    Key::new("savings_plan", Kind::Number(0.0, 0.9), "Discount of a Savings Plan on the on-demand price.")
+        .or("0.0"),
+    Key::new("zones", Kind::List(&Kind::Text), "Zones, used in turn; default is those of [ec2]."),
     Key::new("labels", Kind::Map(&Kind::Text), "Labels of the nodes.").or("{}"),
 ];

@@ -40,8 +40,8 @@ pub(super) const GITLAB: &[Key] = &[
 ];
 
 const HOST: &[Key] = &[
-    Key::new("kind", Kind::Choice(&["instance", "pod", "free"]), "Where the manager runs: an instance of its own, a pod on the cluster, or a place that is not billed here.").or("\"instance\""),
-    Key::new("instance_type", Kind::Text, "Instance type of the manager, on demand.").or("\"t4g.micro\""),
+    Key::new("kind", Kind::Choice(&["instance", "pod", "fargate", "free"]), "Where the manager runs: an instance of its own, a pod on an always-on node (billed by its share), a Fargate pod, or a place that is not billed here.").or("\"instance\""),
+    Key::new("instance_type", Kind::Text, "Instance type of the manager, or of the node its pod is on, on demand.").or("\"t4g.micro\""),
     Key::new("savings_plan", Kind::Number(0.0, 0.9), "Discount of a Savings Plan on the manager's instance.").or("0.0"),
     Key::new("cpu", Kind::Cpu, "CPU request of a manager pod.").or("\"100m\""),
     Key::new("memory", Kind::Memory, "Memory request of a manager pod.").or("\"128Mi\""),
@@ -113,10 +113,4 @@ pub(super) const RUNNER: &[Key] = &[
         "Annotations of job pods, such as karpenter.sh/do-not-disrupt.",
     )
     .or("{}"),
-    Key::new(
-        "pod_termination_grace_period",
-        Kind::Duration,
-        "How long a pod keeps its room after its deletion at most.",
-    )
-    .or("\"30s\""),
 ];

@@ -6,10 +6,10 @@ use super::{Key, Kind};
 pub(super) const KARPENTER: &[Key] = &[
     Key::new(
         "version",
-        Kind::Choice(&["v1.14", "v1.8", "v1.4", "v1.0", "v0.25"]),
-        "Whose behaviour is followed: the newest release whose rules it shares.",
+        Kind::Choice(&["v1.15", "v1.8"]),
+        "Whose behaviour is followed where the two differ.",
     )
-    .or("\"v1.14\""),
+    .or("\"v1.15\""),
     Key::new("batch_idle_duration", Kind::Duration, "A batch closes after so long without a new pod.")
         .or("\"1s\""),
     Key::new("batch_max_duration", Kind::Duration, "A batch closes after so long in any case.").or("\"10s\""),

@@ -15,16 +15,28 @@ pub(super) const KUBERNETES: &[Key] = &[
         .or(DAEMONSETS)
         .also(&["daemonsets"]),
     Key::new("pod_start", Kind::Distribution, "From binding to running containers, images on the node.")
-        .or("{ median = \"2s\", p95 = \"4s\" }"),
-    Key::new("image_pull", Kind::Distribution, "Pull of a job's image by a node that does not have it.")
-        .or("{ median = \"12s\", p95 = \"35s\" }")
-        .also(&["image_pull_cold"]),
+        .or("\"2s\""),
+    Key::new("image", Kind::Named(IMAGE), "Container images of known size.").or("[]").also(&["images"]),
     Key::new(
-        "pod_teardown",
-        Kind::Distribution,
-        "From the end of the script until the pod has left its node.",
+        "default_image_mb",
+        Kind::Integer(0, 1_000_000),
+        "Compressed size of images that are not listed, in MB.",
     )
-    .or("\"2s\""),
+    .or("300"),
+    Key::new(
+        "pull_mb_per_second",
+        Kind::Integer(1, 100_000),
+        "How fast a node pulls images it does not have.",
+    )
+    .or("50"),
+    Key::new("pod_creation", Kind::Duration, "From the job's start until its pod is created.")
+        .or("\"500ms\""),
+    Key::new("pod_cleanup", Kind::Duration, "From the end of the script until the executor has cleaned up.")
+        .or("\"200ms\""),
+    Key::new("pod_teardown", Kind::Duration, "From the pod's deletion until its room on the node is free.")
+        .or("\"5s\""),
+    Key::new("emulate_arm64", Kind::Boolean, "Whether arm64 jobs run on amd64 nodes under emulation.")
+        .or("false"),
 ];
 
 /// What Amazon EKS puts on every node: aws-node and kube-proxy (EKS add-on manifests, 2026-08).
@@ -37,4 +49,13 @@ const DAEMONSET: &[Key] = &[
         .or("true"),
     Key::new("cpu", Kind::Cpu, "CPU request of its pod.").or("\"0\""),
     Key::new("memory", Kind::Memory, "Memory request of its pod.").or("\"0Mi\""),
+];
+
+const IMAGE: &[Key] = &[
+    Key::new("name", Kind::Text, "Name as in the `image` of a job.").required(),
+    Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.")
+        .or("true"),
+    Key::new("compressed_mb", Kind::Integer(0, 1_000_000), "Compressed size in MB.")
+        .required()
+        .also(&["size_mb"]),
 ];

@@ -25,6 +25,8 @@ pub(crate) const ROOT: &[Key] = &[
     Key::new("warmup", Kind::Duration, "Time at the start that is simulated but not counted.").or("\"0s\""),
     Key::new("start", Kind::Zoned, "When simulated time starts, in the time zone of the office.")
         .or("\"2026-11-02T00:00:00+00:00[UTC]\""),
+    Key::new("drain", Kind::Boolean, "Whether the run goes on after the horizon until every job has ended.")
+        .or("false"),
     Key::new("baseline", Kind::Text, "The fleet the others are compared with; default is the first.")
         .or("\"\""),
     Key::new(
@@ -48,12 +50,11 @@ pub(crate) const ROOT: &[Key] = &[
     Key::section("ec2", EC2, "Region, prices, Spot market, start-up, billing."),
     Key::section("speed", SPEED, "How fast jobs run on which CPU."),
     Key::section("fixed", FIXED, "Nodes of a fleet of kind \"fixed\"."),
-    Key::section("fifo", FIFO, "Slots of a fleet of kind \"fifo\"."),
+    Key::section("fifo", FIFO, "The pool of a fleet of kind \"fifo\"."),
 ];
 
-const FIFO: &[Key] = &[Key::new(
-    "slots",
-    Kind::Integer(1, 1_000_000),
-    "Jobs that run at once; there is no node, no start-up and no price.",
-)
-.or("100")];
+const FIFO: &[Key] = &[
+    Key::new("cpu", Kind::Cpu, "CPU of the pool; jobs run first in first out as it suffices.").or("\"100\""),
+    Key::new("usd_per_hour", Kind::Number(0.0, 1e6), "Price of the whole pool in US dollars per hour.")
+        .or("0.0"),
+];

@@ -14,12 +14,23 @@ pub(super) const WORKLOAD: &[Key] = &[
     Key::new(
         "time_scale",
         Kind::Number(0.001, 1000.0),
-        "How many times faster the trace's arrivals come; 2 halves the gaps.",
+        "Arrival times of the trace are multiplied by it: 0.5 makes the same jobs arrive in half the time.",
     )
     .or("1.0"),
     Key::section("window", WINDOW, "The part of the trace that is replayed."),
     Key::new(
-        "stages",
+        "keep_tags",
+        Kind::Boolean,
+        "Whether jobs of the trace ask for the tags of their row; default is yes where any runner has tags.",
+    ),
+    Key::new(
+        "bad_rows",
+        Kind::Choice(&["refuse", "drop"]),
+        "What happens to rows of the trace that cannot be used.",
+    )
+    .or("\"refuse\""),
+    Key::new(
+        "by_stage",
         Kind::Boolean,
         "Whether pipelines of the trace are replayed stage after stage, instead of at the recorded times.",
     )
@@ -30,6 +41,7 @@ pub(super) const WORKLOAD: &[Key] = &[
         "What jobs of the trace need where the trace does not say; the first match wins.",
     )
     .or("[]"),
+    Key::new("otherwise", Kind::Table(OTHERWISE), "What jobs of the trace need that no rule matches."),
     Key::new("class", Kind::Named(CLASS), "Classes of single jobs that arrive by themselves.").or("[]"),
     Key::new("pipeline", Kind::Named(PIPELINE), "Pipelines that arrive by themselves.").or("[]"),
 ];
@@ -52,7 +64,6 @@ macro_rules! job_keys {
             Key::new("speed_class", Kind::Choice(&["mixed", "compile", "network"]), "Kind of work: sets `cpu_bound` and what emulation costs."),
             Key::new("cpu_bound", Kind::Number(0.0, 1.0), "Share of the work that gets faster with the CPU."),
             Key::new("threads", Kind::Cpu, "Most CPU the job can use at once; default is its request, at least one."),
-            Key::new("emulated", Kind::Boolean, "Whether the job builds for a foreign architecture under emulation."),
             Key::new("image", Kind::Text, "Container image; pulled once per node."),
             Key::new("timeout", Kind::Duration, "GitLab's job timeout."),
             Key::new("retry", Kind::Integer(0, 2), "GitLab's `retry: max`."),
@@ -66,6 +77,7 @@ macro_rules! job_keys {
 }
 
 const RULE: &[Key] = job_keys![
+    Key::new("class", Kind::Text, "Name of the jobs it matches, in results."),
     Key::new("job", Kind::Text, "Pattern the job's name must match; `*` stands for anything.")
         .also(&["name", "job_name"]),
     Key::new("stage", Kind::Text, "Pattern the job's stage must match."),
@@ -74,27 +86,32 @@ const RULE: &[Key] = job_keys![
     Key::new("project", Kind::Text, "Pattern the job's project must match."),
 ];
 
+const OTHERWISE: &[Key] = job_keys![];
+
 const ARRIVALS: &[Key] = &[
     Key::new("per_week", Kind::Number(0.0, 1e8), "Mean number of arrivals in a week."),
-    Key::new("per_day", Kind::Number(0.0, 1e7), "Mean number of arrivals in a day."),
-    Key::new("per_hour", Kind::Number(0.0, 1e6), "Mean number of arrivals in an hour."),
-    Key::new(
-        "every",
-        Kind::Duration,
-        "One arrival after each such span, the first at the start: no randomness.",
-    ),
-    Key::new("at", Kind::List(&Kind::Duration), "Single arrivals at these times after the start."),
+    Key::new("per_day", Kind::Number(0.0, 1e7), "Mean number of arrivals in a day, over the whole week."),
+    Key::new("per_hour", Kind::Number(0.0, 1e6), "Mean number of arrivals in an hour, over the whole week."),
     Key::new(
         "profile",
-        Kind::Choice(&["constant", "office-week", "nightly", "follow-the-sun"]),
+        Kind::Choice(&["flat", "office-week", "nightly", "release-spike"]),
         "How arrivals spread over the hours of a week.",
     )
-    .or("\"constant\""),
+    .or("\"flat\""),
     Key::new(
         "hours",
         Kind::List(&Kind::Number(0.0, 1e9)),
         "Weights of the 168 hours of a week from Monday 00:00, in place of `profile`.",
     ),
+    Key::new("profile_file", Kind::Path, "A CSV of 168 rows weekday,hour,rate, in place of `profile`."),
+    Key::new(
+        "burstiness",
+        Kind::Number(0.0, 10.0),
+        "Coefficient of variation of the hourly rate around the profile.",
+    )
+    .or("0.0"),
+    Key::new("from", Kind::Duration, "First arrivals so long after the start.").or("\"0s\""),
+    Key::new("until", Kind::Duration, "No arrivals from then on; default is the horizon."),
 ];
 
 const CLASS: &[Key] = job_keys![
