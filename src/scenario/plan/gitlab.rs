@@ -1,0 +1,269 @@
+//! GitLab, its runners and their managers, and what the Kubernetes executor adds to every pod.
+
+use super::super::check::Problems;
+use super::super::diagnostic::{Code, Diagnostic};
+use super::super::document::Table;
+use super::super::source::Span;
+use super::spread::round_trip;
+use crate::catalog::Arch;
+use crate::gitlab::{
+    EntryConfig, GitlabConfig, LongPollRelease, ManagerConfig, RunnerConfig, RunnerScope, ServerConfig,
+};
+use crate::units::{Mebibytes, Millicores, Resources, SimDuration, SimTime};
+
+/// A runner as jobs see it.
+pub(super) struct Runner<'a> {
+    pub name: &'a str,
+    pub tags: Vec<&'a str>,
+    pub run_untagged: bool,
+    /// Requests of the build container of a job that names none.
+    pub default_requests: Resources,
+    /// Architecture that its node selector asks for.
+    pub arch: Option<Arch>,
+    pub table: &'a Table,
+    pub span: &'a Span,
+}
+
+impl Runner<'_> {
+    /// Whether GitLab gives it jobs with `tags` (gitlab `app/services/ci/queue`: a subset of the runner's tags).
+    pub(super) fn takes(&self, tags: &[String]) -> bool {
+        if tags.is_empty() {
+            return self.run_untagged || self.tags.is_empty();
+        }
+        tags.iter().all(|tag| self.tags.contains(&tag.as_str()))
+    }
+}
+
+const ARCH_LABELS: [&str; 2] = ["kubernetes.io/arch", "beta.kubernetes.io/arch"];
+
+/// The runners that are switched on.
+pub(super) fn runners<'a>(fleet: &'a Table, at: &Span, problems: &mut Problems) -> Vec<Runner<'a>> {
+    let runners: Vec<Runner<'_>> = fleet
+        .tables("runner")
+        .map(|(table, span)| Runner {
+            name: table.text("name"),
+            tags: table.texts("tags").collect(),
+            run_untagged: table.flag("run_untagged"),
+            default_requests: Resources {
+                cpu: table.cpu_if("cpu_request").unwrap_or_default(),
+                memory: table.memory_if("memory_request").unwrap_or_default(),
+            },
+            arch: selected_arch(table, problems),
+            table,
+            span,
+        })
+        .collect();
+    if runners.is_empty() && fleet.text("kind") != "fifo" {
+        problems.push(
+            Diagnostic::new(Code::Missing, at.clone(), "the fleet has no runner", "expected at least one [[runner]]")
+                .help("[[runner]]\nname = \"eks\"\nconcurrent = 100"),
+        );
+    }
+    runners
+}
+
+fn selected_arch(runner: &Table, problems: &mut Problems) -> Option<Arch> {
+    let (_, value, span) = runner.map("node_selector").find(|(key, _, _)| ARCH_LABELS.contains(key))?;
+    match value {
+        "amd64" => Some(Arch::Amd64),
+        "arm64" => Some(Arch::Arm64),
+        other => {
+            let message = format!("`{other}` is not an architecture of EC2");
+            problems.push(Diagnostic::new(Code::Choice, span.clone(), message, "expected \"amd64\" or \"arm64\""));
+            None
+        }
+    }
+}
+
+/// The GitLab room's settings: one process per manager and replica.
+pub(super) fn config(fleet: &Table, runners: &[Runner<'_>], seed: u64, problems: &mut Problems) -> GitlabConfig {
+    let registered = runners.iter().map(|runner| RunnerConfig {
+        tags: runner.tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        run_untagged: runner.run_untagged,
+        protected: false,
+        scope: match runner.table.text("scope") {
+            "instance" => RunnerScope::Instance,
+            _ => RunnerScope::AllFifo,
+        },
+    });
+    let mut managers: Vec<(&str, &Runner<'_>, Vec<EntryConfig>)> = Vec::new();
+    for (index, runner) in runners.iter().enumerate() {
+        let entry = EntryConfig {
+            runner: index as u32,
+            limit: runner.table.integer("limit") as u32,
+            request_concurrency: runner.table.integer("request_concurrency") as u32,
+            strict_check_interval: runner.table.flag("strict_check_interval"),
+            ..EntryConfig::default()
+        };
+        let manager = manager_name(runner);
+        match managers.iter_mut().find(|(name, _, _)| *name == manager) {
+            Some((_, first, entries)) => {
+                agree(first, runner, &["concurrent", "check_interval", "replicas", "host"], "one manager process", problems);
+                entries.push(entry);
+            }
+            None => managers.push((manager, runner, vec![entry])),
+        }
+    }
+    let processes = managers.iter().flat_map(|(_, first, entries)| {
+        let replicas = first.table.integer("replicas");
+        let interval = first.table.duration("check_interval");
+        (0..replicas).map(move |replica| ManagerConfig {
+            concurrent: first.table.integer("concurrent") as u32,
+            check_interval: interval,
+            // Replicas do not ask in step.
+            start_at: SimTime::from_ms(interval.as_ms() * replica / replicas),
+            entries: entries.clone(),
+            ..ManagerConfig::default()
+        })
+    });
+    GitlabConfig {
+        runners: registered.collect(),
+        managers: processes.collect(),
+        server: server(fleet.section("gitlab")),
+        seed,
+    }
+}
+
+/// Runners of one manager share its process; a runner without `manager` has one of its own.
+pub(super) fn manager_name<'a>(runner: &Runner<'a>) -> &'a str {
+    runner.table.text_if("manager").unwrap_or(runner.name)
+}
+
+fn server(gitlab: &Table) -> ServerConfig {
+    let default = ServerConfig::default();
+    ServerConfig {
+        request_rtt: round_trip(gitlab, "request_latency").unwrap_or(default.request_rtt),
+        update_rtt: round_trip(gitlab, "update_latency").unwrap_or(default.update_rtt),
+        long_poll: gitlab.duration("long_poll"),
+        long_poll_release: match gitlab.text("long_poll_release") {
+            "proxy" => LongPollRelease::Proxy,
+            _ => LongPollRelease::NextFeed,
+        },
+        fair: gitlab.flag("fair"),
+        ..ServerConfig::default()
+    }
+}
+
+/// Reports keys in which `other` differs from `first` although both belong to `what`.
+fn agree(first: &Runner<'_>, other: &Runner<'_>, keys: &[&str], what: &str, problems: &mut Problems) {
+    for key in keys {
+        let plain = |runner: &Runner<'_>| runner.table.get(key).map(|item| item.value.plain());
+        if plain(first) != plain(other) {
+            let message = format!("runners `{}` and `{}` belong to {what} and differ in `{key}`", first.name, other.name);
+            let (line, _) = first.table.span(key).line_and_column();
+            problems.push(
+                Diagnostic::new(Code::Conflict, other.table.span(key), message, format!("`{}` says otherwise (line {line})", first.name))
+                    .help(format!("write the same `{key}` for both")),
+            );
+        }
+    }
+}
+
+/// What the executor does alike for all pods of a fleet.
+pub(super) struct Executor {
+    pub poll_interval: SimDuration,
+    pub poll_timeout: SimDuration,
+    pub overhead: Resources,
+    pub node_selector: Vec<(String, String)>,
+    pub tolerations: Vec<TolerationText>,
+    pub do_not_disrupt: bool,
+}
+
+/// A toleration as GitLab Runner writes it: `"key=value" = "Effect"`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TolerationText {
+    pub key: Option<String>,
+    pub value: Option<String>,
+    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`; `None` covers all.
+    pub effect: Option<String>,
+}
+
+const EXECUTOR_KEYS: [&str; 8] = [
+    "poll_interval",
+    "poll_timeout",
+    "helper_cpu_request",
+    "helper_memory_request",
+    "service_cpu_request",
+    "service_memory_request",
+    "node_tolerations",
+    "pod_annotations",
+];
+
+/// The executor of a fleet. Architecture selectors are a property of jobs, through their runner; all else is shared.
+pub(super) fn executor(runners: &[Runner<'_>], problems: &mut Problems) -> Option<Executor> {
+    let first = runners.first()?;
+    for other in &runners[1..] {
+        agree(first, other, &EXECUTOR_KEYS, "one cluster", problems);
+        if other_selectors(first) != other_selectors(other) {
+            let message = format!("runners `{}` and `{}` select nodes by different labels", first.name, other.name);
+            problems.push(
+                Diagnostic::new(Code::Conflict, other.table.span("node_selector"), message, "differs from the first runner")
+                    .help("only kubernetes.io/arch may differ between the runners of a fleet"),
+            );
+        }
+    }
+    let table = first.table;
+    let sum = |cpu: &str, memory: &str| Resources {
+        cpu: table.cpu_if(cpu).unwrap_or(Millicores(0)),
+        memory: table.memory_if(memory).unwrap_or(Mebibytes(0)),
+    };
+    Some(Executor {
+        poll_interval: table.duration("poll_interval"),
+        poll_timeout: table.duration("poll_timeout"),
+        overhead: sum("helper_cpu_request", "helper_memory_request")
+            + sum("service_cpu_request", "service_memory_request"),
+        node_selector: other_selectors(first),
+        tolerations: tolerations(table, problems),
+        do_not_disrupt: do_not_disrupt(table, problems),
+    })
+}
+
+fn other_selectors(runner: &Runner<'_>) -> Vec<(String, String)> {
+    let mut labels: Vec<(String, String)> = runner
+        .table
+        .map("node_selector")
+        .filter(|(key, _, _)| !ARCH_LABELS.contains(key))
+        .map(|(key, value, _)| (key.to_owned(), value.to_owned()))
+        .collect();
+    labels.sort();
+    labels
+}
+
+fn do_not_disrupt(runner: &Table, problems: &mut Problems) -> bool {
+    let Some((_, value, span)) = runner.map("pod_annotations").find(|(key, _, _)| *key == "karpenter.sh/do-not-disrupt")
+    else {
+        return false;
+    };
+    if !matches!(value, "true" | "false") {
+        let message = format!("karpenter.sh/do-not-disrupt is \"{value}\"");
+        problems.push(
+            Diagnostic::new(Code::Choice, span.clone(), message, "expected \"true\" or \"false\"")
+                .help("Karpenter ignores any other text"),
+        );
+    }
+    value == "true"
+}
+
+fn tolerations(runner: &Table, problems: &mut Problems) -> Vec<TolerationText> {
+    let mut all = Vec::new();
+    for (written, effect, span) in runner.map("node_tolerations") {
+        if !matches!(effect, "NoSchedule" | "PreferNoSchedule" | "NoExecute" | "") {
+            let message = format!("`{effect}` is not the effect of a taint");
+            problems.push(
+                Diagnostic::new(Code::Choice, span.clone(), message, "expected \"NoSchedule\", \"PreferNoSchedule\" or \"NoExecute\"")
+                    .help("GitLab Runner writes tolerations as \"key=value\" = \"Effect\""),
+            );
+            continue;
+        }
+        let (key, value) = match written.split_once('=') {
+            Some((key, value)) => (key, Some(value.to_owned())),
+            None => (written, None),
+        };
+        all.push(TolerationText {
+            key: Some(key.to_owned()).filter(|key| !key.is_empty()),
+            value,
+            effect: Some(effect.to_owned()).filter(|effect| !effect.is_empty()),
+        });
+    }
+    all
+}
