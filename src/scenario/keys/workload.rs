@@ -83,7 +83,7 @@ const RULE: &[Key] = job_keys![
     Key::new("stage", Kind::Text, "Pattern the job's stage must match."),
     Key::new("has_tags", Kind::List(&Kind::Text), "Tags the job must have, all of them.")
         .also(&["match_tags"]),
-    Key::new("project", Kind::Text, "Pattern the job's project must match."),
+    Key::new("pipeline", Kind::Text, "Pattern the pipeline must match."),
 ];
 
 const OTHERWISE: &[Key] = job_keys![];
