@@ -2,12 +2,14 @@
 
 mod args;
 mod catalog;
+mod clock;
 mod completions;
-#[allow(dead_code)] // `run` does not write yet.
 mod exit;
-#[allow(dead_code)] // As above.
 mod files;
 mod init;
+mod interrupt;
+mod progress;
+mod results;
 mod run;
 mod terminal;
 mod validate;

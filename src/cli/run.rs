@@ -1,21 +1,76 @@
 //! `fleetsim run`: read, simulate, print, write.
 
-use super::args::RunArguments;
+use super::args::{Format, RunArguments};
+use super::clock::Clock;
 use super::exit::{Exit, Failed};
 use super::files::{beside, scenario_text};
-use super::terminal::Terminal;
-use crate::scenario;
+use super::progress::Display;
+use super::results::{Finished, write_results};
+use super::terminal::{Terminal, answer, say};
+use super::interrupt;
+use crate::engine::Streams;
+use crate::experiment::{Confidence, Units, run_units, summarise};
+use crate::metrics::RunOutcome;
+use crate::report::{SummaryFormat, summary_text, timings_text};
+use crate::scenario::{self, Scenario};
+use crate::simulation::{Keep, simulate};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Simulates the fleets of all scenarios.
+/// Simulates the fleets of all scenarios, one scenario after the other.
 pub(super) fn run(arguments: &RunArguments, terminal: Terminal) -> Result<Exit, Failed> {
+    let cancel = interrupt::flag()?;
+    let mut exit = Exit::Success;
     for path in &arguments.scenarios {
-        let text = scenario_text(path)?;
-        let name = path.display().to_string();
-        let scenario = scenario::resolve_with(&text, &name, &settings(arguments), &mut beside(path))
-            .map_err(Failed::Input)?;
-        terminal.detail(&format!("{name}: {} fleets", scenario.fleets.len()));
+        if cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        exit = one(path, arguments, cancel, terminal)?;
+    }
+    Ok(if cancel.load(Ordering::Relaxed) { Exit::Interrupted } else { exit })
+}
+
+fn one(path: &Path, arguments: &RunArguments, cancel: &AtomicBool, terminal: Terminal) -> Result<Exit, Failed> {
+    let mut clock = Clock::start();
+    let scenario = read(path, arguments)?;
+    clock.lap("read");
+    let units = simulate_all(&scenario, arguments, cancel, terminal)?;
+    clock.lap("simulate");
+    let names: Vec<String> = scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect();
+    let Some(summary) = summarise(&names, &units, scenario.baseline, Confidence::default()) else {
+        say("interrupted before every fleet had finished one replication: there is no result");
+        return Ok(Exit::Interrupted);
+    };
+    clock.lap("summarise");
+    let mut files = Vec::new();
+    if let Some(out) = &arguments.out {
+        let finished = Finished { scenario: &scenario, summary: &summary, units: &units, seconds: clock.total() };
+        files = write_results(&out.join(&scenario.name), &finished)?;
+        clock.lap("write");
+    }
+    if summary.is_partial {
+        terminal.note("interrupted: the result rests on the replications that were finished");
+    }
+    if arguments.format == Format::Table && !scenario.question.is_empty() {
+        answer(&format!("{}\n\n", scenario.question))?;
+    }
+    answer(&summary_text(&summary, &scenario.objectives, &files, format(arguments.format)))?;
+    if arguments.timings {
+        say(&timings_text(clock.laps(), &summary));
     }
     Ok(Exit::Success)
+}
+
+fn read(path: &Path, arguments: &RunArguments) -> Result<Scenario, Failed> {
+    let text = scenario_text(path)?;
+    let name = path.display().to_string();
+    let mut scenario = scenario::resolve_with(&text, &name, &settings(arguments), &mut beside(path))
+        .map_err(Failed::Input)?;
+    if !arguments.fleet.is_empty() {
+        scenario.keep_fleets(&arguments.fleet).map_err(Failed::Usage)?;
+    }
+    Ok(scenario)
 }
 
 /// Flags of `run` that stand for keys of the scenario.
@@ -24,4 +79,53 @@ fn settings(arguments: &RunArguments) -> Vec<String> {
     set.extend(arguments.seed.map(|seed| format!("seed={seed}")));
     set.extend(arguments.reps.map(|reps| format!("replications={reps}")));
     set
+}
+
+const fn format(format: Format) -> SummaryFormat {
+    match format {
+        Format::Table => SummaryFormat::Table,
+        Format::Json => SummaryFormat::Json,
+        Format::Csv => SummaryFormat::Csv,
+        Format::Md => SummaryFormat::Markdown,
+    }
+}
+
+/// Every fleet in every replication, on as many threads as asked for.
+fn simulate_all(
+    scenario: &Scenario,
+    arguments: &RunArguments,
+    cancel: &AtomicBool,
+    terminal: Terminal,
+) -> Result<Units<RunOutcome>, Failed> {
+    let detail = arguments.out.is_some() && !arguments.no_detail;
+    let broken: Mutex<Option<String>> = Mutex::new(None);
+    let run = |fleet: usize, replication: usize| {
+        let plan = &scenario.fleets[fleet];
+        let streams = Streams::new(scenario.seed, replication as u32);
+        let keep = Keep { jobs: detail && replication == 0, nodes: detail && replication == 0 };
+        let finished = plan
+            .arrivals(streams)
+            .and_then(|arrivals| simulate(&plan.plan, streams, arrivals, keep));
+        match finished {
+            Ok(finished) => Some(finished.outcome),
+            Err(error) => {
+                cancel.store(true, Ordering::Relaxed);
+                broken.lock().expect("no run panics while it reports an error").replace(error.to_string());
+                None
+            }
+        }
+    };
+    let threads = arguments.jobs.map_or(0, usize::from);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .map_err(|error| Failed::Output(format!("no threads to simulate on: {error}")))?;
+    let display = Display::new(arguments.progress, terminal, &scenario.name);
+    let (fleets, replications) = (scenario.fleets.len(), scenario.replications as usize);
+    let units = pool.install(|| run_units(fleets, replications, cancel, |progress| display.show(progress), run));
+    display.end();
+    match broken.into_inner().expect("all runs have ended") {
+        Some(error) => Err(Failed::Output(error)),
+        None => Ok(units),
+    }
 }

@@ -33,8 +33,6 @@ pub(super) struct Layers {
     pub overlays: Vec<(Entry, Table)>,
     /// One complete document per fleet. A scenario without fleets has one, called `default`.
     pub fleets: Vec<FleetDocument>,
-    /// The text itself.
-    pub source: Arc<Source>,
 }
 
 /// The complete document of one fleet.
@@ -49,7 +47,7 @@ pub(super) struct FleetDocument {
 
 /// Keys that hold for a whole comparison: fleets differ in configuration, not in what they are measured by.
 const OF_THE_RUN: &[&str] =
-    &["schema", "name", "seed", "replications", "horizon", "warmup", "start", "baseline", "drain"];
+    &["schema", "name", "seed", "replications", "horizon", "warmup", "start", "baseline", "drain", "objective"];
 
 /// One parsed file: its own keys in canonical form and its fleets.
 struct Parsed {
@@ -85,16 +83,16 @@ pub(super) fn read(
     if !problems.is_empty() {
         return Err(sorted_once(problems));
     }
-    complete(base, overlays, source)
+    complete(base, overlays, &source)
 }
 
 /// Fills in defaults, before and after each overlay: an overlay changes defaults as it changes written values.
 fn complete(
     base: Table,
     overlays: Vec<(Entry, Table)>,
-    source: Arc<Source>,
+    source: &Arc<Source>,
 ) -> Result<Layers, Vec<Diagnostic>> {
-    let start = Span::start_of(&source);
+    let start = Span::start_of(source);
     let mut ignored = Problems::new();
     let base = filled(&base, ROOT, &start, &mut ignored);
     let mut problems = Problems::new();
@@ -108,7 +106,7 @@ fn complete(
         fleets.push(FleetDocument { name: "default".to_owned(), span: start, table });
     }
     if problems.is_empty() {
-        Ok(Layers { base, overlays, fleets, source })
+        Ok(Layers { base, overlays, fleets })
     } else {
         Err(sorted_once(problems))
     }

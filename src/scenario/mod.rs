@@ -5,11 +5,11 @@ mod defaults;
 mod diagnostic;
 mod document;
 mod keys;
-#[allow(dead_code)] // As above.
 mod layers;
 mod leaf;
+mod objectives;
 mod overlay;
-#[allow(dead_code)] // The readers of the plan are the next step.
+mod plan;
 mod read;
 mod resolve;
 mod resolved;

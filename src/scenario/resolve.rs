@@ -1,12 +1,19 @@
 //! A scenario read whole: what is compared, over which time, and one complete configuration per fleet.
 
 use super::check::Problems;
-use super::diagnostic::{Diagnostic, sorted_once};
+use super::diagnostic::{Code, Diagnostic, sorted_once};
 use super::document::{Entry, Table};
-use super::layers::{self, FileProvider, unknown_fleet};
+use super::layers::{self, FileProvider, Layers, unknown_fleet};
+use super::objectives::objectives;
+use super::plan::{self, Ready, Run, Trace};
 use super::resolved;
-use crate::units::SimDuration;
+use crate::engine::Streams;
+use crate::experiment::Objective;
+use crate::simulation::Plan;
+use crate::units::{SimDuration, SimTime};
+use crate::workload::{Arrivals, TraceError, Workload};
 use jiff::ZonedDateTime;
+use std::sync::Arc;
 
 /// A validated scenario.
 #[derive(Clone, Debug)]
@@ -27,6 +34,8 @@ pub struct Scenario {
     pub start: ZonedDateTime,
     /// Index of the fleet the others are compared with.
     pub baseline: usize,
+    /// Limits that the fleets are judged by.
+    pub objectives: Vec<Objective>,
     /// The fleets, at least one.
     pub fleets: Vec<Fleet>,
     base: Table,
@@ -38,6 +47,22 @@ pub struct Scenario {
 pub struct Fleet {
     /// Name.
     pub name: String,
+    /// What is simulated.
+    pub plan: Plan,
+    /// Classes, pipelines and synthetic arrivals; those of a trace are in it already.
+    pub workload: Arc<Workload>,
+    trace: Option<Trace>,
+}
+
+impl Fleet {
+    /// The jobs of the replication with the draws of `streams`, until the horizon.
+    ///
+    /// # Errors
+    /// Never for a scenario that was accepted: the trace was read when it was resolved.
+    pub fn arrivals(&self, streams: Streams) -> Result<Arrivals, TraceError> {
+        let traces = self.trace.iter().map(Trace::replay).collect::<Result<Vec<_>, _>>()?;
+        Arrivals::new(&self.workload, traces, streams, SimTime::ZERO + self.plan.horizon)
+    }
 }
 
 /// Reads the scenario `text`, known as `name` (its path).
@@ -60,28 +85,85 @@ pub fn resolve_with(
 ) -> Result<Scenario, Vec<Diagnostic>> {
     let layers = layers::read(text, name, set, files)?;
     let mut problems = Problems::new();
-    let base = &layers.base;
+    let start = start(&layers.base);
+    let run = run(&layers, &start, &mut problems);
     let baseline = baseline(&layers, &mut problems);
-    let start = start(base);
+    let objectives = objectives(&layers.base, &mut problems);
+    let mut read = plan::ReadAhead::new();
+    let mut fleets = Vec::with_capacity(layers.fleets.len());
+    for document in &layers.fleets {
+        let mut own = Problems::new();
+        let ready = plan::ready(document, &run, &mut read, files, &mut own);
+        problems.append(&mut own);
+        if let Some(Ready { plan, workload, trace }) = ready {
+            fleets.push(Fleet { name: document.name.clone(), plan, workload, trace });
+        }
+    }
     if !problems.is_empty() {
         return Err(sorted_once(problems));
     }
+    let (seed, horizon, warmup) = (run.seed, run.horizon, run.warmup);
+    let base = layers.base;
     Ok(Scenario {
         name: base.text_if("name").map_or_else(|| stem(name), str::to_owned),
         question: base.text("question").to_owned(),
-        seed: base.integer("seed"),
+        seed,
         replications: base.integer("replications") as u32,
-        horizon: base.duration("horizon"),
-        warmup: base.duration("warmup"),
+        horizon,
+        warmup,
         start,
         baseline,
-        fleets: layers.fleets.iter().map(|fleet| Fleet { name: fleet.name.clone() }).collect(),
-        base: layers.base,
+        objectives,
+        fleets,
+        base,
         overlays: layers.overlays,
     })
 }
 
+fn run<'a>(layers: &Layers, start: &'a ZonedDateTime, problems: &mut Problems) -> Run<'a> {
+    let base = &layers.base;
+    let (horizon, warmup) = (base.duration("horizon"), base.duration("warmup"));
+    if horizon == SimDuration::ZERO {
+        problems.push(Diagnostic::new(Code::Range, base.span("horizon"), "the horizon is 0s", "expected more than 0s"));
+    } else if warmup >= horizon {
+        let message = format!("the warm-up of {warmup} leaves nothing of the horizon of {horizon}");
+        problems.push(
+            Diagnostic::new(Code::Range, base.span("warmup"), message, format!("expected less than {horizon}"))
+                .help("results count only what happens after the warm-up"),
+        );
+    }
+    Run { seed: base.integer("seed"), horizon, warmup, drain: base.flag("drain"), start }
+}
+
 impl Scenario {
+    /// A number that changes with anything that can change the results: the resolved text and the trace (FNV-1a, 64 bits).
+    #[must_use]
+    pub fn hash(&self) -> u64 {
+        let trace = self.fleets.iter().filter_map(|fleet| fleet.trace.as_ref()).flat_map(|trace| trace.bytes.iter());
+        let text = self.to_toml();
+        text.as_bytes().iter().chain(trace).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+
+    /// Leaves only the fleets of these names, in the order of the scenario. The baseline stays if it is among them, else
+    /// it is the first that stays.
+    ///
+    /// # Errors
+    /// The first name that no fleet has, with what was perhaps meant.
+    pub fn keep_fleets(&mut self, names: &[String]) -> Result<(), String> {
+        for name in names {
+            if !self.fleets.iter().any(|fleet| fleet.name == *name) {
+                let known: Vec<&str> = self.fleets.iter().map(|fleet| fleet.name.as_str()).collect();
+                return Err(format!("there is no fleet `{name}`; fleets are {}", known.join(", ")));
+            }
+        }
+        let baseline = self.fleets[self.baseline].name.clone();
+        self.fleets.retain(|fleet| names.contains(&fleet.name));
+        self.baseline = self.fleets.iter().position(|fleet| fleet.name == baseline).unwrap_or(0);
+        Ok(())
+    }
+
     /// The scenario with every default filled in, readable again with the same result.
     #[must_use]
     pub fn to_toml(&self) -> String {
@@ -100,7 +182,7 @@ fn stem(name: &str) -> String {
     file.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("scenario").to_owned()
 }
 
-fn baseline(layers: &layers::Layers, problems: &mut Problems) -> usize {
+fn baseline(layers: &Layers, problems: &mut Problems) -> usize {
     let Some(wanted) = layers.base.text_if("baseline") else { return 0 };
     let found = layers.fleets.iter().position(|fleet| fleet.name == wanted);
     found.unwrap_or_else(|| {

@@ -81,7 +81,8 @@ fn by_name(key: &str, item: &Item) -> Item {
     Item { value: Value::Table(Table { entries: entries.collect() }), span: item.span.clone() }
 }
 
-fn inline(item: &Item) -> String {
+/// A value as TOML on one line.
+pub(super) fn inline(item: &Item) -> String {
     match &item.value {
         Value::Text(text) => quoted(text),
         Value::Integer(number) => number.to_string(),

@@ -35,6 +35,7 @@ pub(crate) const ROOT: &[Key] = &[
         "Who provides capacity: Karpenter, a fixed set of nodes, or a pure first-in-first-out pool of slots.",
     )
     .or("\"karpenter\""),
+    Key::new("objective", Kind::Tables(OBJECTIVE), "Limits that fleets are judged by.").or("[]").also(&["objectives"]),
     Key::section(
         "workload",
         WORKLOAD,
@@ -57,4 +58,10 @@ const FIFO: &[Key] = &[
     Key::new("cpu", Kind::Cpu, "CPU of the pool; jobs run first in first out as it suffices.").or("\"100\""),
     Key::new("usd_per_hour", Kind::Number(0.0, 1e6), "Price of the whole pool in US dollars per hour.")
         .or("0.0"),
+];
+
+const OBJECTIVE: &[Key] = &[
+    Key::new("metric", Kind::Text, "What is limited, such as wait_p95 or cost_per_1000_jobs.").required(),
+    Key::new("at_most", Kind::Text, "Largest value, with its unit: \"60s\", \"20 USD\", \"0.1%\"."),
+    Key::new("at_least", Kind::Text, "Smallest value, with its unit."),
 ];

@@ -3,6 +3,7 @@
 use super::super::check::Problems;
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::Table;
+use super::super::resolved::inline;
 use super::super::source::Span;
 use super::spread::round_trip;
 use crate::catalog::Arch;
@@ -147,7 +148,7 @@ fn server(gitlab: &Table) -> ServerConfig {
 /// Reports keys in which `other` differs from `first` although both belong to `what`.
 fn agree(first: &Runner<'_>, other: &Runner<'_>, keys: &[&str], what: &str, problems: &mut Problems) {
     for key in keys {
-        let plain = |runner: &Runner<'_>| runner.table.get(key).map(|item| item.value.plain());
+        let plain = |runner: &Runner<'_>| runner.table.get(key).map(inline);
         if plain(first) != plain(other) {
             let message = format!("runners `{}` and `{}` belong to {what} and differ in `{key}`", first.name, other.name);
             let (line, _) = first.table.span(key).line_and_column();

@@ -1,0 +1,126 @@
+//! The result folder: tables, charts, the resolved scenario, where it all came from.
+
+use super::exit::Failed;
+use super::files::ResultFolder;
+use crate::experiment::{ExperimentSummary, Units};
+use crate::metrics::{Names, RunOutcome};
+use crate::report::{
+    JobsCsv, NodesCsv, Provenance, SummaryFormat, charts, costs_csv, provenance_json, summary_csv, summary_text,
+    timeline_csv,
+};
+use crate::scenario::{Fleet, Scenario};
+use crate::simulation::CapacityPlan;
+use flate2::{Compression, GzBuilder};
+use std::io::Write;
+use std::path::Path;
+
+/// What a scenario's runs left.
+pub(super) struct Finished<'a> {
+    pub scenario: &'a Scenario,
+    pub summary: &'a ExperimentSummary,
+    pub units: &'a Units<RunOutcome>,
+    pub seconds: f64,
+}
+
+/// Writes everything into `target` and returns the paths of the files people look at first.
+pub(super) fn write_results(target: &Path, finished: &Finished<'_>) -> Result<Vec<String>, Failed> {
+    let (scenario, summary) = (finished.scenario, finished.summary);
+    let folder = ResultFolder::prepare(target)?;
+    folder.write("scenario.resolved.toml", scenario.to_toml().as_bytes())?;
+    folder.write("provenance.json", provenance_json(&provenance(finished)).as_bytes())?;
+    folder.write("summary.json", summary_text(summary, &scenario.objectives, &[], SummaryFormat::Json).as_bytes())?;
+    folder.write("summary.md", summary_text(summary, &scenario.objectives, &[], SummaryFormat::Markdown).as_bytes())?;
+    folder.write("summary.csv", &csv_bytes(|out| summary_csv(out, summary))?)?;
+    folder.write("costs.csv", &csv_bytes(|out| costs_csv(out, summary))?)?;
+    folder.write("timeline.csv", &csv_bytes(|out| timeline_csv(out, summary))?)?;
+    write_detail(&folder, finished)?;
+    let charts = charts(summary, &scenario.objectives)
+        .map_err(|error| Failed::Output(format!("a chart cannot be drawn: {error}")))?;
+    for chart in &charts {
+        folder.write(&format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
+        folder.write(&format!("charts/{}.png", chart.name), &chart.png)?;
+    }
+    let published = folder.publish()?;
+    Ok(["summary.csv", "charts"].map(|name| published.join(name).display().to_string()).to_vec())
+}
+
+fn csv_bytes(write: impl FnOnce(&mut Vec<u8>) -> csv::Result<()>) -> Result<Vec<u8>, Failed> {
+    let mut bytes = Vec::new();
+    write(&mut bytes).map_err(|error| unwritable(&error))?;
+    Ok(bytes)
+}
+
+fn unwritable(error: &impl std::fmt::Display) -> Failed {
+    Failed::Output(format!("a table cannot be written: {error}"))
+}
+
+/// `jobs.csv.gz` and `nodes.csv.gz` of the first replication, if its runs kept them.
+fn write_detail(folder: &ResultFolder, finished: &Finished<'_>) -> Result<(), Failed> {
+    let fleets = finished.scenario.fleets.iter().enumerate();
+    let runs: Vec<(&Fleet, &RunOutcome)> =
+        fleets.filter_map(|(index, fleet)| Some((fleet, finished.units.of_fleet(index).next()?))).collect();
+    if runs.iter().any(|(_, run)| run.job_records.is_some()) {
+        let bytes = gzipped(|out| {
+            let mut csv = JobsCsv::new(out)?;
+            for (fleet, run) in &runs {
+                csv.run(&fleet.name, 0, &names(fleet), run.job_records.as_deref().unwrap_or_default())?;
+            }
+            Ok(())
+        })?;
+        folder.write("jobs.csv.gz", &bytes)?;
+    }
+    if runs.iter().any(|(_, run)| run.node_records.is_some()) {
+        let bytes = gzipped(|out| {
+            let mut csv = NodesCsv::new(out)?;
+            for (fleet, run) in &runs {
+                csv.run(&fleet.name, 0, &names(fleet), run.node_records.as_deref().unwrap_or_default())?;
+            }
+            Ok(())
+        })?;
+        folder.write("nodes.csv.gz", &bytes)?;
+    }
+    Ok(())
+}
+
+/// Compressed without name and time, so that equal results are equal files.
+fn gzipped(write: impl FnOnce(&mut dyn Write) -> csv::Result<()>) -> Result<Vec<u8>, Failed> {
+    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::default());
+    write(&mut encoder).map_err(|error| unwritable(&error))?;
+    encoder.finish().map_err(|error| unwritable(&error))
+}
+
+fn names(fleet: &Fleet) -> Names {
+    let catalog = &fleet.plan.ec2.catalog;
+    Names {
+        classes: fleet.workload.classes.as_slice().iter().map(|class| class.name.clone()).collect(),
+        pools: match &fleet.plan.capacity {
+            CapacityPlan::Karpenter(karpenter) => karpenter.pools.iter().map(|pool| pool.spec.name.clone()).collect(),
+            CapacityPlan::FixedNodes(groups) => groups.iter().map(|group| group.name.clone()).collect(),
+            CapacityPlan::FifoPool { .. } => Vec::new(),
+        },
+        instance_types: catalog.types().iter().map(|kind| kind.name.to_string()).collect(),
+        zones: catalog.zones().iter().map(|zone| zone.name.to_string()).collect(),
+    }
+}
+
+fn provenance(finished: &Finished<'_>) -> Provenance {
+    let scenario = finished.scenario;
+    let elapsed_ms = (finished.seconds * 1000.0).round() as u64;
+    let ended = jiff::Timestamp::now();
+    let started = ended.checked_sub(jiff::SignedDuration::from_millis(elapsed_ms as i64)).unwrap_or(ended);
+    Provenance {
+        fleetsim_version: env!("CARGO_PKG_VERSION").to_owned(),
+        scenario_hash: format!("{:016x}", scenario.hash()),
+        catalog_date: CATALOG_DATE.to_owned(),
+        seed: scenario.seed,
+        replications: scenario.replications as usize,
+        fleets: scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect(),
+        command: std::env::args().collect(),
+        started_at: started.to_string(),
+        elapsed_ms,
+        partial: finished.summary.is_partial,
+    }
+}
+
+/// Date of the newest figures of the embedded catalogue (heads of `src/catalog/data/`).
+const CATALOG_DATE: &str = "2026-08";

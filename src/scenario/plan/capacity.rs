@@ -1,0 +1,128 @@
+//! Where pods run: Karpenter, fixed nodes, or a plain pool; and whether every pod fits somewhere there.
+
+use super::super::check::Problems;
+use super::super::diagnostic::{Code, Diagnostic};
+use super::super::document::Table;
+use super::super::layers::FleetDocument;
+use super::ec2::{type_at, zones};
+use super::fit::{self, Surroundings};
+use super::gitlab::TolerationText;
+use super::job::Described;
+use super::karpenter::{self, Pool};
+use super::Run;
+use crate::catalog::{CapacityType, Catalog};
+use crate::karpenter::batcher::BatchWindow;
+use crate::karpenter::disruption::{Budget, Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version};
+use crate::simulation::{CapacityPlan, ExecutorPlan, FixedNodes, KarpenterPlan, KubernetesPlan, PoolPlan};
+use crate::units::{HourlyPrice, Ppm};
+
+/// What is asked for.
+pub(super) struct Request<'a> {
+    pub fleet: &'a FleetDocument,
+    pub catalog: &'a Catalog,
+    pub executor: &'a ExecutorPlan,
+    pub kubernetes: &'a KubernetesPlan,
+    pub run: &'a Run<'a>,
+}
+
+/// The capacity of a fleet; pods that fit nowhere are reported.
+pub(super) fn plan(request: &Request<'_>, described: &[Described], problems: &mut Problems) -> Option<CapacityPlan> {
+    let fleet = &request.fleet.table;
+    let tolerations: Vec<TolerationText> = request
+        .executor
+        .tolerations
+        .iter()
+        .map(|own| TolerationText { key: own.key.clone(), value: own.value.clone(), effect: None })
+        .collect();
+    let around = Surroundings {
+        catalog: request.catalog,
+        daemons: request.kubernetes.daemon_requests(),
+        overhead: request.executor.overhead,
+        emulate_arm64: request.executor.emulate_arm64,
+        tolerations: &tolerations,
+    };
+    let before = problems.len();
+    let (capacity, rooms) = match fleet.text("kind") {
+        "fifo" => return Some(fifo(fleet)),
+        "fixed" => {
+            let groups = fixed(request, problems);
+            let rooms = groups.iter().map(|group| fit::room(group.instance_type, &around)).collect();
+            (CapacityPlan::FixedNodes(groups), rooms)
+        }
+        _ => {
+            let pools = karpenter::pools(fleet, &request.fleet.span, problems);
+            let rooms = fit::rooms_of_pools(&pools, &around, problems);
+            (CapacityPlan::Karpenter(Box::new(karpenter_plan(fleet, pools, request.run))), rooms)
+        }
+    };
+    if problems.len() == before {
+        fit::check(described, &rooms, &around, problems);
+    }
+    Some(capacity)
+}
+
+fn fifo(fleet: &Table) -> CapacityPlan {
+    let table = fleet.section("fifo");
+    CapacityPlan::FifoPool {
+        cores_milli: table.cpu_if("cpu").map_or(0, |cpu| u64::from(cpu.0)),
+        price: HourlyPrice::from_dollars(table.number("usd_per_hour")),
+    }
+}
+
+fn karpenter_plan(fleet: &Table, pools: Vec<Pool>, run: &Run<'_>) -> KarpenterPlan {
+    let table = fleet.section("karpenter");
+    KarpenterPlan {
+        batch: BatchWindow {
+            idle: table.duration("batch_idle_duration"),
+            max: table.duration("batch_max_duration"),
+        },
+        disruption: Settings {
+            version: if table.text("version") == "v1.8" { Version::V1_8 } else { Version::V1_15 },
+            spot_to_spot_consolidation: table.flag("spot_to_spot_consolidation"),
+        },
+        calendar: Calendar { start_unix_ms: run.start.timestamp().as_millisecond() / 1000 * 1000 },
+        ..KarpenterPlan::new(pools.into_iter().map(pool_plan).collect())
+    }
+}
+
+/// A pool with `ttl_seconds_after_empty` behaves as its closest v1 setting: empty nodes only, no budget. What it cannot
+/// take back are the 15 s of validation that came with v1 (Karpenter v0.25 had none).
+fn pool_plan(mut pool: Pool) -> PoolPlan {
+    if let Some(ttl) = pool.ttl_after_empty {
+        pool.disruption = PoolDisruption {
+            consolidation_policy: ConsolidationPolicy::WhenEmpty,
+            consolidate_after: Some(ttl),
+            budgets: vec![Budget::new("100%", None, None, None)],
+        };
+        pool.spec.consolidate_after = Some(ttl);
+    }
+    PoolPlan { spec: pool.spec, disruption: pool.disruption, expire_after: pool.expire_after }
+}
+
+fn fixed(request: &Request<'_>, problems: &mut Problems) -> Vec<FixedNodes> {
+    let fleet = &request.fleet.table;
+    let everywhere = zones(fleet.section("ec2"), request.catalog);
+    let table = fleet.section("fixed");
+    let mut groups = Vec::new();
+    for (index, (own, _)) in table.tables("nodes").enumerate() {
+        let Some(instance_type) = type_at(own, "instance_type", request.catalog, problems) else { continue };
+        let named: Vec<_> = own.texts("zones").filter_map(|zone| request.catalog.zone(zone)).collect();
+        groups.push(FixedNodes {
+            name: own.text_if("name").map_or_else(|| format!("fixed-{}", index + 1), str::to_owned),
+            count: own.integer("count") as u32,
+            instance_type,
+            zones: if named.is_empty() { everywhere.clone() } else { named },
+            capacity: if own.text("capacity_type") == "spot" { CapacityType::Spot } else { CapacityType::OnDemand },
+            discount: Ppm::from_f64(own.number("savings_plan")),
+            labels: own.map("labels").map(|(key, value, _)| (key.to_owned(), value.to_owned())).collect(),
+            taints: Vec::new(),
+        });
+    }
+    if groups.is_empty() && table.list("nodes").is_empty() {
+        problems.push(
+            Diagnostic::new(Code::Missing, request.fleet.span.clone(), "a fixed fleet without nodes", "expected `fixed.nodes`")
+                .help("fixed.nodes = [{ instance_type = \"m7g.2xlarge\", count = 10 }]"),
+        );
+    }
+    groups
+}

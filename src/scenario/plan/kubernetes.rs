@@ -1,0 +1,77 @@
+//! The cluster: kube-scheduler, DaemonSets, images, and the executor's pods.
+
+use super::super::document::Table;
+use super::gitlab::{Executor, TolerationText};
+use super::job::Jobs;
+use super::spread::delay;
+use crate::kubernetes::{SchedulerConfig, ScoringStrategy, TaintEffect, Toleration};
+use crate::simulation::{DaemonSet, ExecutorPlan, Image, KubernetesPlan};
+use crate::units::Resources;
+
+/// kube-scheduler, kubelet and DaemonSets of a fleet.
+pub(super) fn plan(table: &Table, jobs: &Jobs<'_, '_>) -> KubernetesPlan {
+    let default = KubernetesPlan::default();
+    let sizes: Vec<(&str, u32)> = table
+        .tables("image")
+        .map(|(image, _)| (image.text("name"), image.integer("compressed_mb") as u32))
+        .collect();
+    let unlisted = table.integer("default_image_mb") as u32;
+    let images = jobs.images.iter().map(|name| Image {
+        name: name.clone(),
+        compressed_mb: sizes.iter().find(|(known, _)| known == name).map_or(unlisted, |(_, size)| *size),
+    });
+    KubernetesPlan {
+        scheduler: SchedulerConfig {
+            strategy: match table.text("scoring") {
+                "MostAllocated" => ScoringStrategy::MostAllocated,
+                _ => ScoringStrategy::LeastAllocated,
+            },
+            ..SchedulerConfig::default()
+        },
+        pod_start: delay(table, "pod_start").unwrap_or(default.pod_start),
+        images: images.collect(),
+        pull_mb_per_second: table.integer("pull_mb_per_second") as u32,
+        daemon_sets: table
+            .tables("daemonset")
+            .map(|(own, _)| DaemonSet {
+                name: own.text("name").to_owned(),
+                requests: Resources {
+                    cpu: own.cpu_if("cpu").unwrap_or_default(),
+                    memory: own.memory_if("memory").unwrap_or_default(),
+                },
+            })
+            .collect(),
+    }
+}
+
+/// The executor of a fleet; a fleet without runners (a FIFO pool) has the default one.
+pub(super) fn executor(table: &Table, executor: Option<&Executor>) -> ExecutorPlan {
+    let mut plan = ExecutorPlan {
+        pod_creation: table.duration("pod_creation"),
+        cleanup: table.duration("pod_cleanup"),
+        teardown: table.duration("pod_teardown"),
+        emulate_arm64: table.flag("emulate_arm64"),
+        ..ExecutorPlan::default()
+    };
+    if let Some(own) = executor {
+        plan.poll_interval = own.poll_interval;
+        plan.poll_timeout = own.poll_timeout;
+        plan.overhead = own.overhead;
+        plan.node_selector.clone_from(&own.node_selector);
+        plan.tolerations = own.tolerations.iter().map(toleration).collect();
+        plan.do_not_disrupt = own.do_not_disrupt;
+    }
+    plan
+}
+
+fn toleration(own: &TolerationText) -> Toleration {
+    Toleration {
+        key: own.key.clone(),
+        value: own.value.clone(),
+        effect: own.effect.as_deref().map(|effect| match effect {
+            "PreferNoSchedule" => TaintEffect::PreferNoSchedule,
+            "NoExecute" => TaintEffect::NoExecute,
+            _ => TaintEffect::NoSchedule,
+        }),
+    }
+}

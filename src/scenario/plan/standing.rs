@@ -1,0 +1,76 @@
+//! What costs money whether jobs run or not: the control plane and the runner managers.
+
+use super::super::check::Problems;
+use super::super::document::Table;
+use super::ec2::type_at;
+use super::gitlab::{Runner, manager_name};
+use crate::catalog::{CapacityType, Catalog, ZoneId};
+use crate::ec2::{FargatePrices, FargateSize, StandingCost, control_plane, manager};
+use crate::metrics::CostKind;
+use crate::units::{HourlyPrice, Ppm, Resources};
+
+/// Root volume of a manager's instance, GiB: the smallest that Amazon Linux 2023 is shipped with.
+const MANAGER_VOLUME_GIB: u32 = 8;
+
+/// All standing costs of a fleet.
+pub(super) fn costs(
+    fleet: &Table,
+    runners: &[Runner<'_>],
+    catalog: &Catalog,
+    problems: &mut Problems,
+) -> Vec<(CostKind, StandingCost)> {
+    let mut costs = Vec::new();
+    if fleet.text("kind") == "fifo" {
+        return costs;
+    }
+    match fleet.section("ec2").section("billing").text("control_plane") {
+        "none" => {}
+        support => costs.push((CostKind::ControlPlane, control_plane(support == "extended"))),
+    }
+    let mut seen: Vec<&str> = Vec::new();
+    for runner in runners {
+        let name = manager_name(runner);
+        if seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        if let Some(cost) = host(runner.table.section("host"), catalog, problems) {
+            let replicas = runner.table.integer("replicas");
+            let hourly = HourlyPrice(cost.hourly.0 * replicas);
+            let name = format!("{name}: {replicas} x {}", cost.name);
+            costs.push((CostKind::Managers, StandingCost { name, hourly }));
+        }
+    }
+    costs
+}
+
+fn host(host: &Table, catalog: &Catalog, problems: &mut Problems) -> Option<StandingCost> {
+    let requests = Resources {
+        cpu: host.cpu_if("cpu").unwrap_or_default(),
+        memory: host.memory_if("memory").unwrap_or_default(),
+    };
+    let discount = Ppm::from_f64(host.number("savings_plan"));
+    let name = host.text("instance_type");
+    match host.text("kind") {
+        "free" => None,
+        "fargate" => FargateSize::of(requests).map(|size| StandingCost {
+            name: "runner manager on Fargate".to_owned(),
+            hourly: size.hourly(&FargatePrices::default()),
+        }),
+        "pod" => {
+            let id = type_at(host, "instance_type", catalog, problems)?;
+            let zones = 0..catalog.zones().len() as u8;
+            let price = zones.map(ZoneId).find_map(|zone| catalog.price(id, zone, CapacityType::OnDemand))?;
+            let node = catalog.get(id).allocatable();
+            let share = |part: u32, whole: u32| f64::from(part) / f64::from(whole.max(1));
+            let share = share(requests.cpu.0, node.cpu.0).max(share(requests.memory.0, node.memory.0)).min(1.0);
+            let whole = crate::ec2::discounted(price, discount);
+            let hourly = HourlyPrice(Ppm::from_f64(share).of(whole.0));
+            Some(StandingCost { name: format!("runner manager pod on {name}"), hourly })
+        }
+        _ => {
+            type_at(host, "instance_type", catalog, problems)?;
+            manager(catalog, name, discount, MANAGER_VOLUME_GIB)
+        }
+    }
+}
