@@ -13,6 +13,7 @@ pub(super) fn flag() -> Result<&'static AtomicBool, Failed> {
         }
         super::terminal::say("finishing what runs; once more ends at once");
     };
-    ctrlc::set_handler(handler).map_err(|error| Failed::Output(format!("cannot listen for Ctrl-C: {error}")))?;
+    ctrlc::set_handler(handler)
+        .map_err(|error| Failed::Output(format!("cannot listen for Ctrl-C: {error}")))?;
     Ok(&STOP)
 }

@@ -5,8 +5,8 @@ use super::files::ResultFolder;
 use crate::experiment::{ExperimentSummary, Units};
 use crate::metrics::{Names, RunOutcome};
 use crate::report::{
-    JobsCsv, NodesCsv, Provenance, SummaryFormat, charts, costs_csv, provenance_json, summary_csv, summary_text,
-    timeline_csv,
+    JobsCsv, NodesCsv, Provenance, SummaryFormat, charts, costs_csv, provenance_json, summary_csv,
+    summary_text, timeline_csv,
 };
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::CapacityPlan;
@@ -28,8 +28,14 @@ pub(super) fn write_results(target: &Path, finished: &Finished<'_>) -> Result<Ve
     let folder = ResultFolder::prepare(target)?;
     folder.write("scenario.resolved.toml", scenario.to_toml().as_bytes())?;
     folder.write("provenance.json", provenance_json(&provenance(finished)).as_bytes())?;
-    folder.write("summary.json", summary_text(summary, &scenario.objectives, &[], SummaryFormat::Json).as_bytes())?;
-    folder.write("summary.md", summary_text(summary, &scenario.objectives, &[], SummaryFormat::Markdown).as_bytes())?;
+    folder.write(
+        "summary.json",
+        summary_text(summary, &scenario.objectives, &[], SummaryFormat::Json).as_bytes(),
+    )?;
+    folder.write(
+        "summary.md",
+        summary_text(summary, &scenario.objectives, &[], SummaryFormat::Markdown).as_bytes(),
+    )?;
     folder.write("summary.csv", &csv_bytes(|out| summary_csv(out, summary))?)?;
     folder.write("costs.csv", &csv_bytes(|out| costs_csv(out, summary))?)?;
     folder.write("timeline.csv", &csv_bytes(|out| timeline_csv(out, summary))?)?;
@@ -94,7 +100,9 @@ fn names(fleet: &Fleet) -> Names {
     Names {
         classes: fleet.workload.classes.as_slice().iter().map(|class| class.name.clone()).collect(),
         pools: match &fleet.plan.capacity {
-            CapacityPlan::Karpenter(karpenter) => karpenter.pools.iter().map(|pool| pool.spec.name.clone()).collect(),
+            CapacityPlan::Karpenter(karpenter) => {
+                karpenter.pools.iter().map(|pool| pool.spec.name.clone()).collect()
+            }
             CapacityPlan::FixedNodes(groups) => groups.iter().map(|group| group.name.clone()).collect(),
             CapacityPlan::FifoPool { .. } => Vec::new(),
         },

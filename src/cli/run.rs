@@ -4,10 +4,10 @@ use super::args::{Format, RunArguments};
 use super::clock::Clock;
 use super::exit::{Exit, Failed};
 use super::files::{beside, scenario_text};
+use super::interrupt;
 use super::progress::Display;
 use super::results::{Finished, write_results};
 use super::terminal::{Terminal, answer, say};
-use super::interrupt;
 use crate::engine::Streams;
 use crate::experiment::{Confidence, Units, run_units, summarise};
 use crate::metrics::RunOutcome;
@@ -31,7 +31,12 @@ pub(super) fn run(arguments: &RunArguments, terminal: Terminal) -> Result<Exit, 
     Ok(if cancel.load(Ordering::Relaxed) { Exit::Interrupted } else { exit })
 }
 
-fn one(path: &Path, arguments: &RunArguments, cancel: &AtomicBool, terminal: Terminal) -> Result<Exit, Failed> {
+fn one(
+    path: &Path,
+    arguments: &RunArguments,
+    cancel: &AtomicBool,
+    terminal: Terminal,
+) -> Result<Exit, Failed> {
     let mut clock = Clock::start();
     let scenario = read(path, arguments)?;
     clock.lap("read");
@@ -45,7 +50,8 @@ fn one(path: &Path, arguments: &RunArguments, cancel: &AtomicBool, terminal: Ter
     clock.lap("summarise");
     let mut files = Vec::new();
     if let Some(out) = &arguments.out {
-        let finished = Finished { scenario: &scenario, summary: &summary, units: &units, seconds: clock.total() };
+        let finished =
+            Finished { scenario: &scenario, summary: &summary, units: &units, seconds: clock.total() };
         files = write_results(&out.join(&scenario.name), &finished)?;
         clock.lap("write");
     }
@@ -103,9 +109,8 @@ fn simulate_all(
         let plan = &scenario.fleets[fleet];
         let streams = Streams::new(scenario.seed, replication as u32);
         let keep = Keep { jobs: detail && replication == 0, nodes: detail && replication == 0 };
-        let finished = plan
-            .arrivals(streams)
-            .and_then(|arrivals| simulate(&plan.plan, streams, arrivals, keep));
+        let finished =
+            plan.arrivals(streams).and_then(|arrivals| simulate(&plan.plan, streams, arrivals, keep));
         match finished {
             Ok(finished) => Some(finished.outcome),
             Err(error) => {
@@ -122,7 +127,8 @@ fn simulate_all(
         .map_err(|error| Failed::Output(format!("no threads to simulate on: {error}")))?;
     let display = Display::new(arguments.progress, terminal, &scenario.name);
     let (fleets, replications) = (scenario.fleets.len(), scenario.replications as usize);
-    let units = pool.install(|| run_units(fleets, replications, cancel, |progress| display.show(progress), run));
+    let units =
+        pool.install(|| run_units(fleets, replications, cancel, |progress| display.show(progress), run));
     display.end();
     match broken.into_inner().expect("all runs have ended") {
         Some(error) => Err(Failed::Output(error)),

@@ -46,8 +46,18 @@ pub(super) struct FleetDocument {
 }
 
 /// Keys that hold for a whole comparison: fleets differ in configuration, not in what they are measured by.
-const OF_THE_RUN: &[&str] =
-    &["schema", "name", "seed", "replications", "horizon", "warmup", "start", "baseline", "drain", "objective"];
+const OF_THE_RUN: &[&str] = &[
+    "schema",
+    "name",
+    "seed",
+    "replications",
+    "horizon",
+    "warmup",
+    "start",
+    "baseline",
+    "drain",
+    "objective",
+];
 
 /// One parsed file: its own keys in canonical form and its fleets.
 struct Parsed {
@@ -105,11 +115,7 @@ fn complete(
         let table = filled(&base, ROOT, &start, &mut problems);
         fleets.push(FleetDocument { name: "default".to_owned(), span: start, table });
     }
-    if problems.is_empty() {
-        Ok(Layers { base, overlays, fleets })
-    } else {
-        Err(sorted_once(problems))
-    }
+    if problems.is_empty() { Ok(Layers { base, overlays, fleets }) } else { Err(sorted_once(problems)) }
 }
 
 fn parsed(mut document: Table, problems: &mut Problems) -> Parsed {

@@ -16,10 +16,14 @@ fn objective(table: &Table, problems: &mut Problems) -> Option<Objective> {
     let name = table.text("metric");
     let Some(metric) = Metric::from_key(name) else {
         let known: Vec<String> = Metric::all().into_iter().map(Metric::key).collect();
-        let help = nearest_word(known.iter().map(String::as_str), name)
-            .map_or_else(|| format!("metrics are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+        let help = nearest_word(known.iter().map(String::as_str), name).map_or_else(
+            || format!("metrics are {}", known.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
         let message = format!("there is no metric `{name}`");
-        problems.push(Diagnostic::new(Code::Reference, table.span("metric"), message, "unknown metric").help(help));
+        problems.push(
+            Diagnostic::new(Code::Reference, table.span("metric"), message, "unknown metric").help(help),
+        );
         return None;
     };
     let (key, bound) = match (table.get("at_most"), table.get("at_least")) {
@@ -28,8 +32,13 @@ fn objective(table: &Table, problems: &mut Problems) -> Option<Objective> {
         _ => {
             let message = format!("the objective on `{name}` needs one limit");
             problems.push(
-                Diagnostic::new(Code::Conflict, table.span("metric"), message, "expected `at_most` or `at_least` beside it")
-                    .help("{ metric = \"wait_p95\", at_most = \"60s\" }"),
+                Diagnostic::new(
+                    Code::Conflict,
+                    table.span("metric"),
+                    message,
+                    "expected `at_most` or `at_least` beside it",
+                )
+                .help("{ metric = \"wait_p95\", at_most = \"60s\" }"),
             );
             return None;
         }
@@ -39,8 +48,13 @@ fn objective(table: &Table, problems: &mut Problems) -> Option<Objective> {
     if limit.is_none() {
         let message = format!("`{text}` is not a value of `{name}`");
         problems.push(
-            Diagnostic::new(Code::Quantity, table.span(key), message, format!("expected a value such as \"{}\"", example(metric.unit())))
-                .help("every quantity carries its unit"),
+            Diagnostic::new(
+                Code::Quantity,
+                table.span(key),
+                message,
+                format!("expected a value such as \"{}\"", example(metric.unit())),
+            )
+            .help("every quantity carries its unit"),
         );
     }
     Some(Objective { metric, limit: limit?, bound })
@@ -59,7 +73,8 @@ const fn example(unit: MetricUnit) -> &'static str {
 /// `text` in the metric's own unit.
 fn value(text: &str, unit: MetricUnit) -> Option<f64> {
     let text = text.trim();
-    let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
+    let number =
+        |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
     match unit {
         MetricUnit::Usd | MetricUnit::UsdPerThousandJobs | MetricUnit::UsdPerMonth => {
             number(text.strip_suffix("USD").or_else(|| text.strip_prefix('$'))?)

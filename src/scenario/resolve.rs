@@ -124,12 +124,22 @@ fn run<'a>(layers: &Layers, start: &'a ZonedDateTime, problems: &mut Problems) -
     let base = &layers.base;
     let (horizon, warmup) = (base.duration("horizon"), base.duration("warmup"));
     if horizon == SimDuration::ZERO {
-        problems.push(Diagnostic::new(Code::Range, base.span("horizon"), "the horizon is 0s", "expected more than 0s"));
+        problems.push(Diagnostic::new(
+            Code::Range,
+            base.span("horizon"),
+            "the horizon is 0s",
+            "expected more than 0s",
+        ));
     } else if warmup >= horizon {
         let message = format!("the warm-up of {warmup} leaves nothing of the horizon of {horizon}");
         problems.push(
-            Diagnostic::new(Code::Range, base.span("warmup"), message, format!("expected less than {horizon}"))
-                .help("results count only what happens after the warm-up"),
+            Diagnostic::new(
+                Code::Range,
+                base.span("warmup"),
+                message,
+                format!("expected less than {horizon}"),
+            )
+            .help("results count only what happens after the warm-up"),
         );
     }
     Run { seed: base.integer("seed"), horizon, warmup, drain: base.flag("drain"), start }
@@ -139,7 +149,8 @@ impl Scenario {
     /// A number that changes with anything that can change the results: the resolved text and the trace (FNV-1a, 64 bits).
     #[must_use]
     pub fn hash(&self) -> u64 {
-        let trace = self.fleets.iter().filter_map(|fleet| fleet.trace.as_ref()).flat_map(|trace| trace.bytes.iter());
+        let trace =
+            self.fleets.iter().filter_map(|fleet| fleet.trace.as_ref()).flat_map(|trace| trace.bytes.iter());
         let text = self.to_toml();
         text.as_bytes().iter().chain(trace).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

@@ -35,7 +35,9 @@ pub(crate) const ROOT: &[Key] = &[
         "Who provides capacity: Karpenter, a fixed set of nodes, or a pure first-in-first-out pool of slots.",
     )
     .or("\"karpenter\""),
-    Key::new("objective", Kind::Tables(OBJECTIVE), "Limits that fleets are judged by.").or("[]").also(&["objectives"]),
+    Key::new("objective", Kind::Tables(OBJECTIVE), "Limits that fleets are judged by.")
+        .or("[]")
+        .also(&["objectives"]),
     Key::section(
         "workload",
         WORKLOAD,

@@ -4,15 +4,17 @@ use super::super::check::Problems;
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::Table;
 use super::super::layers::FleetDocument;
+use super::Run;
 use super::ec2::{type_at, zones};
 use super::fit::{self, Surroundings};
 use super::gitlab::TolerationText;
 use super::job::Described;
 use super::karpenter::{self, Pool};
-use super::Run;
 use crate::catalog::{CapacityType, Catalog};
 use crate::karpenter::batcher::BatchWindow;
-use crate::karpenter::disruption::{Budget, Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version};
+use crate::karpenter::disruption::{
+    Budget, Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version,
+};
 use crate::simulation::{CapacityPlan, ExecutorPlan, FixedNodes, KarpenterPlan, KubernetesPlan, PoolPlan};
 use crate::units::{HourlyPrice, Ppm};
 
@@ -26,7 +28,11 @@ pub(super) struct Request<'a> {
 }
 
 /// The capacity of a fleet; pods that fit nowhere are reported.
-pub(super) fn plan(request: &Request<'_>, described: &[Described], problems: &mut Problems) -> Option<CapacityPlan> {
+pub(super) fn plan(
+    request: &Request<'_>,
+    described: &[Described],
+    problems: &mut Problems,
+) -> Option<CapacityPlan> {
     let fleet = &request.fleet.table;
     let tolerations: Vec<TolerationText> = request
         .executor
@@ -112,7 +118,11 @@ fn fixed(request: &Request<'_>, problems: &mut Problems) -> Vec<FixedNodes> {
             count: own.integer("count") as u32,
             instance_type,
             zones: if named.is_empty() { everywhere.clone() } else { named },
-            capacity: if own.text("capacity_type") == "spot" { CapacityType::Spot } else { CapacityType::OnDemand },
+            capacity: if own.text("capacity_type") == "spot" {
+                CapacityType::Spot
+            } else {
+                CapacityType::OnDemand
+            },
             discount: Ppm::from_f64(own.number("savings_plan")),
             labels: own.map("labels").map(|(key, value, _)| (key.to_owned(), value.to_owned())).collect(),
             taints: Vec::new(),
@@ -120,8 +130,13 @@ fn fixed(request: &Request<'_>, problems: &mut Problems) -> Vec<FixedNodes> {
     }
     if groups.is_empty() && table.list("nodes").is_empty() {
         problems.push(
-            Diagnostic::new(Code::Missing, request.fleet.span.clone(), "a fixed fleet without nodes", "expected `fixed.nodes`")
-                .help("fixed.nodes = [{ instance_type = \"m7g.2xlarge\", count = 10 }]"),
+            Diagnostic::new(
+                Code::Missing,
+                request.fleet.span.clone(),
+                "a fixed fleet without nodes",
+                "expected `fixed.nodes`",
+            )
+            .help("fixed.nodes = [{ instance_type = \"m7g.2xlarge\", count = 10 }]"),
         );
     }
     groups

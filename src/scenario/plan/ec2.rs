@@ -7,9 +7,7 @@ use super::super::keys::nearest_word;
 use super::super::layers::FileProvider;
 use super::prices;
 use super::spread::delay;
-use crate::catalog::{
-    Arch, CapacityType, Catalog, CustomPrice, CustomType, TypeId, ZoneId, known_regions,
-};
+use crate::catalog::{Arch, CapacityType, Catalog, CustomPrice, CustomType, TypeId, ZoneId, known_regions};
 use crate::ec2::{AmiPreset, BillingRules, Delay, Diurnal, Emulation, SpotParameters, StartupModel};
 use crate::units::{HourlyPrice, Ppm, SimDuration};
 
@@ -20,12 +18,19 @@ pub(super) fn catalog(ec2: &Table, files: &mut dyn FileProvider, problems: &mut 
         Ok(catalog) => catalog,
         Err(_) => {
             let known = known_regions();
-            let help = nearest_word(known.iter().copied(), region)
-                .map_or_else(|| format!("regions are {}", known.join(", ")), |near| format!("did you mean `{near}`?"));
+            let help = nearest_word(known.iter().copied(), region).map_or_else(
+                || format!("regions are {}", known.join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
             let message = format!("the catalogue has no region `{region}`");
             problems.push(
-                Diagnostic::new(Code::Catalog, ec2.span("region"), message, "expected an AWS region of the catalogue")
-                    .help(help),
+                Diagnostic::new(
+                    Code::Catalog,
+                    ec2.span("region"),
+                    message,
+                    "expected an AWS region of the catalogue",
+                )
+                .help(help),
             );
             return None;
         }
@@ -119,7 +124,12 @@ fn discounted(catalog: &Catalog, discount: f64) -> Vec<CustomPrice> {
 }
 
 /// The type called by the text at `key`, or a complaint with similar names.
-pub(super) fn type_at(table: &Table, key: &str, catalog: &Catalog, problems: &mut Problems) -> Option<TypeId> {
+pub(super) fn type_at(
+    table: &Table,
+    key: &str,
+    catalog: &Catalog,
+    problems: &mut Problems,
+) -> Option<TypeId> {
     let name = table.text(key);
     let found = catalog.find(name).filter(|id| catalog.prices(*id).is_some());
     if found.is_none() {
@@ -133,7 +143,8 @@ pub(super) fn unknown_type(name: &str, span: super::super::source::Span, catalog
     let near = catalog.similar_names(name);
     let sold = if catalog.find(name).is_some() { "is not sold in" } else { "is not an instance type of" };
     let message = format!("`{name}` {sold} {}", catalog.region());
-    let diagnostic = Diagnostic::new(Code::Catalog, span, message, "expected an instance type of the catalogue");
+    let diagnostic =
+        Diagnostic::new(Code::Catalog, span, message, "expected an instance type of the catalogue");
     if near.is_empty() {
         diagnostic.help("`fleetsim catalog list` shows them; [[ec2.instance_type]] defines one")
     } else {
@@ -216,8 +227,13 @@ pub(super) fn emulation(speed: &Table, problems: &mut Problems) -> Emulation {
             other => {
                 let message = format!("`{other}` is not a speed class");
                 problems.push(
-                    Diagnostic::new(Code::Choice, entry.key_span.clone(), message, "expected `compile`, `mixed` or `network`")
-                        .help("for example emulation = { compile = 10.0, mixed = 3.0 }"),
+                    Diagnostic::new(
+                        Code::Choice,
+                        entry.key_span.clone(),
+                        message,
+                        "expected `compile`, `mixed` or `network`",
+                    )
+                    .help("for example emulation = { compile = 10.0, mixed = 3.0 }"),
                 );
                 continue;
             }

@@ -27,7 +27,11 @@ pub(super) struct Surroundings<'a> {
 }
 
 /// The types that the pools may launch for pods that tolerate `around.tolerations`; reports pools that may launch none.
-pub(super) fn rooms_of_pools(pools: &[Pool], around: &Surroundings<'_>, problems: &mut Problems) -> Vec<Room> {
+pub(super) fn rooms_of_pools(
+    pools: &[Pool],
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Vec<Room> {
     let labelled: Vec<(TypeId, Vec<TypeLabel<'_>>)> = around
         .catalog
         .type_ids()
@@ -64,13 +68,15 @@ pub(super) fn room(id: TypeId, around: &Surroundings<'_>) -> Room {
 }
 
 fn tolerates(own: &TolerationText, key: &str, value: &str) -> bool {
-    own.key.as_ref().is_none_or(|wanted| wanted == key) && own.value.as_ref().is_none_or(|wanted| wanted == value)
+    own.key.as_ref().is_none_or(|wanted| wanted == key)
+        && own.value.as_ref().is_none_or(|wanted| wanted == value)
 }
 
 /// Whether a type with `labels` can meet the requirement (a requirement on a label that the pool itself sets is met by
 /// the pool's label).
 fn admits(own: &RequirementSpec, labels: &[TypeLabel<'_>], pool: &Pool) -> bool {
-    let by_pool: Option<&str> = pool.spec.labels.iter().find(|(key, _)| *key == own.key).map(|(_, value)| value.as_str());
+    let by_pool: Option<&str> =
+        pool.spec.labels.iter().find(|(key, _)| *key == own.key).map(|(_, value)| value.as_str());
     let of_type = labels.iter().find(|label| label.key == own.key);
     let values: Vec<&str> = match (by_pool, of_type) {
         (Some(value), _) => vec![value],
@@ -86,9 +92,13 @@ fn admits(own: &RequirementSpec, labels: &[TypeLabel<'_>], pool: &Pool) -> bool 
     };
     match own.operator {
         // Labels of the user's own are not on any type, yet Karpenter gives nodes what a pool requires.
-        Operator::In if values.is_empty() => !own.key.contains("karpenter.k8s.aws") && !own.key.contains("kubernetes.io"),
+        Operator::In if values.is_empty() => {
+            !own.key.contains("karpenter.k8s.aws") && !own.key.contains("kubernetes.io")
+        }
         Operator::In => values.iter().any(|value| own.values.iter().any(|wanted| wanted == value)),
-        Operator::NotIn => values.is_empty() || values.iter().any(|value| !own.values.iter().any(|wanted| wanted == value)),
+        Operator::NotIn => {
+            values.is_empty() || values.iter().any(|value| !own.values.iter().any(|wanted| wanted == value))
+        }
         Operator::Exists => !values.is_empty(),
         Operator::DoesNotExist => values.is_empty(),
         Operator::Gt => compared(|number, bound| number > bound),
@@ -99,7 +109,11 @@ fn admits(own: &RequirementSpec, labels: &[TypeLabel<'_>], pool: &Pool) -> bool 
 }
 
 fn none_admitted(pool: &Pool, labelled: &[(TypeId, Vec<TypeLabel<'_>>)], catalog: &Catalog) -> Diagnostic {
-    let alone = pool.spec.requirements.iter().find(|own| !labelled.iter().any(|(_, labels)| admits(own, labels, pool)));
+    let alone = pool
+        .spec
+        .requirements
+        .iter()
+        .find(|own| !labelled.iter().any(|(_, labels)| admits(own, labels, pool)));
     let help = match alone {
         Some(own) => {
             let near = own
@@ -109,17 +123,24 @@ fn none_admitted(pool: &Pool, labelled: &[(TypeId, Vec<TypeLabel<'_>>)], catalog
                 .flat_map(|name| catalog.similar_names(name))
                 .take(3)
                 .collect::<Vec<_>>();
-            let hint = if near.is_empty() { String::new() } else { format!("; similar names: {}", near.join(", ")) };
+            let hint =
+                if near.is_empty() { String::new() } else { format!("; similar names: {}", near.join(", ")) };
             format!("no type has {} {:?} {}{hint}", own.key, own.operator, own.values.join(", "))
         }
         None => "each requirement is met by some type, all together by none".to_owned(),
     };
     let message = format!("node pool `{}` admits no instance type of {}", pool.spec.name, catalog.region());
-    Diagnostic::new(Code::Catalog, pool.span.clone(), message, "expected requirements that some type meets").help(help)
+    Diagnostic::new(Code::Catalog, pool.span.clone(), message, "expected requirements that some type meets")
+        .help(help)
 }
 
 /// Reports every described class whose pod fits into none of `rooms`.
-pub(super) fn check(described: &[Described], rooms: &[Room], around: &Surroundings<'_>, problems: &mut Problems) {
+pub(super) fn check(
+    described: &[Described],
+    rooms: &[Room],
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) {
     for class in described {
         let needed = class.requests + around.overhead;
         let runs_on = |room: &Room| {
@@ -129,7 +150,8 @@ pub(super) fn check(described: &[Described], rooms: &[Room], around: &Surroundin
         if rooms.iter().any(|room| runs_on(room) && needed.fits_in(room.free)) {
             continue;
         }
-        let largest = rooms.iter().filter(|room| runs_on(room)).max_by_key(|room| (room.free.cpu, room.free.memory));
+        let largest =
+            rooms.iter().filter(|room| runs_on(room)).max_by_key(|room| (room.free.cpu, room.free.memory));
         let (label, help) = match largest {
             None if class.arch == ArchChoice::Arm64 => (
                 "expected nodes of arm64".to_owned(),
@@ -148,7 +170,8 @@ pub(super) fn check(described: &[Described], rooms: &[Room], around: &Surroundin
                 ),
             ),
         };
-        let message = format!("the pod of `{}` needs {needed} and fits no instance type of the fleet", class.name);
+        let message =
+            format!("the pod of `{}` needs {needed} and fits no instance type of the fleet", class.name);
         problems.push(Diagnostic::new(Code::DoesNotFit, class.span.clone(), message, label).help(help));
     }
 }

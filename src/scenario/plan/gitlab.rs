@@ -22,7 +22,6 @@ pub(super) struct Runner<'a> {
     /// Architecture that its node selector asks for.
     pub arch: Option<Arch>,
     pub table: &'a Table,
-    pub span: &'a Span,
 }
 
 impl Runner<'_> {
@@ -41,7 +40,7 @@ const ARCH_LABELS: [&str; 2] = ["kubernetes.io/arch", "beta.kubernetes.io/arch"]
 pub(super) fn runners<'a>(fleet: &'a Table, at: &Span, problems: &mut Problems) -> Vec<Runner<'a>> {
     let runners: Vec<Runner<'_>> = fleet
         .tables("runner")
-        .map(|(table, span)| Runner {
+        .map(|(table, _)| Runner {
             name: table.text("name"),
             tags: table.texts("tags").collect(),
             run_untagged: table.flag("run_untagged"),
@@ -51,13 +50,17 @@ pub(super) fn runners<'a>(fleet: &'a Table, at: &Span, problems: &mut Problems) 
             },
             arch: selected_arch(table, problems),
             table,
-            span,
         })
         .collect();
     if runners.is_empty() && fleet.text("kind") != "fifo" {
         problems.push(
-            Diagnostic::new(Code::Missing, at.clone(), "the fleet has no runner", "expected at least one [[runner]]")
-                .help("[[runner]]\nname = \"eks\"\nconcurrent = 100"),
+            Diagnostic::new(
+                Code::Missing,
+                at.clone(),
+                "the fleet has no runner",
+                "expected at least one [[runner]]",
+            )
+            .help("[[runner]]\nname = \"eks\"\nconcurrent = 100"),
         );
     }
     runners
@@ -70,14 +73,24 @@ fn selected_arch(runner: &Table, problems: &mut Problems) -> Option<Arch> {
         "arm64" => Some(Arch::Arm64),
         other => {
             let message = format!("`{other}` is not an architecture of EC2");
-            problems.push(Diagnostic::new(Code::Choice, span.clone(), message, "expected \"amd64\" or \"arm64\""));
+            problems.push(Diagnostic::new(
+                Code::Choice,
+                span.clone(),
+                message,
+                "expected \"amd64\" or \"arm64\"",
+            ));
             None
         }
     }
 }
 
 /// The GitLab room's settings: one process per manager and replica.
-pub(super) fn config(fleet: &Table, runners: &[Runner<'_>], seed: u64, problems: &mut Problems) -> GitlabConfig {
+pub(super) fn config(
+    fleet: &Table,
+    runners: &[Runner<'_>],
+    seed: u64,
+    problems: &mut Problems,
+) -> GitlabConfig {
     let registered = runners.iter().map(|runner| RunnerConfig {
         tags: runner.tags.iter().map(|tag| (*tag).to_owned()).collect(),
         run_untagged: runner.run_untagged,
@@ -99,7 +112,13 @@ pub(super) fn config(fleet: &Table, runners: &[Runner<'_>], seed: u64, problems:
         let manager = manager_name(runner);
         match managers.iter_mut().find(|(name, _, _)| *name == manager) {
             Some((_, first, entries)) => {
-                agree(first, runner, &["concurrent", "check_interval", "replicas", "host"], "one manager process", problems);
+                agree(
+                    first,
+                    runner,
+                    &["concurrent", "check_interval", "replicas", "host"],
+                    "one manager process",
+                    problems,
+                );
                 entries.push(entry);
             }
             None => managers.push((manager, runner, vec![entry])),
@@ -150,11 +169,19 @@ fn agree(first: &Runner<'_>, other: &Runner<'_>, keys: &[&str], what: &str, prob
     for key in keys {
         let plain = |runner: &Runner<'_>| runner.table.get(key).map(inline);
         if plain(first) != plain(other) {
-            let message = format!("runners `{}` and `{}` belong to {what} and differ in `{key}`", first.name, other.name);
+            let message = format!(
+                "runners `{}` and `{}` belong to {what} and differ in `{key}`",
+                first.name, other.name
+            );
             let (line, _) = first.table.span(key).line_and_column();
             problems.push(
-                Diagnostic::new(Code::Conflict, other.table.span(key), message, format!("`{}` says otherwise (line {line})", first.name))
-                    .help(format!("write the same `{key}` for both")),
+                Diagnostic::new(
+                    Code::Conflict,
+                    other.table.span(key),
+                    message,
+                    format!("`{}` says otherwise (line {line})", first.name),
+                )
+                .help(format!("write the same `{key}` for both")),
             );
         }
     }
@@ -196,10 +223,16 @@ pub(super) fn executor(runners: &[Runner<'_>], problems: &mut Problems) -> Optio
     for other in &runners[1..] {
         agree(first, other, &EXECUTOR_KEYS, "one cluster", problems);
         if other_selectors(first) != other_selectors(other) {
-            let message = format!("runners `{}` and `{}` select nodes by different labels", first.name, other.name);
+            let message =
+                format!("runners `{}` and `{}` select nodes by different labels", first.name, other.name);
             problems.push(
-                Diagnostic::new(Code::Conflict, other.table.span("node_selector"), message, "differs from the first runner")
-                    .help("only kubernetes.io/arch may differ between the runners of a fleet"),
+                Diagnostic::new(
+                    Code::Conflict,
+                    other.table.span("node_selector"),
+                    message,
+                    "differs from the first runner",
+                )
+                .help("only kubernetes.io/arch may differ between the runners of a fleet"),
             );
         }
     }
@@ -231,7 +264,8 @@ fn other_selectors(runner: &Runner<'_>) -> Vec<(String, String)> {
 }
 
 fn do_not_disrupt(runner: &Table, problems: &mut Problems) -> bool {
-    let Some((_, value, span)) = runner.map("pod_annotations").find(|(key, _, _)| *key == "karpenter.sh/do-not-disrupt")
+    let Some((_, value, span)) =
+        runner.map("pod_annotations").find(|(key, _, _)| *key == "karpenter.sh/do-not-disrupt")
     else {
         return false;
     };
@@ -251,8 +285,13 @@ fn tolerations(runner: &Table, problems: &mut Problems) -> Vec<TolerationText> {
         if !matches!(effect, "NoSchedule" | "PreferNoSchedule" | "NoExecute" | "") {
             let message = format!("`{effect}` is not the effect of a taint");
             problems.push(
-                Diagnostic::new(Code::Choice, span.clone(), message, "expected \"NoSchedule\", \"PreferNoSchedule\" or \"NoExecute\"")
-                    .help("GitLab Runner writes tolerations as \"key=value\" = \"Effect\""),
+                Diagnostic::new(
+                    Code::Choice,
+                    span.clone(),
+                    message,
+                    "expected \"NoSchedule\", \"PreferNoSchedule\" or \"NoExecute\"",
+                )
+                .help("GitLab Runner writes tolerations as \"key=value\" = \"Effect\""),
             );
             continue;
         }

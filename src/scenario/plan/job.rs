@@ -108,17 +108,30 @@ impl<'a, 'r> Jobs<'a, 'r> {
             Some(tag) => (
                 format!("no runner has the tag `{tag}` of `{name}`"),
                 nearest_word(known.iter().copied(), tag).map_or_else(
-                    || format!("tags of the runners are {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") }),
+                    || {
+                        format!(
+                            "tags of the runners are {}",
+                            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                        )
+                    },
                     |near| format!("did you mean `{near}`?"),
                 ),
             ),
         };
-        problems.push(Diagnostic::new(Code::Reference, span.clone(), message, "expected tags of a runner").help(help));
+        problems.push(
+            Diagnostic::new(Code::Reference, span.clone(), message, "expected tags of a runner").help(help),
+        );
     }
 }
 
 /// The class described by `table`.
-pub(super) fn class(table: &Table, span: &Span, name: &str, jobs: &mut Jobs<'_, '_>, problems: &mut Problems) -> Class {
+pub(super) fn class(
+    table: &Table,
+    span: &Span,
+    name: &str,
+    jobs: &mut Jobs<'_, '_>,
+    problems: &mut Problems,
+) -> Class {
     let tags: Vec<String> = table.texts("tags").map(str::to_owned).collect();
     let templated = tags.iter().any(|tag| tag.contains('$'));
     let at = table.get("tags").map_or_else(|| line_of(span), |item| item.span.clone());
@@ -166,7 +179,9 @@ fn requests(table: &Table, name: &str, runners: &[&Runner<'_>], problems: &mut P
             let message = format!("`{name}` asks for {wanted}, but runner `{}` allows {most}", runner.name);
             problems.push(
                 Diagnostic::new(Code::Conflict, table.span(key), message, format!("expected at most {most}"))
-                    .help(format!("GitLab Runner fails such jobs at once; raise {key}_request_overwrite_max_allowed")),
+                    .help(format!(
+                        "GitLab Runner fails such jobs at once; raise {key}_request_overwrite_max_allowed"
+                    )),
             );
         };
         if let (Some(most), true) = (most_cpu, table.get("cpu").is_some())
@@ -183,21 +198,31 @@ fn requests(table: &Table, name: &str, runners: &[&Runner<'_>], problems: &mut P
     requests
 }
 
-fn arch(table: &Table, tags: &[String], name: &str, jobs: &Jobs<'_, '_>, problems: &mut Problems) -> ArchChoice {
+fn arch(
+    table: &Table,
+    tags: &[String],
+    name: &str,
+    jobs: &Jobs<'_, '_>,
+    problems: &mut Problems,
+) -> ArchChoice {
     let by_runner = jobs.arch_of_runners(tags);
-    let own: Vec<Arch> = table
-        .texts("arch")
-        .map(|word| if word == "arm64" { Arch::Arm64 } else { Arch::Amd64 })
-        .collect();
+    let own: Vec<Arch> =
+        table.texts("arch").map(|word| if word == "arm64" { Arch::Arm64 } else { Arch::Amd64 }).collect();
     if own.is_empty() {
         return by_runner;
     }
     let both: Vec<Arch> = own.iter().copied().filter(|arch| by_runner.allows(*arch)).collect();
     ArchChoice::of(&both).unwrap_or_else(|| {
-        let message = format!("`{name}` runs on {}, its runner selects nodes of another architecture", own[0]);
+        let message =
+            format!("`{name}` runs on {}, its runner selects nodes of another architecture", own[0]);
         problems.push(
-            Diagnostic::new(Code::Conflict, table.span("arch"), message, "expected the architecture of its runner")
-                .help("change the job's `tags`, its `arch`, or the runner's node_selector"),
+            Diagnostic::new(
+                Code::Conflict,
+                table.span("arch"),
+                message,
+                "expected the architecture of its runner",
+            )
+            .help("change the job's `tags`, its `arch`, or the runner's node_selector"),
         );
         ArchChoice::of(&own).unwrap_or(by_runner)
     })
@@ -226,8 +251,13 @@ fn retry(table: &Table, problems: &mut Problems) -> Retry {
     let Some(max) = table.integer_if("retry") else {
         if let Some(item) = table.get("retry_when") {
             problems.push(
-                Diagnostic::new(Code::Conflict, item.span.clone(), "`retry_when` without `retry` retries nothing", "expected `retry` beside it")
-                    .help("retry = 2"),
+                Diagnostic::new(
+                    Code::Conflict,
+                    item.span.clone(),
+                    "`retry_when` without `retry` retries nothing",
+                    "expected `retry` beside it",
+                )
+                .help("retry = 2"),
             );
         }
         return Retry::ABSENT;
@@ -237,10 +267,16 @@ fn retry(table: &Table, problems: &mut Problems) -> Retry {
         return Retry::always(max as u8);
     }
     let when = ReasonSet::parse(names.iter().copied()).unwrap_or_else(|error| {
-        let known: Vec<&str> = crate::workload::FailureReason::all().map(crate::workload::FailureReason::name).collect();
+        let known: Vec<&str> =
+            crate::workload::FailureReason::all().map(crate::workload::FailureReason::name).collect();
         let near = nearest_word(known.iter().copied().chain(["always"]), &error.0);
         let message = format!("`{}` is not a failure reason of GitLab", error.0);
-        let diagnostic = Diagnostic::new(Code::Choice, table.span("retry_when"), message, "expected names such as \"runner_system_failure\" or \"always\"");
+        let diagnostic = Diagnostic::new(
+            Code::Choice,
+            table.span("retry_when"),
+            message,
+            "expected names such as \"runner_system_failure\" or \"always\"",
+        );
         problems.push(match near {
             Some(near) => diagnostic.help(format!("did you mean \"{near}\"?")),
             None => diagnostic,

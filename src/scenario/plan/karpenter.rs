@@ -68,8 +68,13 @@ pub(super) fn pools(fleet: &Table, at: &Span, problems: &mut Problems) -> Vec<Po
         fleet.tables("node_pool").map(|(table, span)| pool(table, span, &zones, problems)).collect();
     if pools.is_empty() {
         problems.push(
-            Diagnostic::new(Code::Missing, at.clone(), "the fleet has no node pool", "expected at least one [[node_pool]]")
-                .help("a fleet without Karpenter says kind = \"fixed\" or kind = \"fifo\""),
+            Diagnostic::new(
+                Code::Missing,
+                at.clone(),
+                "the fleet has no node pool",
+                "expected at least one [[node_pool]]",
+            )
+            .help("a fleet without Karpenter says kind = \"fixed\" or kind = \"fifo\""),
         );
     }
     pools
@@ -159,7 +164,9 @@ fn requirement(table: &Table, span: &Span, problems: &mut Problems) -> Option<Re
         );
         problems.push(match near {
             Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-            None => diagnostic.help("for example karpenter.k8s.aws/instance-category, …/instance-generation, …/instance-cpu"),
+            None => diagnostic.help(
+                "for example karpenter.k8s.aws/instance-category, …/instance-generation, …/instance-cpu",
+            ),
         });
         return None;
     }
@@ -176,12 +183,14 @@ fn requirement(table: &Table, span: &Span, problems: &mut Problems) -> Option<Re
         _ => None,
     };
     if let Some(expected) = expected {
-        let at = table.get("values").filter(|item| item.span != *span).map_or_else(|| super::job::line_of(span), head);
+        let at = table
+            .get("values")
+            .filter(|item| item.span != *span)
+            .map_or_else(|| super::job::line_of(span), head);
         let message = format!("operator {} of `{key}` has {} values", table.text("operator"), values.len());
-        problems.push(
-            Diagnostic::new(Code::Grammar, at, message, format!("expected {expected}"))
-                .help("for example { key = \"karpenter.k8s.aws/instance-cpu\", operator = \"Gt\", values = [\"3\"] }"),
-        );
+        problems.push(Diagnostic::new(Code::Grammar, at, message, format!("expected {expected}")).help(
+            "for example { key = \"karpenter.k8s.aws/instance-cpu\", operator = \"Gt\", values = [\"3\"] }",
+        ));
         return None;
     }
     let mut spec = RequirementSpec::new(key, op, &values);
@@ -225,16 +234,23 @@ fn budget(table: &Table, span: &Span, problems: &mut Problems) -> Option<Budget>
         let (message, hint) = reason.split_once("; ").unwrap_or((&reason, ""));
         let hint = if hint.is_empty() { "minute hour day-of-month month day-of-week, in UTC" } else { hint };
         problems.push(
-            Diagnostic::new(Code::Grammar, table.span("schedule"), message, "expected five cron fields").help(hint),
+            Diagnostic::new(Code::Grammar, table.span("schedule"), message, "expected five cron fields")
+                .help(hint),
         );
     }
     let duration = table.duration_if("duration");
     if schedule.is_some() != duration.is_some() {
-        let (given, missing) = if schedule.is_some() { ("schedule", "duration") } else { ("duration", "schedule") };
+        let (given, missing) =
+            if schedule.is_some() { ("schedule", "duration") } else { ("duration", "schedule") };
         let message = format!("a budget with a `{given}` needs a `{missing}` too");
         problems.push(
-            Diagnostic::new(Code::Conflict, table.span(given), message, format!("expected `{missing}` beside it"))
-                .help("for example { nodes = \"0\", schedule = \"0 8 * * mon-fri\", duration = \"10h\" }"),
+            Diagnostic::new(
+                Code::Conflict,
+                table.span(given),
+                message,
+                format!("expected `{missing}` beside it"),
+            )
+            .help("for example { nodes = \"0\", schedule = \"0 8 * * mon-fri\", duration = \"10h\" }"),
         );
     }
     let reasons: Vec<Reason> = table.list("reasons").iter().filter_map(reason).collect();

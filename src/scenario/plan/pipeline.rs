@@ -8,8 +8,8 @@ use super::super::source::Span;
 use super::job::{self, Jobs, line_of};
 use crate::engine::Arena;
 use crate::workload::{
-    Class, ClassOverride, JobDraft, MatrixAxis, MatrixValue, Need, Parallel, Template, TemplateDraft, TemplateError,
-    When,
+    Class, ClassOverride, JobDraft, MatrixAxis, MatrixValue, Need, Parallel, Template, TemplateDraft,
+    TemplateError, When,
 };
 
 /// The graph of the pipeline described by `table`; its classes are added to `classes`.
@@ -58,7 +58,10 @@ fn job_draft(
     let parallel = parallel(table, &class, jobs, problems);
     let mut draft = JobDraft::new(name, table.text("stage"), classes.push(class));
     draft.needs = table.get("needs").is_some().then(|| {
-        table.texts("needs").map(|job| Need { job: job.to_owned(), optional: false, matrix: Vec::new() }).collect()
+        table
+            .texts("needs")
+            .map(|job| Need { job: job.to_owned(), optional: false, matrix: Vec::new() })
+            .collect()
     });
     draft.parallel = parallel;
     draft.when = match table.text("when") {
@@ -77,9 +80,12 @@ fn check_stage(job: &Table, stages: &[String], span: &Span, problems: &mut Probl
     }
     let at = job.get("stage").map_or_else(|| line_of(span), |item| item.span.clone());
     let message = format!("job `{}` is in stage `{stage}`, which `stages` does not list", job.text("name"));
-    let help = nearest_word(stages.iter().map(String::as_str), stage)
-        .map_or_else(|| format!("stages are {}", stages.join(", ")), |near| format!("did you mean `{near}`?"));
-    problems.push(Diagnostic::new(Code::Reference, at, message, "expected a stage of the pipeline").help(help));
+    let help = nearest_word(stages.iter().map(String::as_str), stage).map_or_else(
+        || format!("stages are {}", stages.join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    problems
+        .push(Diagnostic::new(Code::Reference, at, message, "expected a stage of the pipeline").help(help));
 }
 
 fn check_needs(job: &Table, names: &[&str], problems: &mut Problems) {
@@ -89,10 +95,13 @@ fn check_needs(job: &Table, names: &[&str], problems: &mut Problems) {
             continue;
         }
         let message = format!("job `{}` needs `{wanted}`, which does not exist", job.text("name"));
-        let help = nearest_word(names.iter().copied(), wanted)
-            .map_or_else(|| format!("jobs are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+        let help = nearest_word(names.iter().copied(), wanted).map_or_else(
+            || format!("jobs are {}", names.join(", ")),
+            |near| format!("did you mean `{near}`?"),
+        );
         problems.push(
-            Diagnostic::new(Code::Reference, need.span.clone(), message, "expected a job of the pipeline").help(help),
+            Diagnostic::new(Code::Reference, need.span.clone(), message, "expected a job of the pipeline")
+                .help(help),
         );
     }
 }
@@ -114,10 +123,22 @@ fn parallel(table: &Table, class: &Class, jobs: &Jobs<'_, '_>, problems: &mut Pr
 }
 
 /// The axes of one entry of a matrix. A variable that stands in the job's tags changes them, copy by copy.
-fn axes(entry: &Item, job: &Table, class: &Class, jobs: &Jobs<'_, '_>, problems: &mut Problems) -> Vec<MatrixAxis> {
+fn axes(
+    entry: &Item,
+    job: &Table,
+    class: &Class,
+    jobs: &Jobs<'_, '_>,
+    problems: &mut Problems,
+) -> Vec<MatrixAxis> {
     let Value::Table(variables) = &entry.value else { return Vec::new() };
-    let in_tags = |variable: &str| class.tags.iter().any(|tag| tag.contains(&format!("${variable}")) || tag.contains(&format!("${{{variable}}}")));
-    let used: Vec<&str> = variables.entries.iter().map(|own| own.key.as_str()).filter(|key| in_tags(key)).collect();
+    let in_tags = |variable: &str| {
+        class
+            .tags
+            .iter()
+            .any(|tag| tag.contains(&format!("${variable}")) || tag.contains(&format!("${{{variable}}}")))
+    };
+    let used: Vec<&str> =
+        variables.entries.iter().map(|own| own.key.as_str()).filter(|key| in_tags(key)).collect();
     if used.len() > 1 {
         let message = format!("the tags of `{}` depend on {} variables", job.text("name"), used.len());
         problems.push(

@@ -28,7 +28,12 @@ pub(super) fn from_table(ec2: &Table, catalog: &Catalog, problems: &mut Problems
             && catalog.zone(zone).is_none()
         {
             let message = format!("{} has no zone `{zone}`", catalog.region());
-            problems.push(Diagnostic::new(Code::Catalog, table.span("zone"), message, "expected a zone of the region"));
+            problems.push(Diagnostic::new(
+                Code::Catalog,
+                table.span("zone"),
+                message,
+                "expected a zone of the region",
+            ));
             continue;
         }
         let before = prices.len();
@@ -44,8 +49,13 @@ pub(super) fn from_table(ec2: &Table, catalog: &Catalog, problems: &mut Problems
         if prices.len() == before {
             let message = format!("the price of `{name}` is missing");
             problems.push(
-                Diagnostic::new(Code::Missing, super::job::line_of(span), message, "expected `on_demand` or `spot`")
-                    .help("in US dollars per hour: on_demand = 0.192"),
+                Diagnostic::new(
+                    Code::Missing,
+                    super::job::line_of(span),
+                    message,
+                    "expected `on_demand` or `spot`",
+                )
+                .help("in US dollars per hour: on_demand = 0.192"),
             );
         }
     }
@@ -60,7 +70,9 @@ pub(super) fn from_file(
     files: &mut dyn FileProvider,
     problems: &mut Problems,
 ) -> Vec<CustomPrice> {
-    let text = files.read(path).and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text in UTF-8".to_owned()));
+    let text = files
+        .read(path)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text in UTF-8".to_owned()));
     let text = match text {
         Ok(text) => text,
         Err(reason) => {
@@ -71,7 +83,15 @@ pub(super) fn from_file(
     let source = Source::new(path, &text);
     let mut lines = fields(&text);
     let Some(header) = lines.next() else {
-        problems.push(Diagnostic::new(Code::Row, Span::start_of(&source), format!("`{path}` is empty"), "expected a header line").help(COLUMNS.join(",")));
+        problems.push(
+            Diagnostic::new(
+                Code::Row,
+                Span::start_of(&source),
+                format!("`{path}` is empty"),
+                "expected a header line",
+            )
+            .help(COLUMNS.join(",")),
+        );
         return Vec::new();
     };
     let column = |name: &str| header.iter().position(|(field, _)| field.eq_ignore_ascii_case(name));
@@ -79,8 +99,13 @@ pub(super) fn from_file(
     if let Some(missing) = found.iter().position(Option::is_none) {
         let end = header.last().map_or(0, |(field, at)| at + field.len());
         problems.push(
-            Diagnostic::new(Code::Row, Span::new(&source, 0..end), format!("`{path}` has no column `{}`", COLUMNS[missing]), "expected it in the header")
-                .help(format!("the header reads {}[,zone]", COLUMNS.join(","))),
+            Diagnostic::new(
+                Code::Row,
+                Span::new(&source, 0..end),
+                format!("`{path}` has no column `{}`", COLUMNS[missing]),
+                "expected it in the header",
+            )
+            .help(format!("the header reads {}[,zone]", COLUMNS.join(","))),
         );
         return Vec::new();
     }
@@ -138,7 +163,9 @@ fn row(
     let price = field(places[2]);
     let dollars = match price.0.parse::<f64>() {
         Ok(dollars) if dollars.is_finite() && dollars >= 0.0 => dollars,
-        _ => return wrong(price, format!("`{}` is not a price", price.0), "US dollars per hour such as 0.192"),
+        _ => {
+            return wrong(price, format!("`{}` is not a price", price.0), "US dollars per hour such as 0.192");
+        }
     };
     let zone = zone.map(field).filter(|(text, _)| !text.is_empty());
     if let Some(zone) = zone

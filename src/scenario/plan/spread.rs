@@ -67,9 +67,9 @@ fn delay_of(item: &Item) -> Option<Delay> {
             let p95 = median.as_secs_f64() * libm::exp(sigma.as_f64() * 1.644_853_626_951_472_2);
             Some(Delay::LogNormal { median, p95: SimDuration::from_secs_f64_rounded(p95) })
         }
-        Distribution::Uniform { low, high } => Some(stepped(|share| {
-            low.as_secs_f64() + share * high.saturating_sub(low).as_secs_f64()
-        })),
+        Distribution::Uniform { low, high } => {
+            Some(stepped(|share| low.as_secs_f64() + share * high.saturating_sub(low).as_secs_f64()))
+        }
         Distribution::Exponential { mean } => {
             Some(stepped(|share| -mean.as_secs_f64() * libm::log1p(-share)))
         }

@@ -63,7 +63,8 @@ fn host(host: &Table, catalog: &Catalog, problems: &mut Problems) -> Option<Stan
             let price = zones.map(ZoneId).find_map(|zone| catalog.price(id, zone, CapacityType::OnDemand))?;
             let node = catalog.get(id).allocatable();
             let share = |part: u32, whole: u32| f64::from(part) / f64::from(whole.max(1));
-            let share = share(requests.cpu.0, node.cpu.0).max(share(requests.memory.0, node.memory.0)).min(1.0);
+            let share =
+                share(requests.cpu.0, node.cpu.0).max(share(requests.memory.0, node.memory.0)).min(1.0);
             let whole = crate::ec2::discounted(price, discount);
             let hourly = HourlyPrice(Ppm::from_f64(share).of(whole.0));
             Some(StandingCost { name: format!("runner manager pod on {name}"), hourly })

@@ -11,8 +11,8 @@ use super::workload::unreadable;
 use crate::engine::Streams;
 use crate::units::{Ppm, SimDuration, SimTime};
 use crate::workload::{
-    Arrivals, BadRows, Field, MapRule, Pattern, Replay, TraceError, TraceInstant, TraceOptions, TraceReplay, TraceTags,
-    Workload,
+    Arrivals, BadRows, Field, MapRule, Pattern, Replay, TraceError, TraceInstant, TraceOptions, TraceReplay,
+    TraceTags, Workload,
 };
 use std::io::{Cursor, Read};
 use std::sync::Arc;
@@ -105,7 +105,9 @@ fn options(
         tags: if keeps { TraceTags::OfRow } else { TraceTags::OfClass },
         scale: Ppm::from_f64(workload.number("scale")),
         time_scale: Ppm::from_f64(workload.number("time_scale")),
-        from: Some(window.duration("from")).filter(|from| *from > SimDuration::ZERO).map(TraceInstant::AfterFirst),
+        from: Some(window.duration("from"))
+            .filter(|from| *from > SimDuration::ZERO)
+            .map(TraceInstant::AfterFirst),
         to: window.duration_if("to").map(TraceInstant::AfterFirst),
         bad_rows: if workload.text("bad_rows") == "drop" { BadRows::Drop } else { BadRows::Refuse },
         replay: if workload.flag("by_stage") {
@@ -138,8 +140,13 @@ pub(super) fn read_ahead(
     match outcome {
         Ok((_, _, 0)) => {
             problems.push(
-                Diagnostic::new(Code::Range, span.clone(), "no job arrives within the horizon", "expected jobs")
-                    .help("look at `window`, `scale` and `horizon`"),
+                Diagnostic::new(
+                    Code::Range,
+                    span.clone(),
+                    "no job arrives within the horizon",
+                    "expected jobs",
+                )
+                .help("look at `window`, `scale` and `horizon`"),
             );
         }
         Ok((classes, templates, _)) => {
@@ -163,15 +170,25 @@ fn explained(error: &TraceError, trace: &Trace, span: &Span) -> Diagnostic {
             let (from, to) = field(line_text, column);
             let name = at.column.as_ref().map_or("this row", |(_, name)| name.as_str());
             let message = format!("`{found}` cannot be the {name} of a job");
-            Diagnostic::new(Code::Row, Span::new(&source, start + from..start + to), message, format!("expected {}", problem.expected()))
-                .help("correct the row, or leave such rows out with workload.bad_rows = \"drop\"")
+            Diagnostic::new(
+                Code::Row,
+                Span::new(&source, start + from..start + to),
+                message,
+                format!("expected {}", problem.expected()),
+            )
+            .help("correct the row, or leave such rows out with workload.bad_rows = \"drop\"")
         }
         TraceError::NoColumn { file, what, accepted } => {
             let header = text.lines().next().unwrap_or("");
             let source = Source::new(file, header);
             let message = format!("the trace has no column for the {what}");
-            Diagnostic::new(Code::Row, Span::new(&source, 0..header.len()), message, format!("expected one of {accepted}"))
-                .help("the first line of a trace names its columns")
+            Diagnostic::new(
+                Code::Row,
+                Span::new(&source, 0..header.len()),
+                message,
+                format!("expected one of {accepted}"),
+            )
+            .help("the first line of a trace names its columns")
         }
         TraceError::Unreadable { .. } => {
             Diagnostic::new(Code::File, span.clone(), error.to_string(), "expected a CSV file")

@@ -55,7 +55,10 @@ fn arrivals(
         .filter_map(|(key, factor)| Some((key, table.number_if(key)? * factor)))
         .collect();
     let [(_, per_day)] = rates.as_slice() else {
-        let message = format!("`{name}`: {} rates of arrival are given", if rates.is_empty() { "no" } else { "several" });
+        let message = format!(
+            "`{name}`: {} rates of arrival are given",
+            if rates.is_empty() { "no" } else { "several" }
+        );
         problems.push(
             Diagnostic::new(Code::Conflict, at, message, "expected one of `per_week`, `per_day`, `per_hour`")
                 .help("for example arrivals = { per_day = 500, profile = \"office-week\" }"),
@@ -93,7 +96,12 @@ fn profile(table: &Table, files: &mut dyn FileProvider, problems: &mut Problems)
         return Profile::from_csv(bytes.as_slice())
             .map_err(|error| {
                 let message = format!("`{path}`: {error}");
-                problems.push(Diagnostic::new(Code::Row, span, message, "expected 168 rows weekday,hour,rate"));
+                problems.push(Diagnostic::new(
+                    Code::Row,
+                    span,
+                    message,
+                    "expected 168 rows weekday,hour,rate",
+                ));
             })
             .ok();
     }
@@ -101,7 +109,12 @@ fn profile(table: &Table, files: &mut dyn FileProvider, problems: &mut Problems)
         let weights: Vec<f64> = table.list("hours").iter().filter_map(number).collect();
         return Profile::from_weights(&weights)
             .map_err(|error| {
-                problems.push(Diagnostic::new(Code::Range, head(hours), error.to_string(), "expected 168 weights from Monday 00:00"));
+                problems.push(Diagnostic::new(
+                    Code::Range,
+                    head(hours),
+                    error.to_string(),
+                    "expected 168 weights from Monday 00:00",
+                ));
             })
             .ok();
     }
@@ -118,6 +131,11 @@ fn number(item: &Item) -> Option<f64> {
 
 /// "This file cannot be read".
 pub(super) fn unreadable(path: &str, reason: &str, span: Span) -> Diagnostic {
-    Diagnostic::new(Code::File, span, format!("`{path}` cannot be read: {reason}"), "expected a file that exists")
-        .help("paths are relative to the folder of the scenario")
+    Diagnostic::new(
+        Code::File,
+        span,
+        format!("`{path}` cannot be read: {reason}"),
+        "expected a file that exists",
+    )
+    .help("paths are relative to the folder of the scenario")
 }
