@@ -40,6 +40,14 @@ fn one(
     let mut clock = Clock::start();
     let scenario = read(path, arguments)?;
     clock.lap("read");
+    terminal.detail(&format!(
+        "{}: {} fleets x {} replications of {} from {}",
+        scenario.name,
+        scenario.fleets.len(),
+        scenario.replications,
+        scenario.horizon,
+        scenario.start
+    ));
     let units = simulate_all(&scenario, arguments, cancel, terminal)?;
     clock.lap("simulate");
     let names: Vec<String> = scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect();

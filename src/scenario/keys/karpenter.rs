@@ -126,5 +126,4 @@ pub(super) const NODE_POOL: &[Key] = &[
         "Historical (Provisioner v1alpha5): empty nodes go after so many seconds, without validation or budget.",
     ),
     Key::new("expire_after", Kind::DurationOrNever, "Largest age of a node.").or("\"720h\""),
-    Key::new("termination_grace_period", Kind::Duration, "How long a node may drain."),
 ];

@@ -58,7 +58,8 @@ pub(super) fn plan(
         _ => {
             let pools = karpenter::pools(fleet, &request.fleet.span, problems);
             let rooms = fit::rooms_of_pools(&pools, &around, problems);
-            (CapacityPlan::Karpenter(Box::new(karpenter_plan(fleet, pools, request.run))), rooms)
+            let types = fit::admitted_types(&pools, request.catalog);
+            (CapacityPlan::Karpenter(Box::new(karpenter_plan(fleet, pools, types, request.run))), rooms)
         }
     };
     if problems.len() == before {
@@ -75,7 +76,7 @@ fn fifo(fleet: &Table) -> CapacityPlan {
     }
 }
 
-fn karpenter_plan(fleet: &Table, pools: Vec<Pool>, run: &Run<'_>) -> KarpenterPlan {
+fn karpenter_plan(fleet: &Table, pools: Vec<Pool>, types: Vec<String>, run: &Run<'_>) -> KarpenterPlan {
     let table = fleet.section("karpenter");
     KarpenterPlan {
         batch: BatchWindow {
@@ -87,6 +88,7 @@ fn karpenter_plan(fleet: &Table, pools: Vec<Pool>, run: &Run<'_>) -> KarpenterPl
             spot_to_spot_consolidation: table.flag("spot_to_spot_consolidation"),
         },
         calendar: Calendar { start_unix_ms: run.start.timestamp().as_millisecond() / 1000 * 1000 },
+        instance_types: types,
         ..KarpenterPlan::new(pools.into_iter().map(pool_plan).collect())
     }
 }

@@ -7,6 +7,7 @@ use super::job::Described;
 use super::karpenter::Pool;
 use crate::catalog::{Arch, Catalog, TypeId, TypeLabel};
 use crate::karpenter::requirements::{Operator, RequirementSpec};
+use crate::karpenter::type_set::MAX_TYPES;
 use crate::units::Resources;
 use crate::workload::ArchChoice;
 
@@ -57,6 +58,27 @@ pub(super) fn rooms_of_pools(
         }
     }
     rooms
+}
+
+/// Names of the types that some pool admits: what Karpenter is told that EC2 offers. Pools that admit nearly everything
+/// are kept to what CI is run on: first without bare metal and accelerators, then without former generations.
+pub(super) fn admitted_types(pools: &[Pool], catalog: &Catalog) -> Vec<String> {
+    let mut admitted: Vec<TypeId> = catalog
+        .type_ids()
+        .filter(|id| catalog.prices(*id).is_some())
+        .filter(|id| {
+            let labels = catalog.labels(*id);
+            pools.iter().any(|pool| pool.spec.requirements.iter().all(|own| admits(own, &labels, pool)))
+        })
+        .collect();
+    if admitted.len() > MAX_TYPES {
+        admitted.retain(|id| !catalog.get(*id).bare_metal && !catalog.get(*id).exotic);
+    }
+    if admitted.len() > MAX_TYPES {
+        admitted.retain(|id| catalog.get(*id).current_generation);
+    }
+    admitted.truncate(MAX_TYPES);
+    admitted.iter().map(|id| catalog.get(*id).name.to_string()).collect()
 }
 
 /// The room on a node of type `id`.

@@ -164,7 +164,11 @@ fn row(
     let dollars = match price.0.parse::<f64>() {
         Ok(dollars) if dollars.is_finite() && dollars >= 0.0 => dollars,
         _ => {
-            return wrong(price, format!("`{}` is not a price", price.0), "US dollars per hour such as 0.192");
+            return wrong(
+                price,
+                format!("`{}` is not a price", price.0),
+                "US dollars per hour such as 0.192",
+            );
         }
     };
     let zone = zone.map(field).filter(|(text, _)| !text.is_empty());
