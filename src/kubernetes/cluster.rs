@@ -509,6 +509,7 @@ mod tests {
 
         #[test]
         fn above_a_hundred_nodes_the_same_nodes_are_looked_at(steps in steps(300), rules in rules(), soft: bool) {
+            compare(118, &steps, rules, false)?;
             compare(260, &steps, rules, soft)?;
         }
     }

@@ -95,6 +95,13 @@ pub(super) fn find_window(
     parts: &mut Vec<Part>,
 ) -> (usize, (usize, usize)) {
     let (first_rank, first_turn) = order.start_place();
+    let surplus = row.feasible as usize - enough;
+    if surplus * 4 < enough {
+        let (looked_at, last) = find_end_backward(order, row, surplus, (first_rank, first_turn));
+        let wrapped = last <= (first_rank, first_turn);
+        push_parts(order, (first_rank, first_turn), last, wrapped, parts);
+        return (looked_at, last);
+    }
     let mut search = Search { order, row, enough, found: 0, looked_at: 0 };
     let longest = order.turn().iter().map(|zone| order.zone(*zone).len()).max().unwrap_or(0);
     let zones = order.turn().len();
@@ -107,10 +114,22 @@ pub(super) fn find_window(
             search.ranks(0, first_rank)
         })
         .or_else(|| search.rank(first_rank, 0, first_turn));
-    let (last_rank, last_turn) = end.unwrap_or((first_rank, first_turn));
+    let last = end.unwrap_or((first_rank, first_turn));
+    push_parts(order, (first_rank, first_turn), last, wrapped, parts);
+    (search.looked_at, last)
+}
+
+/// The nodes from `first` (rank and turn) up to but without `last`, as parts of zones.
+fn push_parts(
+    order: &NodeOrder,
+    first: (usize, usize),
+    last: (usize, usize),
+    wrapped: bool,
+    parts: &mut Vec<Part>,
+) {
     for (turn, zone) in order.turn().iter().enumerate() {
-        let from = (first_rank + usize::from(turn < first_turn)) as u32;
-        let to = (last_rank + usize::from(turn < last_turn)) as u32;
+        let from = (first.0 + usize::from(turn < first.1)) as u32;
+        let to = (last.0 + usize::from(turn < last.1)) as u32;
         if wrapped {
             parts.push(Part { zone: *zone, from, to: u32::MAX });
             parts.push(Part { zone: *zone, from: 0, to });
@@ -118,7 +137,31 @@ pub(super) fn find_window(
             parts.push(Part { zone: *zone, from, to });
         }
     }
-    (search.looked_at, (last_rank, last_turn))
+}
+
+/// The same end of the search from behind, for when few feasible nodes are left over: the last `surplus` of them are not
+/// looked at.
+fn find_end_backward(
+    order: &NodeOrder,
+    row: &Row,
+    surplus: usize,
+    first: (usize, usize),
+) -> (usize, (usize, usize)) {
+    let longest = order.turn().iter().map(|zone| order.zone(*zone).len()).max().unwrap_or(0);
+    let (mut rank, mut turn) = first;
+    let (mut passed, mut left) = (0, surplus);
+    while left > 0 {
+        if turn == 0 {
+            turn = order.turn().len();
+            rank = if rank == 0 { longest } else { rank } - 1;
+        }
+        turn -= 1;
+        if let Some(score) = row.scores[order.turn()[turn] as usize].get(rank) {
+            passed += 1;
+            left -= usize::from(*score != 0);
+        }
+    }
+    (order.len() - passed, (rank, turn))
 }
 
 struct Search<'a> {
