@@ -3,7 +3,7 @@
 
 use crate::engine::{Arena, Id};
 use crate::units::{SimDuration, SimTime};
-use crate::workload::{FailureReason, JobSpec, Retry, Template, TemplateId};
+use crate::workload::{ClassId, FailureReason, JobSpec, Retry, Template, TemplateId};
 
 mod progress;
 mod state;
@@ -86,10 +86,12 @@ pub enum PipelineStep {
     },
     /// A job will never run.
     Skipped {
-        /// Its pipeline.
-        pipeline: PipelineId,
+        /// Number of its pipeline, as it arrived: the pipeline itself may be gone already.
+        ordinal: u64,
         /// Its node.
         node: u32,
+        /// Its class.
+        class: ClassId,
         /// Its id.
         build: BuildId,
     },

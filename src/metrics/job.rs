@@ -222,8 +222,10 @@ pub struct JobRecord {
     pub ordinal: u32,
     /// Class (job template) id; names are in [`crate::metrics::Names`].
     pub class: u32,
-    /// Pipeline id.
-    pub pipeline: u32,
+    /// Number of its pipeline in the workload, the same in every fleet.
+    pub pipeline: u64,
+    /// Which of the pipeline's jobs it is, in GitLab's order; 0 for a single job.
+    pub pipeline_job: u32,
     /// 0 for the first attempt.
     pub attempt: u16,
     /// Whether a further attempt follows. Such a record counts as an attempt, not as a job.
@@ -259,11 +261,12 @@ pub struct JobRecord {
 impl JobRecord {
     /// A build that became pending at `now` and has not come any further: outcome [`JobOutcome::StillWaiting`].
     #[must_use]
-    pub fn pending(ordinal: u32, class: u32, pipeline: u32, arch: Arch, now: SimTime) -> Self {
+    pub fn pending(ordinal: u32, class: u32, pipeline: u64, arch: Arch, now: SimTime) -> Self {
         Self {
             ordinal,
             class,
             pipeline,
+            pipeline_job: 0,
             attempt: 0,
             retried: false,
             arch,

@@ -1,11 +1,12 @@
 //! Stage 1: pipelines arrive, and builds become pending as what they need has ended.
 
+use crate::catalog::Arch;
 use crate::engine::Id;
 use crate::fleet::{Job, JobId, JobPhase};
 use crate::gitlab::{JobResult, PendingJob, PipelineId, PipelineStep, QueuedJob};
 use crate::metrics::{GaugeKey, JobOutcome, JobRecord};
 use crate::units::{SimDuration, SimTime};
-use crate::workload::{Arrival, ArrivalKind};
+use crate::workload::{Arrival, ArrivalKind, ClassId};
 
 use super::event::Event;
 use super::world::World;
@@ -45,7 +46,9 @@ impl World<'_> {
                     self.delayed_jobs += 1;
                     self.queue.push(until, Event::DelayOver { pipeline: pipeline.raw(), node });
                 }
-                PipelineStep::Skipped { build, .. } => self.record_skipped(build.0 as u32),
+                PipelineStep::Skipped { ordinal, node, class, build } => {
+                    self.record_skipped((ordinal, node), class, build.0 as u32);
+                }
                 PipelineStep::Blocked { pipeline } => {
                     // Nobody plays manual jobs here: what waits for one is given up.
                     self.pipelines.cancel(self.arrivals.templates(), pipeline, self.now, steps);
@@ -132,8 +135,11 @@ impl World<'_> {
         is_retried
     }
 
-    fn record_skipped(&mut self, build: u32) {
-        let mut record = JobRecord::pending(build, 0, 0, crate::catalog::Arch::Amd64, self.now);
+    fn record_skipped(&mut self, (pipeline, node): (u64, u32), class: ClassId, build: u32) {
+        let arch = self.arrivals.classes()[class].arch;
+        let arch = if arch.allows(Arch::Amd64) { Arch::Amd64 } else { Arch::Arm64 };
+        let mut record = JobRecord::pending(build, class.raw(), pipeline, arch, self.now);
+        record.pipeline_job = node;
         record.outcome = JobOutcome::Canceled;
         self.recorder.job_ended(&record);
     }

@@ -202,10 +202,12 @@ impl Pipelines {
         out: &mut Vec<PipelineStep>,
     ) {
         let written = &template.nodes[node as usize];
+        let ordinal = self.pool.run(id).ordinal;
         let state = self.pool.node_mut(id, node);
         if !starts(written.when, before, written.has_needs) {
             state.status = Status::Skipped;
-            out.push(PipelineStep::Skipped { pipeline: id, node, build: state.build });
+            let (class, build) = (state.spec.class, state.build);
+            out.push(PipelineStep::Skipped { ordinal, node, class, build });
             self.ended.push(node);
             return;
         }
