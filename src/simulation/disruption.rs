@@ -117,12 +117,20 @@ impl World<'_> {
         self.queue.push(gone_at, Event::Node { node: id, ordinal, stage: NodeStage::Gone });
     }
 
-    /// The instance is gone: the node object and its claim go with it, and so do pods that were still there.
-    pub(super) fn node_gone(&mut self, id: NodeId) {
-        let now = self.now;
+    /// Whatever still runs on the node comes to nothing.
+    pub(super) fn lose_pods(&mut self, id: NodeId) {
         let lost: Vec<JobId> = self.nodes[id].pods.clone();
         for pod in lost {
             self.stop_build(pod, JobOutcome::Interrupted, FailureReason::RunnerSystemFailure, true);
+        }
+    }
+
+    /// The instance is gone: the node object and its claim go with it, and so do pods that were still there.
+    pub(super) fn node_gone(&mut self, id: NodeId) {
+        let now = self.now;
+        self.lose_pods(id);
+        let left: Vec<JobId> = self.nodes[id].pods.clone();
+        for pod in left {
             if self.jobs.get(pod).is_some_and(|job| job.has_pod) {
                 self.delete_pod(pod);
                 self.forget_if_over(pod);

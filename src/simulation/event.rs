@@ -11,7 +11,7 @@ pub(super) enum Event {
     /// The delay of a `when: delayed` job is over.
     DelayOver { pipeline: u32, node: u32 },
     /// The executor has prepared the picked build: it creates the pod.
-    CreatePod(JobId),
+    CreatePod { job: JobId, build: u32 },
     /// The executor's patience with a starting pod is over.
     PodWaitOver { job: JobId, build: u32 },
     /// The script has ended, or the job's time-out struck.

@@ -53,6 +53,8 @@ impl World<'_> {
             return;
         }
         self.facts[id.index()].end_reason = EndReason::SpotReclaimed;
+        // Before the books of the node are closed: the work that is lost is on its bill.
+        self.lose_pods(id);
         self.close_node(id, NodeEnd::Interrupted);
         let (pool, fixed) = (self.nodes[id].pool, matches!(self.plan.capacity, CapacityPlan::FixedNodes(_)));
         self.node_gone(id);

@@ -1,12 +1,12 @@
 //! Stages 6 and 9 of a node's life that do not depend on who asked for it: it runs, registers, takes pods, is billed, ends.
 
 use crate::catalog::{CpuGeneration, TypeId, ZoneId};
-use crate::ec2::{EndReason, InstanceMeter, discounted, gp3_hourly, instance_slowdown};
+use crate::ec2::{EndReason, InstanceBill, InstanceMeter, discounted, gp3_hourly, instance_slowdown};
 use crate::engine::Id;
 use crate::fleet::{Node, NodeId, NodePhase};
 use crate::kubernetes::{Footprint, NodeHold, NodeImages, NodeInfo, NodeKey};
 use crate::metrics::{CostKind, GaugeKey, NodeEnd, NodeMeter, NodeRecord};
-use crate::units::{CostMeter, HourlyPrice, Ppm, SimTime};
+use crate::units::{CostMeter, HourlyPrice, Millicores, Ppm, SimTime};
 
 use super::event::{Event, NodeStage};
 use super::plan::{CapacityPlan, FixedNodes};
@@ -214,27 +214,23 @@ impl World<'_> {
         if !self.nodes[id].is_billed() {
             return;
         }
-        let (record, kind) = {
-            let node = &self.nodes[id];
-            let facts = &self.facts[id.index()];
-            let mut record = self.node_record(node, end);
-            facts.meter.stop(now, &mut record);
-            (record, CostKind::Instance(node.arch, node.capacity))
-        };
-        let mut record = record;
-        let facts = self.facts[id.index()];
+        let node = &self.nodes[id];
+        let facts = &self.facts[id.index()];
+        let mut record = self.node_record(node, end);
+        facts.meter.stop(now, &mut record);
         let bill = facts.bill.finish(now, facts.end_reason, &self.plan.ec2.billing);
-        let counted = bill.total().0.saturating_sub(facts.bill.used_until(self.plan.warmup.min(now)).0);
-        record.cost = CostMeter(counted);
-        self.recorder.bill_amount(kind, record.cost);
-        let volume = InstanceMeter::start(
-            self.nodes[id].running_at,
-            gp3_hourly(self.plan.ec2.root_volume_gib, 3000, 125),
-        );
+        record.billed_ms = match bill.waived {
+            CostMeter::ZERO => bill.ran.max(self.plan.ec2.billing.minimum).as_ms(),
+            _ => 0,
+        };
+        record.cost = self.counted_cost(&facts.bill, bill);
+        let kind = CostKind::Instance(node.arch, node.capacity);
+        let volume =
+            InstanceMeter::start(node.running_at, gp3_hourly(self.plan.ec2.root_volume_gib, 3000, 125));
         let volume_bill = volume.finish(now, EndReason::Terminated, &self.plan.ec2.billing);
-        let before = volume.used_until(self.plan.warmup.min(now)).0;
-        self.recorder
-            .bill_amount(CostKind::RootVolume, CostMeter(volume_bill.total().0.saturating_sub(before)));
+        let volume_cost = self.counted_cost(&volume, volume_bill);
+        self.recorder.bill_amount(kind, record.cost);
+        self.recorder.bill_amount(CostKind::RootVolume, volume_cost);
         self.recorder.node_ended(&record);
         let node = &mut self.nodes[id];
         node.phase = NodePhase::Terminated;
@@ -242,8 +238,18 @@ impl World<'_> {
         self.recorder.gauge(now, GaugeKey::ProvisionedMillicores, -i64::from(node.allocatable.cpu.0));
     }
 
+    /// The part of a bill that falls after the warm-up. What ended before it costs nothing, a minimum included.
+    fn counted_cost(&self, meter: &InstanceMeter, bill: InstanceBill) -> CostMeter {
+        let warmup = self.plan.warmup;
+        if self.now <= warmup && warmup > SimTime::ZERO {
+            return CostMeter::ZERO;
+        }
+        CostMeter(bill.total().0.saturating_sub(meter.used_until(warmup).0))
+    }
+
     fn node_record(&self, node: &Node, end: NodeEnd) -> NodeRecord {
         let kind = self.plan.ec2.catalog.get(TypeId::new(node.instance_type));
+        let daemons = self.plan.kubernetes.daemon_requests().cpu.0;
         NodeRecord {
             ordinal: node.ordinal,
             pool: node.pool,
@@ -252,14 +258,14 @@ impl World<'_> {
             arch: node.arch,
             capacity: node.capacity,
             end,
-            cpu: crate::units::Millicores(kind.vcpus * 1000),
-            allocatable: node.allocatable.cpu,
+            cpu: Millicores(kind.vcpus * 1000),
+            allocatable: Millicores(node.allocatable.cpu.0.saturating_sub(daemons)),
             launched_at: node.running_at,
             registered_at: node.registered_at,
             ready_at: node.ready_at,
             empty_at: node.empty_at,
             terminated_at: self.now,
-            billed_ms: self.now.saturating_since(node.running_at).as_ms().max(60_000),
+            billed_ms: 0,
             cost: CostMeter::ZERO,
             pods_run: 0,
             busy_core_ms: 0,

@@ -40,6 +40,11 @@ impl World<'_> {
         PodWait::new(self.plan.executor.poll_interval, self.plan.executor.poll_timeout)
     }
 
+    /// When the job's time-out strikes: GitLab's clock runs from the pick, the wait for the pod included.
+    fn times_out_at(&self, job: &Job) -> SimTime {
+        job.picked_at + self.arrivals.classes()[Id::new(job.class)].timeout
+    }
+
     /// The pod waits for a node: the executor's patience is timed, and Karpenter hears of it.
     fn unschedulable(&mut self, id: JobId, changed: bool) {
         let job = &self.jobs[id];
@@ -47,7 +52,7 @@ impl World<'_> {
             return;
         }
         if !changed {
-            let over_at = self.pod_wait().fails_at(job.pod_created_at);
+            let over_at = self.pod_wait().fails_at(job.pod_created_at).min(self.times_out_at(job));
             let build = job.build;
             self.queue.push(over_at.max(self.now), Event::PodWaitOver { job: id, build });
         }
@@ -74,14 +79,16 @@ impl World<'_> {
         let ready_at = now + pod_start.image_pull + pod_start.start;
         let wait = self.pod_wait();
         let build = job.build;
-        let Some(script_at) = wait.seen_at(job.pod_created_at, ready_at) else {
-            let over_at = wait.fails_at(job.pod_created_at).max(now);
+        let times_out_at = self.times_out_at(&job);
+        self.jobs[id].image_pull = pod_start.image_pull;
+        let seen_at = wait.seen_at(job.pod_created_at, ready_at).filter(|at| *at < times_out_at);
+        let Some(script_at) = seen_at else {
+            let over_at = wait.fails_at(job.pod_created_at).min(times_out_at).max(now);
             self.queue.push(over_at, Event::PodWaitOver { job: id, build });
             return;
         };
         let ends_at = self.script_end(node_id, id, script_at);
         let job = &mut self.jobs[id];
-        job.image_pull = pod_start.image_pull;
         job.script_at = script_at;
         job.ends_at = ends_at;
         self.queue.push(ends_at, Event::ScriptEnded { job: id, build });
@@ -131,7 +138,7 @@ impl World<'_> {
             Some(share) => SimDuration::from_ms(share.of(whole.as_ms())),
             None => whole,
         };
-        (script_at + length).min((job.picked_at + class.timeout).max(script_at))
+        (script_at + length).min(self.times_out_at(job))
     }
 
     /// The script ended by itself or by the job's time-out.
@@ -154,7 +161,7 @@ impl World<'_> {
         self.end_build(id, outcome, reason, true);
     }
 
-    /// The pod did not start in time, unless it did.
+    /// The pod did not start before the executor's patience or the job's time was over, unless it did.
     pub(super) fn pod_wait_over(&mut self, id: JobId, build: u32) {
         let is_late = |job: &Job| {
             job.build == build
@@ -164,8 +171,13 @@ impl World<'_> {
                     _ => false,
                 }
         };
-        if self.jobs.get(id).is_some_and(is_late) {
-            self.end_build(id, JobOutcome::PodTimeout, Some(FailureReason::RunnerSystemFailure), true);
+        if let Some(job) = self.jobs.get(id).filter(|job| is_late(job)) {
+            let (outcome, reason) = if self.now >= self.times_out_at(job) {
+                (JobOutcome::TimedOut, FailureReason::JobExecutionTimeout)
+            } else {
+                (JobOutcome::PodTimeout, FailureReason::RunnerSystemFailure)
+            };
+            self.end_build(id, outcome, Some(reason), true);
         }
     }
 
@@ -277,7 +289,8 @@ impl World<'_> {
             self.jobs.iter().filter(|(_, job)| job.phase != JobPhase::Ended).map(|(id, _)| id).collect();
         for id in open {
             let job = &self.jobs[id];
-            if job.phase == JobPhase::Created {
+            // A retry on its way into the queue is all that is left of its job; others have not begun to wait.
+            if job.phase == JobPhase::Created && job.attempt == 0 {
                 continue;
             }
             let started = job.is_on_its_way() && job.script_at <= self.now;
@@ -310,7 +323,8 @@ impl World<'_> {
             script_ended_at: if has_started && ended { job.ends_at } else { SimTime::NEVER },
             slot_freed_at: job.slot_free_at,
             wait: wait_split(job, waited_until),
-            ..JobRecord::pending(job.build, job.class, job.ordinal as u32, arch, job.pending_at)
+            pipeline_job: job.pipeline_node,
+            ..JobRecord::pending(job.build, job.class, job.ordinal, arch, job.pending_at)
         }
     }
 }

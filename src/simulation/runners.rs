@@ -37,16 +37,21 @@ impl World<'_> {
         if create_at <= self.now {
             self.create_pod(id);
         } else {
-            self.queue.push(create_at, Event::CreatePod(id));
+            let build = self.jobs[id].build;
+            self.queue.push(create_at, Event::CreatePod { job: id, build });
+        }
+    }
+
+    /// The executor has prepared the build, unless its manager was stopped meanwhile.
+    pub(super) fn pod_prepared(&mut self, id: JobId, build: u32) {
+        if self.jobs.get(id).is_some_and(|job| job.build == build && job.phase == JobPhase::Picked) {
+            self.create_pod(id);
         }
     }
 
     /// The executor creates the pod: kube-scheduler sees it.
-    pub(super) fn create_pod(&mut self, id: JobId) {
+    fn create_pod(&mut self, id: JobId) {
         let job = &mut self.jobs[id];
-        if job.phase != JobPhase::Picked {
-            return;
-        }
         job.pod_created(self.now);
         let shape = self.kinds.get(job.kind).shape;
         self.recorder.gauge(self.now, GaugeKey::PendingPods, 1);

@@ -90,7 +90,7 @@ impl<'p> World<'p> {
         match event {
             Event::Pending(job) => self.enqueue(job),
             Event::DelayOver { pipeline, node } => self.delay_over(pipeline, node),
-            Event::CreatePod(job) => self.create_pod(job),
+            Event::CreatePod { job, build } => self.pod_prepared(job, build),
             Event::PodWaitOver { job, build } => self.pod_wait_over(job, build),
             Event::ScriptEnded { job, build } => self.script_ended(job, build),
             Event::PodGone { job, build } => self.pod_gone(job, build),
