@@ -109,16 +109,14 @@ impl Provisioner {
         if index >= self.pending.len() {
             self.pending.resize(index + 1, None);
         }
+        if self.pending[index].is_some() {
+            // Its timer runs on: a work queue keeps the earlier of two delays (client-go `delaying_queue.go`).
+            self.batcher.trigger(now, Trigger::Pod(pod).key());
+            return;
+        }
         let ticket = self.ticket();
-        let place = match self.pending[index] {
-            Some(known) => known.place,
-            None => {
-                let origin = PodOrigin::Pending;
-                self.queue.push(PassPod { pod, class, created_at, uid, origin });
-                self.queue.len() as u32 - 1
-            }
-        };
-        self.pending[index] = Some(Pending { ticket, place });
+        self.pending[index] = Some(Pending { ticket, place: self.queue.len() as u32 });
+        self.queue.push(PassPod { pod, class, created_at, uid, origin: PodOrigin::Pending });
         self.trigger(now, ticket, Trigger::Pod(pod));
     }
 
