@@ -10,10 +10,7 @@ use fleetsim::karpenter::disruption::{
     Answer, Command, Decision, Method, PoolTotals, Reason, Refusal, Skip, UNLIMITED, Version,
     allowed_disruptions, eviction_cost,
 };
-use fleetsim::karpenter::instance_types::InstanceTypes;
-use fleetsim::karpenter::labels::{self, LabelKey};
-use fleetsim::karpenter::solver::ClaimRequest;
-use fleetsim::units::HourlyPrice;
+use oracle_disruption_world::compare::{claim_value, is_close, same};
 use oracle_disruption_world::{World, at, budget, list, text, unix_ms};
 use serde_json::{Value, json};
 
@@ -76,6 +73,31 @@ fn oracle_table_eviction_cost() {
 #[test]
 fn oracle_family_a_emptiness() {
     check_family("a");
+}
+
+#[test]
+fn oracle_family_b_single_node() {
+    check_family("b");
+}
+
+#[test]
+fn oracle_family_c_multi_node() {
+    check_family("c");
+}
+
+#[test]
+fn oracle_family_d_policies() {
+    check_family("d");
+}
+
+#[test]
+fn oracle_family_e_order() {
+    check_family("e");
+}
+
+#[test]
+fn oracle_family_s_single_rules() {
+    check_family("s");
 }
 
 fn check_family(family: &str) {
@@ -231,66 +253,8 @@ fn command_value(world: &World, command: &Command) -> Value {
     value
 }
 
-pub fn claim_value(world: &World, claim: &ClaimRequest) -> Value {
-    let types = world.cluster.instance_types();
-    let options: Vec<Value> = claim
-        .types
-        .iter()
-        .map(|(id, price)| {
-            json!({"instance_type": &*types.get(*id).name, "cheapest_price": price.map(HourlyPrice::as_dollars)})
-        })
-        .collect();
-    let mut pods: Vec<&str> = claim.pods.iter().map(|pod| world.pod_name(*pod)).collect();
-    pods.sort_unstable();
-    json!({
-        "node_pool": world.pools[usize::from(claim.pool.0)],
-        "capacity_types": values_of(world, types, claim, labels::CAPACITY_TYPE),
-        "zones": values_of(world, types, claim, labels::ZONE),
-        "archs": values_of(world, types, claim, labels::ARCH),
-        "pods": pods,
-        "request_cpu_millis": claim.requests.cpu,
-        "request_memory_mib": claim.requests.memory,
-        "request_pods": claim.requests.pods,
-        "instance_types": options,
-    })
-}
-
-fn values_of(world: &World, _types: &InstanceTypes, claim: &ClaimRequest, key: LabelKey) -> Vec<String> {
-    let mut values: Vec<String> = claim.requirements.get(key).map_or_else(Vec::new, |requirement| {
-        requirement.values.iter().map(|value| world.cluster.vocabulary().text(*value).to_owned()).collect()
-    });
-    values.sort_unstable();
-    values
-}
-
 fn same_answer(ours: &Value, variant: &Value) -> Result<(), String> {
     same("error", &ours["error"], &variant["error"])?;
     same("skipped", &ours["skipped"], &variant["skipped"])?;
     same("commands", &ours["commands"], &variant["commands"])
-}
-
-fn is_close(ours: f64, recorded: &Value) -> bool {
-    recorded.as_f64().is_some_and(|recorded| (ours - recorded).abs() <= 2e-9)
-}
-
-/// Whether everything in `recorded` that `ours` knows is equal, floats to their ninth decimal.
-fn same(what: &str, ours: &Value, recorded: &Value) -> Result<(), String> {
-    let differs = || Err(format!("{what}: {ours}, recorded {recorded}"));
-    match (ours, recorded) {
-        (Value::Number(number), Value::Number(_)) => {
-            if is_close(number.as_f64().unwrap(), recorded) {
-                Ok(())
-            } else {
-                differs()
-            }
-        }
-        (Value::Array(ours), Value::Array(theirs)) if ours.len() == theirs.len() => {
-            ours.iter().zip(theirs).try_for_each(|(ours, theirs)| same(what, ours, theirs))
-        }
-        (Value::Object(ours), Value::Object(theirs)) => ours.iter().try_for_each(|(key, value)| {
-            same(&format!("{what}.{key}"), value, theirs.get(key).unwrap_or(&Value::Null))
-        }),
-        _ if ours == recorded => Ok(()),
-        _ => differs(),
-    }
 }

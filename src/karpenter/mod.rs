@@ -22,6 +22,7 @@ pub mod requirements;
 pub mod resources;
 pub mod solver;
 pub mod taints;
+pub mod termination;
 pub mod type_set;
 
 pub use cluster::Cluster;

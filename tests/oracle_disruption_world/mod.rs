@@ -1,5 +1,7 @@
 //! Builds Karpenter's cluster and the disruption controller from a recorded case.
-#![allow(dead_code)] // each test binary uses its own part
+#![allow(dead_code, unreachable_pub)] // each test binary uses its own part
+
+pub mod compare;
 
 use std::collections::BTreeMap;
 
@@ -384,7 +386,7 @@ fn requests(value: &Value) -> Resources {
     Resources::new(number("cpu_millis"), number("memory_mib"))
 }
 
-fn class_spec(pod: &Value) -> PodClassSpec {
+pub fn class_spec(pod: &Value) -> PodClassSpec {
     let pairs = |key: &str| {
         let pair =
             |(key, value): (&String, &Value)| (key.clone(), value.as_str().unwrap_or_default().to_owned());
