@@ -106,7 +106,9 @@ struct Timeline<'a> {
 
 impl<'a> Timeline<'a> {
     fn new(case: &'a Value) -> Self {
-        let world = World::new(case, Version::V1_15, at(case["first_loop_ms"].as_i64().unwrap_or(0)));
+        let mut world = World::new(case, Version::V1_15, at(case["first_loop_ms"].as_i64().unwrap_or(0)));
+        // The recorded cluster was set up at its time 0, which the memo of fruitless passes counts from.
+        world.disruption.pending_pod_removed(at(0));
         let mut pods = BTreeMap::new();
         let mut conditions = BTreeMap::new();
         for node in list(case, "nodes") {
@@ -234,6 +236,8 @@ impl<'a> Timeline<'a> {
             Due::Initialized(id) => {
                 self.world.cluster.node_initialized(at(now), id);
                 self.world.disruption.node_initialized(at(now), id);
+                // The recording's replacements never get the condition Ready: budgets count them as being disrupted.
+                self.world.disruption.node_ready(id, false);
                 self.world.disruption.replacement_initialized(self.replacements[&id].0);
                 self.conditions.insert(id, false);
                 self.say(now, "replacement_initialized", id);

@@ -97,9 +97,7 @@ impl Disruption {
     /// Does everything that is due at `now`. The loop carries out `out` in its order. After a command the next pass is due at
     /// once, but only in another wake: it must see what the command did.
     pub fn wake(&mut self, now: SimTime, surroundings: &mut Surroundings<'_>, out: &mut Vec<Outcome>) {
-        if self.queue.poll(now, &mut self.nodes, out) {
-            self.changes.mark(now);
-        }
+        self.queue.poll(now, &mut self.nodes, out);
         match &self.phase {
             Phase::Waiting(at) if *at <= now => {
                 self.pass_started_at = now;
@@ -168,7 +166,7 @@ impl Disruption {
             });
             out.push(Outcome::MarkForDeletion { node });
         }
-        self.changes.mark(now);
+        // The mark itself is no change for the memo, nor is its removal (core `state/cluster.go` `MarkForDeletion`).
         let mut destinations: Vec<NodeId> = command.placements.iter().map(|(_, node)| *node).collect();
         destinations.sort_unstable();
         destinations.dedup();

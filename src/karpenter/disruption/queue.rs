@@ -74,9 +74,8 @@ impl CommandQueue {
         }
     }
 
-    /// Looks at every command that is due. Says whether one was rolled back.
-    pub(super) fn poll(&mut self, now: SimTime, nodes: &mut Nodes, out: &mut Vec<Outcome>) -> bool {
-        let mut rolled_back = false;
+    /// Looks at every command that is due.
+    pub(super) fn poll(&mut self, now: SimTime, nodes: &mut Nodes, out: &mut Vec<Outcome>) {
         let mut index = 0;
         while index < self.commands.len() {
             if self.commands[index].poll_at > now {
@@ -97,11 +96,9 @@ impl CommandQueue {
                 }
                 Replacement::Pending | Replacement::Lost => {
                     roll_back(&self.commands.remove(index), nodes, out);
-                    rolled_back = true;
                 }
             }
         }
-        rolled_back
     }
 }
 

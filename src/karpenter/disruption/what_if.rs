@@ -69,14 +69,14 @@ impl WhatIf {
         let pods = &self.pods;
         let origin =
             |id: PodId| pods.iter().find(|pod| pod.pod == id).map_or(PodOrigin::Pending, |pod| pod.origin);
-        if self.results.errors.iter().any(|error| origin(error.pod) != PodOrigin::Pending) {
-            return Verdict::PodsDoNotFit;
-        }
         let is_premature = |(pod, node): &(PodId, NodeId)| {
             is_uninitialized(cluster, *node) && origin(*pod) == PodOrigin::Candidate
         };
         if self.results.placements.iter().any(is_premature) {
             return Verdict::UninitializedDestination;
+        }
+        if self.results.errors.iter().any(|error| origin(error.pod) != PodOrigin::Pending) {
+            return Verdict::PodsDoNotFit;
         }
         Verdict::Fits
     }
