@@ -25,6 +25,10 @@ impl Manager {
         }
         let tick_at =
             self.barren_ticks(server).map_or(SimTime::NEVER, |ticks| self.tick_at + self.step * ticks);
+        let Some(first) = self.due.first().filter(|first| first.at < tick_at) else { return tick_at };
+        if self.may_tell(&first, server) {
+            return first.at;
+        }
         let telling = self.due.iter().filter(|due| self.may_tell(due, server)).map(|due| due.at);
         telling.min().map_or(tick_at, |due_at| due_at.min(tick_at))
     }
