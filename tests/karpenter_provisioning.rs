@@ -223,7 +223,9 @@ fn apply(step: &Step, cluster: &mut Cluster, ice: &mut IceCache, kinds: &[PodCla
         }
         Step::Unbind { node } => {
             let pod = cluster.node(NodeId(node)).and_then(|one| one.pods.first()).map(|bound| bound.pod);
-            pod.map(|pod| cluster.pod_gone(pod, NodeId(node)));
+            if let Some(pod) = pod {
+                cluster.pod_gone(pod, NodeId(node));
+            }
         }
         Step::Mark(node) if cluster.node(NodeId(node)).is_some() => cluster.mark_for_deletion(NodeId(node)),
         Step::Unmark(node) if cluster.node(NodeId(node)).is_some() => {

@@ -19,8 +19,7 @@ use fleetsim::karpenter::provisioner::displaced_pods;
 use fleetsim::karpenter::requirements::{Operator, Requirement, RequirementSpec, Requirements};
 use fleetsim::karpenter::resources::Amounts;
 use fleetsim::karpenter::solver::{
-    ClaimRequest, MinValuesPolicy, NoType, PassInput, PassOptions, PassPod, PassResults, PodOrigin, Refusal,
-    Solver,
+    ClaimRequest, MinValuesPolicy, PassInput, PassOptions, PassPod, PassResults, PodOrigin, Solver,
 };
 use fleetsim::karpenter::taints::{Taint, TaintEffect, Toleration};
 use fleetsim::units::{HourlyPrice, Resources, SimTime};
@@ -565,28 +564,6 @@ fn add_running(
     }
 }
 
-fn class_name(refusal: Refusal) -> &'static str {
-    match refusal {
-        Refusal::Taint => "taint",
-        Refusal::Requirements => "requirements",
-        Refusal::Limits => "limits",
-        Refusal::NodeLimit => "node_limit",
-        Refusal::TopologySpread => "topology_spread",
-        Refusal::AntiAffinity => "anti_affinity",
-        Refusal::MinValues => "min_values",
-        Refusal::NoType(NoType::MeetsNorFitsNorOffered) => "no_type_m_nor_f_nor_o",
-        Refusal::NoType(NoType::MeetsNorFits) => "no_type_m_nor_f",
-        Refusal::NoType(NoType::MeetsNorOffered) => "no_type_m_nor_o",
-        Refusal::NoType(NoType::FitsNorOffered) => "no_type_f_nor_o",
-        Refusal::NoType(NoType::Meets) => "no_type_m",
-        Refusal::NoType(NoType::Fits) => "no_type_f",
-        Refusal::NoType(NoType::Offered) => "no_type_o",
-        Refusal::NoType(NoType::FittingLackRequirements) => "fo_lacks_m",
-        Refusal::NoType(NoType::MatchingLackRoom) => "mo_lacks_f",
-        Refusal::NoType(NoType::AllThree) => "no_type_all_three",
-    }
-}
-
 /// The requirements that a NodeClaim carries, in the recording's form.
 fn written(cluster: &Cluster, claim: &ClaimRequest) -> Vec<RequirementRecord> {
     let vocabulary = cluster.vocabulary();
@@ -715,7 +692,7 @@ fn check_errors(replay: &Replay, case: &Case, results: &PassResults, wrong: &mut
             pod: replay.pod_names[error.pod.0 as usize].clone(),
             classes: match error.refusals.as_slice() {
                 [] => vec!["no_nodepool".to_owned()],
-                refusals => refusals.iter().map(|(_, refusal)| class_name(*refusal).to_owned()).collect(),
+                refusals => refusals.iter().map(|(_, refusal)| refusal.class().to_owned()).collect(),
             },
         })
         .collect();

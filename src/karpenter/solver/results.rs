@@ -119,6 +119,33 @@ pub enum NoType {
     AllThree,
 }
 
+impl Refusal {
+    /// A short name of the reason, stable for reports. For types: `m` meets the requirements, `f` fits, `o` is to be
+    /// had.
+    #[must_use]
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Taint => "taint",
+            Self::Requirements => "requirements",
+            Self::Limits => "limits",
+            Self::NodeLimit => "node_limit",
+            Self::TopologySpread => "topology_spread",
+            Self::AntiAffinity => "anti_affinity",
+            Self::MinValues => "min_values",
+            Self::NoType(NoType::MeetsNorFitsNorOffered) => "no_type_m_nor_f_nor_o",
+            Self::NoType(NoType::MeetsNorFits) => "no_type_m_nor_f",
+            Self::NoType(NoType::MeetsNorOffered) => "no_type_m_nor_o",
+            Self::NoType(NoType::FitsNorOffered) => "no_type_f_nor_o",
+            Self::NoType(NoType::Meets) => "no_type_m",
+            Self::NoType(NoType::Fits) => "no_type_f",
+            Self::NoType(NoType::Offered) => "no_type_o",
+            Self::NoType(NoType::FittingLackRequirements) => "fo_lacks_m",
+            Self::NoType(NoType::MatchingLackRoom) => "mo_lacks_f",
+            Self::NoType(NoType::AllThree) => "no_type_all_three",
+        }
+    }
+}
+
 /// A pod that found no place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodError {
