@@ -10,7 +10,6 @@ mod manager;
 mod pending;
 mod pipeline;
 mod plan;
-mod pod_wait;
 mod process;
 mod queue;
 mod request;
@@ -29,6 +28,5 @@ pub use feed::{DropReason, Gitlab, Outcome, Pick, QueuedJob, Slot};
 pub use pipeline::{
     BuildId, JobResult, PendingJob, Pipeline, PipelineId, PipelineStatus, PipelineStep, Pipelines,
 };
-pub use pod_wait::PodWait;
 pub use round_trip::RoundTrip;
 pub use tags::TagSetId;

@@ -1,13 +1,15 @@
 //! Karpenter's controllers of one run, and the translation between their numbers and the loop's.
 
-use crate::catalog::{Catalog, TypeId};
+use crate::catalog::{Catalog, TypeId, TypeLabel};
 use crate::engine::Streams;
 use crate::karpenter::disruption::{self, Disruption, PodFacts};
 use crate::karpenter::instance_types::{self, InstanceTypeSpec, OfferingSpec};
 use crate::karpenter::node_pools::DaemonSetSpec;
 use crate::karpenter::pods::{PodClassId, PodClassSpec};
+use crate::karpenter::requirements::{Operator, RequirementSpec};
 use crate::karpenter::resources::Amounts;
 use crate::karpenter::solver::ClaimRequest;
+use crate::karpenter::type_set::MAX_TYPES;
 use crate::karpenter::{Cluster, IceCache, Provisioner, Solver, provisioner, taints};
 use crate::kubernetes;
 use crate::units::{Resources, SimDuration, SimTime};
@@ -46,7 +48,7 @@ pub(super) struct Claim {
 impl KarpenterSide {
     pub(super) fn new(plan: &Plan, karpenter: &KarpenterPlan, streams: Streams) -> Self {
         let catalog = &plan.ec2.catalog;
-        let types = offered_types(catalog, &karpenter.instance_types);
+        let types = offered_types(catalog, karpenter);
         let specs: Vec<InstanceTypeSpec> = types.iter().map(|id| type_spec(catalog, *id)).collect();
         let daemon_sets: Vec<DaemonSetSpec> = plan
             .kubernetes
@@ -139,12 +141,38 @@ impl KarpenterSide {
     }
 }
 
-fn offered_types(catalog: &Catalog, names: &[String]) -> Vec<TypeId> {
-    catalog
+/// The types that Karpenter is told of: sold in the region, listed by the plan if it lists any, and not ruled out by every
+/// pool. Types that no pool allows would never be launched; leaving them out saves the work of remembering that.
+fn offered_types(catalog: &Catalog, karpenter: &KarpenterPlan) -> Vec<TypeId> {
+    let names = &karpenter.instance_types;
+    let mut types: Vec<TypeId> = catalog
         .type_ids()
-        .filter(|id| catalog.prices(*id).is_some() || catalog.offerings(*id).next().is_some())
+        .filter(|id| catalog.offerings(*id).next().is_some())
         .filter(|id| names.is_empty() || names.iter().any(|name| **name == *catalog.get(*id).name))
-        .collect()
+        .collect();
+    types.retain(|id| {
+        let labels = catalog.labels(*id);
+        karpenter.pools.iter().any(|pool| pool.spec.requirements.iter().all(|one| may_satisfy(one, &labels)))
+    });
+    // The room's bit sets end there. What is cut are the dearest types, which are launched last.
+    if types.len() > MAX_TYPES {
+        let price = |id: &TypeId| catalog.prices(*id).map(|prices| prices.on_demand);
+        types.sort_by_key(|id| (catalog.get(*id).bare_metal, price(id), *id));
+        types.truncate(MAX_TYPES);
+        types.sort_unstable();
+    }
+    types
+}
+
+/// Whether a type with these labels may satisfy the requirement; keys that are not the type's own always may.
+fn may_satisfy(requirement: &RequirementSpec, labels: &[TypeLabel<'_>]) -> bool {
+    let Some(label) = labels.iter().find(|label| label.key == requirement.key) else { return true };
+    let listed = |value: &str| requirement.values.iter().any(|one| one == value);
+    match requirement.operator {
+        Operator::In => label.values.iter().any(|value| listed(value)),
+        Operator::NotIn => label.values.iter().any(|value| !listed(value)),
+        _ => true,
+    }
 }
 
 fn type_spec(catalog: &Catalog, id: TypeId) -> InstanceTypeSpec {

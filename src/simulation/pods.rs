@@ -3,7 +3,8 @@
 use crate::catalog::Arch;
 use crate::engine::{Id, Purpose};
 use crate::fleet::{Job, JobId, JobPhase, NodeId, NodePhase};
-use crate::gitlab::{JobResult, PodWait, Slot};
+use crate::gitlab::executor::PodWait;
+use crate::gitlab::{JobResult, Slot};
 use crate::kubernetes::{Image, ImageId, PodKey, SchedulingOutcome};
 use crate::metrics::{GaugeKey, JobOutcome, JobRecord, WaitCause, WaitSplit};
 use crate::units::{SimDuration, SimTime};
@@ -37,7 +38,7 @@ impl World<'_> {
     }
 
     fn pod_wait(&self) -> PodWait {
-        PodWait::new(self.plan.executor.poll_interval, self.plan.executor.poll_timeout)
+        PodWait::with(self.plan.executor.poll_interval, self.plan.executor.poll_timeout)
     }
 
     /// When the job's time-out strikes: GitLab's clock runs from the pick, the wait for the pod included.
@@ -52,7 +53,7 @@ impl World<'_> {
             return;
         }
         if !changed {
-            let over_at = self.pod_wait().fails_at(job.pod_created_at).min(self.times_out_at(job));
+            let over_at = (job.pod_created_at + self.pod_wait().fails_after()).min(self.times_out_at(job));
             let build = job.build;
             self.queue.push(over_at.max(self.now), Event::PodWaitOver { job: id, build });
         }
@@ -81,9 +82,10 @@ impl World<'_> {
         let build = job.build;
         let times_out_at = self.times_out_at(&job);
         self.jobs[id].image_pull = pod_start.image_pull;
-        let seen_at = wait.seen_at(job.pod_created_at, ready_at).filter(|at| *at < times_out_at);
+        let seen_after = wait.seen_after(ready_at - job.pod_created_at);
+        let seen_at = seen_after.map(|after| job.pod_created_at + after).filter(|at| *at < times_out_at);
         let Some(script_at) = seen_at else {
-            let over_at = wait.fails_at(job.pod_created_at).min(times_out_at).max(now);
+            let over_at = (job.pod_created_at + wait.fails_after()).min(times_out_at).max(now);
             self.queue.push(over_at, Event::PodWaitOver { job: id, build });
             return;
         };

@@ -26,6 +26,17 @@ impl PodWait {
         Self { interval: SimDuration::from_secs(interval), attempts: timeout / interval }
     }
 
+    /// The loop with these effective settings; an interval of zero counts as the default.
+    #[must_use]
+    pub fn with(poll_interval: SimDuration, poll_timeout: SimDuration) -> Self {
+        let interval = if poll_interval == SimDuration::ZERO {
+            SimDuration::from_secs(POLL_INTERVAL)
+        } else {
+            poll_interval
+        };
+        Self { interval, attempts: poll_timeout.as_ms() / interval.as_ms() }
+    }
+
     /// Effective `poll_interval` and `poll_timeout` in seconds.
     #[must_use]
     pub fn seconds(config: &KubernetesConfig) -> (u64, u64) {
