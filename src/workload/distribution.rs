@@ -110,6 +110,31 @@ impl Distribution {
         if observed.is_empty() { Err(DistributionError::Empty) } else { Ok(Self::Empirical(observed)) }
     }
 
+    /// The mean in milliseconds: for lints and offered load.
+    #[must_use]
+    pub fn mean_ms(&self) -> f64 {
+        match self {
+            Self::Constant(span) | Self::Exponential { mean: span } => span.as_ms() as f64,
+            Self::Uniform { low, high } => (low.as_ms() as f64 + high.as_ms() as f64) / 2.0,
+            Self::LogNormal { median, sigma } => {
+                median.as_ms() as f64 * libm::exp(sigma.as_f64() * sigma.as_f64() / 2.0)
+            }
+            Self::Mixture(parts) => {
+                let total: f64 = parts.iter().map(|(weight, _)| weight.as_f64()).sum();
+                parts.iter().map(|(weight, part)| weight.as_f64() * part.mean_ms()).sum::<f64>() / total
+            }
+            Self::Empirical(sorted) => match sorted.len() {
+                1 => sorted[0].as_ms() as f64,
+                // Linear between the points: the trapezium rule is exact.
+                n => {
+                    let sum: f64 = sorted.iter().map(|span| span.as_ms() as f64).sum();
+                    let ends = (sorted[0].as_ms() as f64 + sorted[n - 1].as_ms() as f64) / 2.0;
+                    (sum - ends) / (n - 1) as f64
+                }
+            },
+        }
+    }
+
     /// One draw, in whole milliseconds.
     pub fn sample(&self, rng: &mut impl Rng) -> SimDuration {
         match self {
@@ -155,4 +180,54 @@ fn interpolate(sorted: &[SimDuration], probability: f64) -> SimDuration {
     let (low, high) =
         (sorted[below].as_ms() as f64, sorted[(below + 1).min(sorted.len() - 1)].as_ms() as f64);
     rounded(low + (high - low) * (position - below as f64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Purpose, Streams};
+
+    fn minutes(min: u64) -> SimDuration {
+        SimDuration::from_mins(min)
+    }
+
+    #[test]
+    fn draws_have_the_mean_that_is_promised() {
+        let log_normal = Distribution::log_normal(minutes(4), minutes(14)).unwrap();
+        let uniform = Distribution::uniform(minutes(1), minutes(3)).unwrap();
+        let empirical = Distribution::empirical(vec![minutes(9), minutes(1), minutes(2)]).unwrap();
+        let mixture = vec![(Ppm(250_000), uniform.clone()), (Ppm(750_000), log_normal.clone())];
+        let all = [
+            Distribution::Constant(minutes(5)),
+            uniform,
+            Distribution::Exponential { mean: minutes(4) },
+            log_normal,
+            Distribution::mixture(mixture).unwrap(),
+            empirical,
+            Distribution::log_normal_mean_cv(minutes(4), 1.5),
+        ];
+        let streams = Streams::new(3, 0);
+        for distribution in all {
+            let draws: Vec<f64> = (0..100_000)
+                .map(|n| distribution.sample(&mut streams.entity(Purpose::named("mean"), n)).as_ms() as f64)
+                .collect();
+            let mean = draws.iter().sum::<f64>() / 1e5;
+            let variance = draws.iter().map(|draw| (draw - mean) * (draw - mean)).sum::<f64>() / 1e5;
+            let error = (variance / 1e5).sqrt();
+            let promised = distribution.mean_ms();
+            assert!((mean - promised).abs() <= 3.0 * error + 0.5, "{distribution:?}: {mean} for {promised}");
+        }
+    }
+
+    #[test]
+    fn a_lognormal_has_the_median_and_the_p95_it_was_made_from() {
+        let distribution = Distribution::log_normal(minutes(4), minutes(14)).unwrap();
+        let mut rng = Streams::new(5, 0).stream(Purpose::named("quantiles"));
+        let mut draws: Vec<u64> = (0..100_001).map(|_| distribution.sample(&mut rng).as_ms()).collect();
+        draws.sort_unstable();
+        assert!((draws[50_000] as f64 / 240_000.0 - 1.0).abs() < 0.015);
+        assert!((draws[95_000] as f64 / 840_000.0 - 1.0).abs() < 0.03);
+        assert!(Distribution::log_normal(minutes(4), minutes(3)).is_err());
+        assert!(Distribution::log_normal(SimDuration::ZERO, minutes(3)).is_err());
+    }
 }

@@ -85,14 +85,10 @@ impl TraceReplay {
     ) -> Result<Option<Arrival>, TraceError> {
         loop {
             if let Some((arrival, left)) = self.copies.take() {
-                let mut given = arrival.clone();
-                given.ordinal = self.next_ordinal;
-                self.next_ordinal += 1;
                 if left > 1 {
-                    self.copies = Some((arrival, left - 1));
+                    self.copies = Some((arrival.clone(), left - 1));
                 }
-                self.reader.report.jobs += jobs_in(&given);
-                return Ok(Some(given));
+                return Ok(Some(self.numbered(arrival)));
             }
             let Some((row, kind)) = self.next_kind(classes, templates)? else { return Ok(None) };
             let copies = self.copies_of(row.number);
@@ -106,8 +102,21 @@ impl TraceReplay {
                 self.over = true;
                 return Ok(None);
             }
+            if copies == 1 {
+                return Ok(Some(self.numbered(arrival)));
+            }
             self.copies = Some((arrival, copies));
         }
+    }
+
+    fn numbered(&mut self, mut arrival: Arrival) -> Arrival {
+        arrival.ordinal = self.next_ordinal;
+        self.next_ordinal += 1;
+        self.reader.report.jobs += match &arrival.kind {
+            ArrivalKind::Recorded(_, jobs) => jobs.len() as u64,
+            ArrivalKind::Job(_) | ArrivalKind::Pipeline(_) => 1,
+        };
+        arrival
     }
 
     /// The next job or pipeline inside the window, with its (first) row.
@@ -175,12 +184,5 @@ impl TraceReplay {
         }
         let word = rand::Rng::next_u64(&mut self.streams.entity(SCALE, row));
         whole + u32::from(((word >> 32) * 1_000_000) >> 32 < u64::from(rest))
-    }
-}
-
-fn jobs_in(arrival: &Arrival) -> u64 {
-    match &arrival.kind {
-        ArrivalKind::Recorded(_, jobs) => jobs.len() as u64,
-        ArrivalKind::Job(_) | ArrivalKind::Pipeline(_) => 1,
     }
 }
