@@ -10,7 +10,8 @@ use super::source::Span;
 /// What is wrong with the document so far.
 pub(super) type Problems = Vec<Diagnostic>;
 
-/// `table` in canonical form. Keys and values that are wrong are reported and left out.
+/// `table` in canonical form. Unknown keys are reported and left out, wrong values reported and left as they are: such a
+/// table is only of use for finding further mistakes.
 pub(super) fn table(table: &Table, reference: &'static [Key], problems: &mut Problems) -> Table {
     let mut canonical = Table::default();
     for entry in &table.entries {
@@ -31,13 +32,10 @@ pub(super) fn table(table: &Table, reference: &'static [Key], problems: &mut Pro
             );
             continue;
         }
-        if let Some(item) = value(&entry.item, &key.kind, key.name, problems) {
-            canonical.entries.push(Entry {
-                key: key.name.to_owned(),
-                key_span: entry.key_span.clone(),
-                item,
-            });
-        }
+        // A wrong value stays in its place, so that nobody reports it as missing too.
+        let item = value(&entry.item, &key.kind, key.name, problems).unwrap_or_else(|| entry.item.clone());
+        let key_span = entry.key_span.clone();
+        canonical.entries.push(Entry { key: key.name.to_owned(), key_span, item });
     }
     canonical
 }

@@ -90,10 +90,7 @@ pub(super) fn read(
         }
     }
     apply_settings(set, &mut base, &mut overlays, &mut problems);
-    if !problems.is_empty() {
-        return Err(sorted_once(problems));
-    }
-    complete(base, overlays, &source)
+    complete(base, overlays, &source, problems)
 }
 
 /// Fills in defaults, before and after each overlay: an overlay changes defaults as it changes written values.
@@ -101,11 +98,11 @@ fn complete(
     base: Table,
     overlays: Vec<(Entry, Table)>,
     source: &Arc<Source>,
+    mut problems: Problems,
 ) -> Result<Layers, Vec<Diagnostic>> {
     let start = Span::start_of(source);
     let mut ignored = Problems::new();
     let base = filled(&base, ROOT, &start, &mut ignored);
-    let mut problems = Problems::new();
     let mut fleets = Vec::new();
     for (entry, over) in &overlays {
         let table = filled(&merged(&base, over, ROOT), ROOT, &entry.key_span, &mut problems);

@@ -1,0 +1,128 @@
+//! The program as people and pipelines meet it: exit codes, streams, files.
+
+use assert_cmd::Command;
+use std::fs;
+use std::path::Path;
+
+const SMALL: &str = r#"
+replications = 2
+horizon = "3h"
+[[workload.class]]
+name = "unit"
+arrivals = { per_hour = 40 }
+duration = { median = "2m", p95 = "5m" }
+[[runner]]
+name = "eks"
+concurrent = 20
+poll_timeout = "10m"
+[[node_pool]]
+name = "ci"
+arch = ["amd64"]
+instance_category = ["m"]
+requirements = [{ key = "karpenter.k8s.aws/instance-cpu", operator = "In", values = ["4"] }]
+disruption = { consolidation_policy = "WhenEmpty", consolidate_after = "1m" }
+[fleet.on-demand]
+[fleet.spot]
+"node_pool.ci.capacity_type" = ["spot"]
+"#;
+
+fn fleetsim() -> Command {
+    let mut command = Command::cargo_bin("fleetsim").unwrap();
+    command.env_clear();
+    command
+}
+
+fn small(folder: &Path) -> String {
+    let path = folder.join("small.toml");
+    fs::write(&path, SMALL).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn a_run_prints_the_answer_and_writes_a_complete_folder() {
+    let place = tempfile::tempdir().unwrap();
+    let (scenario, out) = (small(place.path()), place.path().join("out"));
+    let run = |jobs: &str| {
+        let arguments =
+            ["run", &scenario, "--out", &out.display().to_string(), "-j", jobs, "--format", "csv"];
+        let output = fleetsim().args(arguments).assert().success().code(0).get_output().clone();
+        (output.stdout, fs::read(out.join("small/summary.csv")).unwrap())
+    };
+    let one = run("1");
+    assert_eq!(one, run("3"), "results do not depend on the number of threads");
+    for file in ["scenario.resolved.toml", "provenance.json", "summary.json", "jobs.csv.gz", "timeline.csv"] {
+        assert!(out.join("small").join(file).is_file(), "{file}");
+    }
+    let resolved = out.join("small/scenario.resolved.toml").display().to_string();
+    let again =
+        fleetsim().args(["run", &resolved, "--format", "csv"]).assert().success().get_output().clone();
+    assert_eq!(again.stdout, one.0, "the resolved scenario gives the same result");
+}
+
+#[test]
+fn a_broken_scenario_exits_with_3_and_writes_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("broken.toml");
+    fs::write(&path, "concurent = 5\n").unwrap();
+    let out = place.path().join("out");
+    let arguments = ["run", &path.display().to_string(), "--out", &out.display().to_string()];
+    let output = fleetsim().args(arguments).assert().code(3).get_output().clone();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("broken.toml:1:1") && stderr.contains("FS0002"), "{stderr}");
+    assert!(!stderr.contains('\u{1b}'), "no colours where nobody sees them");
+    assert!(output.stdout.is_empty() && !out.exists());
+}
+
+#[test]
+fn usage_mistakes_exit_with_2() {
+    let place = tempfile::tempdir().unwrap();
+    let scenario = small(place.path());
+    fleetsim().args(["run"]).assert().code(2);
+    fleetsim().args(["run", &scenario, "--reps", "0"]).assert().code(2);
+    fleetsim().args(["run", &scenario, "--fleet", "nobody"]).assert().code(2);
+    fleetsim().args(["catalog", "show", "m7x.large"]).assert().code(2);
+    fleetsim().args(["--version"]).assert().code(0);
+}
+
+#[test]
+fn settings_and_the_environment_reach_the_scenario() {
+    let place = tempfile::tempdir().unwrap();
+    let scenario = small(place.path());
+    let set = ["validate", &scenario, "--resolved", "--set", "node_pool.ci.disruption.consolidate_after=7m"];
+    let text = fleetsim().args(set).assert().success().get_output().stdout.clone();
+    assert!(String::from_utf8(text).unwrap().contains("consolidate_after = \"7m\""));
+    let wrong = ["validate", &scenario, "--set", "node_pool.ci.disruption.consolidate_aftr=7m"];
+    let stderr = fleetsim().args(wrong).assert().code(3).get_output().stderr.clone();
+    assert!(String::from_utf8(stderr).unwrap().contains("--set:1:1"));
+    let rows = |seed: &str| {
+        let arguments = ["run", &scenario, "--format", "csv", "--fleet", "spot"];
+        fleetsim().env("FLEETSIM_SEED", seed).args(arguments).assert().success().get_output().stdout.clone()
+    };
+    assert_eq!(rows("5"), rows("5"));
+    assert_ne!(rows("5"), rows("6"));
+}
+
+#[test]
+fn init_writes_a_scenario_that_is_valid_and_does_not_overwrite_it() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().display().to_string();
+    fleetsim().args(["init", &folder]).assert().success();
+    fleetsim().args(["init", &folder]).assert().code(1);
+    let scenario = place.path().join("fleet.toml").display().to_string();
+    fleetsim().args(["validate", &scenario]).assert().success();
+}
+
+#[test]
+fn schema_completions_and_catalog_print_what_they_promise() {
+    let text = |arguments: &[&str]| {
+        String::from_utf8(fleetsim().args(arguments).assert().success().get_output().stdout.clone()).unwrap()
+    };
+    let schema: serde_json::Value = serde_json::from_str(&text(&["schema"])).unwrap();
+    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+    assert!(schema["properties"]["node_pool"].is_object() && schema["properties"]["nodePool"].is_object());
+    assert!(text(&["completions", "bash"]).contains("fleetsim"));
+    assert!(text(&["catalog", "show", "m7g.xlarge"]).contains("graviton3"));
+    let rows: serde_json::Value =
+        serde_json::from_str(&text(&["catalog", "list", "--family", "m7g", "--format", "json"])).unwrap();
+    assert!(rows["instance_types"].as_array().unwrap().len() > 5);
+}
