@@ -85,6 +85,15 @@ fn usage_mistakes_exit_with_2() {
 }
 
 #[test]
+fn a_scenario_that_cannot_be_read_exits_with_3() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("binary.toml");
+    fleetsim().args(["validate", &path.display().to_string()]).assert().code(3);
+    fs::write(&path, [0xff, 0xfe, 0]).unwrap();
+    fleetsim().args(["validate", &path.display().to_string()]).assert().code(3);
+}
+
+#[test]
 fn settings_and_the_environment_reach_the_scenario() {
     let place = tempfile::tempdir().unwrap();
     let scenario = small(place.path());

@@ -1,4 +1,4 @@
-//! Exit codes, and the two ways in which a command fails.
+//! Exit codes, and the ways in which a command fails.
 
 use crate::scenario::Diagnostic;
 
@@ -23,6 +23,8 @@ pub(super) enum Exit {
 pub(super) enum Failed {
     /// The input is wrong: exit code 3.
     Input(Vec<Diagnostic>),
+    /// A scenario that cannot be read at all: exit code 3.
+    Unreadable(String),
     /// The command line asks for something that does not exist: exit code 2.
     Usage(String),
     /// A file or the terminal: exit code 1.
@@ -33,7 +35,7 @@ impl Failed {
     /// The exit code.
     pub(super) const fn exit(&self) -> Exit {
         match self {
-            Self::Input(_) => Exit::InvalidInput,
+            Self::Input(_) | Self::Unreadable(_) => Exit::InvalidInput,
             Self::Usage(_) => Exit::Usage,
             Self::Output(_) => Exit::Failure,
         }

@@ -9,8 +9,10 @@ use std::path::{Path, PathBuf};
 pub(super) fn scenario_text(path: &Path) -> Result<String, Failed> {
     match fs::read(path) {
         Ok(bytes) => String::from_utf8(bytes)
-            .map_err(|_| Failed::Usage(format!("`{}` is not text in UTF-8", path.display()))),
-        Err(error) => Err(Failed::Usage(format!("`{}` cannot be read: {}", path.display(), reason(&error)))),
+            .map_err(|_| Failed::Unreadable(format!("`{}` is not text in UTF-8", path.display()))),
+        Err(error) => {
+            Err(Failed::Unreadable(format!("`{}` cannot be read: {}", path.display(), reason(&error))))
+        }
     }
 }
 

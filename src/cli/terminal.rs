@@ -60,7 +60,9 @@ pub(super) fn say(text: &str) {
 pub(super) fn complain(failed: &Failed) {
     match failed {
         Failed::Input(diagnostics) => diagnostics_on_stderr(diagnostics),
-        Failed::Usage(message) | Failed::Output(message) => say(&format!("error: {message}")),
+        Failed::Unreadable(message) | Failed::Usage(message) | Failed::Output(message) => {
+            say(&format!("error: {message}"))
+        }
     }
 }
 
