@@ -23,6 +23,7 @@ mod price_test;
 mod queue;
 mod settings;
 mod surroundings;
+mod ttl_after_empty;
 mod what_if;
 
 pub use balanced::PoolTotals;
@@ -38,3 +39,4 @@ pub use pod_cost::{DoNotDisrupt, PodOwner, eviction_cost};
 pub use price_test::Skip;
 pub use settings::{ConsolidationPolicy, PoolDisruption, Settings, Version};
 pub use surroundings::Surroundings;
+pub use ttl_after_empty::TtlAfterEmpty;
