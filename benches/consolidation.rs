@@ -72,8 +72,8 @@ fn fleet(nodes: u32, share: u32) -> (Cluster, Solver, Disruption) {
         disruption.node_launched(now, id, facts);
         disruption.node_initialized(now, id);
         let room = cluster.instance_types().get(kind).allocatable.cpu as u32;
-        // Four kinds of jobs, as many as go into the share of the node.
-        let request = (room / 4).min(1800 + 100 * (index % 4));
+        // Four kinds of jobs. In a full fleet none fits into what any other node has left.
+        let request = if share == 100 { 950 + index % 4 } else { (room / 4).min(1800 + 100 * (index % 4)) };
         for _ in 0..room * share / 100 / request {
             let class = cluster.register_pod_class(PodClassSpec {
                 requests: Resources::new(request, request * 2),
