@@ -262,7 +262,7 @@ impl Scenario {
             }
             if end == now {
                 let Reverse((_, _, slot)) = ends.pop().expect("an end is there");
-                gitlab.finish(ms(now), Slot(slot));
+                gitlab.finish(ms(now), SimDuration::ZERO, Slot(slot));
             } else if release == now {
                 let (_, index) = releases.next().expect("a release is there");
                 let job = &self.jobs[index];

@@ -6,7 +6,7 @@ use crate::gitlab::process;
 use crate::gitlab::server::Server;
 use crate::gitlab::tags::TagSetId;
 use crate::gitlab::wakeups::Wakeups;
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 /// A job that has become pending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,19 +163,19 @@ impl Gitlab {
         out.append(&mut self.outcomes);
     }
 
-    /// The job in `slot` has ended and the executor has cleaned up. The last trace bytes and the final update follow by
-    /// themselves; returns when the slot is free.
+    /// The job in `slot` ends at `now`, and the executor will have cleaned up `cleanup` later. The last trace bytes and the
+    /// final update follow by themselves; returns when the slot is free.
     ///
     /// # Panics
     /// Where no job is in the slot.
-    pub fn finish(&mut self, now: SimTime, slot: Slot) -> SimTime {
+    pub fn finish(&mut self, now: SimTime, cleanup: SimDuration, slot: Slot) -> SimTime {
         let (number, work) = process::split(slot);
         let manager = &mut self.managers[number];
         if manager.is_updating(work) {
             // The manager lags behind: the update "running" was answered before the job ended.
             manager.advance(now, &mut self.server, &mut self.outcomes);
         }
-        let free_at = manager.finish(now, work, &mut self.server);
+        let free_at = manager.finish(now + cleanup, work, &mut self.server);
         let wakeup = self.managers[number].next_wakeup(&self.server);
         self.wakeups.set(number, wakeup);
         free_at

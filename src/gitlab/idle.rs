@@ -393,7 +393,7 @@ mod tests {
                 .min(end.map_or(u64::MAX, |end| end.0));
             if let Some(end) = end.filter(|end| end.0 == now) {
                 ends.retain(|other| *other != end);
-                gitlab.finish(SimTime::from_ms(now), end.2);
+                gitlab.finish(SimTime::from_ms(now), SimDuration::ZERO, end.2);
             } else if let Some((_, job)) = release.filter(|release| release.0 == now) {
                 releases.next();
                 let tags = plan[job as usize].1.map(|runner| format!("only-{runner}"));

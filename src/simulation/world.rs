@@ -65,7 +65,9 @@ impl<'p> World<'p> {
     pub(super) fn next_at(&self) -> SimTime {
         let events = self.queue.next_at().unwrap_or(SimTime::NEVER);
         let karpenter = self.karpenter.as_ref().map_or(SimTime::NEVER, |side| side.next_wakeup());
-        events.min(self.gitlab.next_wakeup()).min(self.scheduler.next_wakeup()).min(karpenter)
+        // Managers that were advanced on the way may have decisions to hand over at once.
+        let gitlab = self.gitlab.next_wakeup().max(self.now);
+        events.min(gitlab).min(self.scheduler.next_wakeup()).min(karpenter)
     }
 
     pub(super) fn advance_to(&mut self, at: SimTime) {
