@@ -7,13 +7,13 @@
 mod plans;
 
 use fleetsim::catalog::InterruptionRating;
-use fleetsim::ec2::hourly_hazard;
+use fleetsim::ec2::{Delay, hourly_hazard};
 use fleetsim::gitlab::ManagerConfig;
 use fleetsim::metrics::{GaugeKey, JobOutcome, JobRecord};
 use fleetsim::simulation::Keep;
 use fleetsim::units::{Ppm, SimDuration, SimTime};
 use fleetsim::workload::{Distribution, Retry};
-use plans::{Case, hours, mins, ms};
+use plans::{Case, hours, mins, ms, secs};
 
 /// How long a manager's rhythm makes a job wait at most that would have started at once.
 const RHYTHM_MIN: f64 = 0.020 / 60.0;
@@ -251,4 +251,95 @@ fn jobs_that_start_over_when_spot_is_taken_need_the_time_of_the_restart_law() {
     assert_mean("interrupted attempts", &interrupted, 1.0 - (-0.5_f64).exp(), 0.0, 0.02);
     assert_mean("running time per success", &per_success, 1.2974, 1e-3, 0.02);
     assert_mean("jobs lost after three attempts", &lost, (1.0 - (-0.5_f64).exp()).powi(3), 0.0, 0.05);
+}
+
+/// One large node of Karpenter's takes every job; it goes some `after` its last pod, in the steps of the real controller.
+fn one_node(service: Distribution, after: SimDuration, length: SimDuration) -> Case {
+    Case::new()
+        .at_once()
+        .drained_after(length)
+        .manager_that_asks_every(ms(100), 64)
+        .pool(&["m6i.32xlarge"], "on-demand", Some(after))
+        .class("short", 1000, 1024, service, |_| {})
+        .arriving("short", 0.1)
+}
+
+#[test]
+fn a_node_with_idle_time_out_is_on_as_often_as_the_formula_says() {
+    // The real idle time: consolidate_after from a whole second on, a poll within 10 s, 15 s validation, 5 s drain.
+    let (service, after) = (mins(6), secs(280));
+    let (shortest, longest) = (280.0 - 1.0 + 20.0, 280.0 + 10.0 + 20.0 + 1.0);
+    let case = one_node(Distribution::Constant(service), after, mins(15_000));
+    let (mut on, mut launches) = (vec![], vec![]);
+    for replication in 0..12 {
+        let run = case.replication(replication, Keep { jobs: false, nodes: true });
+        let mut nodes = run.outcome.node_records.expect("nodes are kept");
+        nodes.sort_by_key(|node| node.launched_at);
+        let whole = run.outcome.end.as_ms();
+        let (mut covered, mut until) = (0, 0);
+        for node in &nodes {
+            covered += node.terminated_at.as_ms().saturating_sub(node.launched_at.as_ms().max(until));
+            until = until.max(node.terminated_at.as_ms());
+        }
+        on.push(covered as f64 / whole as f64);
+        launches.push(nodes.len() as f64 / (whole as f64 / 60_000.0));
+    }
+    // λ = 0.1 per minute, S = 6 min: with exactly 5 min it were 0.667129, and 0.0332871 launches per minute.
+    let is_off = |idle: f64| (-0.1 * (6.0 + idle / 60.0)).exp();
+    let between = |what: &str, values: &[f64], low: f64, high: f64| {
+        let (mean, error) = estimate(values);
+        assert!(error < 0.02 * mean, "{what}: {error}");
+        assert!(
+            (low - 3.0 * error..=high + 3.0 * error).contains(&mean),
+            "{what}: {mean} ± {error}, {low} to {high}"
+        );
+    };
+    between("P(on)", &on, 1.0 - is_off(shortest), 1.0 - is_off(longest));
+    between("launches per minute", &launches, 0.1 * is_off(longest), 0.1 * is_off(shortest));
+}
+
+#[test]
+fn jobs_without_length_meet_a_cold_fleet_as_often_as_nobody_came_within_the_idle_time() {
+    // A node takes pods until it is tainted: consolidate_after, a poll within 10 s, 15 s validation.
+    let case = one_node(Distribution::Constant(ms(1)), secs(280), mins(15_000));
+    let mut cold = vec![];
+    for replication in 0..12 {
+        let run = case.replication(replication, Keep { jobs: true, nodes: false });
+        let jobs = run.outcome.job_records.expect("jobs are kept");
+        let waited = jobs.iter().filter(|job| job.bound_at - job.pod_created_at > ms(500)).count();
+        cold.push(waited as f64 / jobs.len() as f64);
+    }
+    let nobody = |idle: f64| (-0.1 * idle / 60.0_f64).exp();
+    let (mean, error) = estimate(&cold);
+    assert!(error < 0.01, "{error}");
+    // Pods that come while the node starts wait with the first: 0.1 per minute for about 2 s.
+    let (low, high) = (nobody(280.0 + 10.0 + 15.0 + 1.0), nobody(280.0 - 1.0 + 15.0) + 0.003);
+    assert!((low - 3.0 * error..=high + 3.0 * error).contains(&mean), "{mean} ± {error}, {low} to {high}");
+}
+
+#[test]
+fn one_slot_whose_node_starts_anew_after_each_idle_time_waits_as_the_queue_with_set_up() {
+    // M/G/1 with set-up D at the first arrival after an idle time:
+    // Wq = λ E[S²] / 2(1 - ρ) + (2 D + λ D²) / 2(1 + λ D), here 2.5 + 9.1667 min.
+    let case = Case::new()
+        .at_once()
+        .drained_after(mins(60_000))
+        .manager_that_asks_every(ms(100), 1)
+        .pool(&["m6i.large"], "on-demand", Some(SimDuration::ZERO))
+        .class("served", 1000, 1024, Distribution::Exponential { mean: mins(10) }, |_| {})
+        .arriving("served", 0.02)
+        .change(|plan| {
+            plan.ec2.startup.request_to_running = Delay::Constant(mins(10));
+            plan.executor.poll_timeout = mins(30);
+        });
+    let waits: Vec<f64> = replications(&case, 12)
+        .iter()
+        .map(|jobs| {
+            let waits: Vec<f64> =
+                jobs.iter().map(|job| minutes(job.script_started_at - job.pending_at)).collect();
+            mean(&waits)
+        })
+        .collect();
+    // The node outlives its last job by up to 36 s, in which 1.2 % of idle times end: those spare the set-up.
+    assert_mean("M/G/1 with set-up", &waits, 11.6667, 0.15, 0.03);
 }

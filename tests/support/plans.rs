@@ -11,7 +11,7 @@ use fleetsim::gitlab::{EntryConfig, GitlabConfig, ManagerConfig, RoundTrip, Runn
 use fleetsim::karpenter::disruption::{Budget, ConsolidationPolicy, PoolDisruption};
 use fleetsim::karpenter::node_pools::NodePoolSpec;
 use fleetsim::karpenter::requirements::{Operator, RequirementSpec};
-use fleetsim::metrics::{JobOutcome, JobRecord, NodeRecord};
+use fleetsim::metrics::{CostKind, JobOutcome, JobRecord, NodeRecord, WaitCause, WasteKind};
 use fleetsim::simulation::{
     CapacityPlan, Ec2Plan, ExecutorPlan, FinishedRun, FixedNodes, KarpenterPlan, Keep, KubernetesPlan, Plan,
     PoolPlan, simulate,
@@ -217,7 +217,12 @@ impl Case {
             consolidate_after: after,
             budgets: vec![Budget::new("100%", None, None, None)],
         };
-        self.pool_as(PoolPlan { spec, disruption, expire_after: None })
+        self.pool_as(PoolPlan { spec, disruption, expire_after: None }).change(|plan| {
+            let CapacityPlan::Karpenter(karpenter) = &mut plan.capacity else {
+                unreachable!("a pool was added")
+            };
+            karpenter.instance_types.extend(instance_types.iter().map(|name| (*name).to_owned()));
+        })
     }
 
     /// A NodePool as given.
@@ -379,4 +384,62 @@ impl Run {
     pub fn count(&self, outcome: JobOutcome) -> usize {
         self.jobs().iter().filter(|job| job.outcome == outcome).count()
     }
+}
+
+/// A number that depends on every integer of every record and total of a run, and on nothing else: FNV-1a, 64 bit.
+pub fn digest(run: &FinishedRun) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut add = |value: u128| {
+        for byte in value.to_le_bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    };
+    let outcome = &run.outcome;
+    for job in outcome.job_records.iter().flatten() {
+        let node = job.node.map_or(u64::MAX, u64::from);
+        let capacity = job.capacity.map_or(2, |capacity| capacity as u64);
+        let (retried, arch, ended) = (u64::from(job.retried), job.arch as u64, job.outcome.index() as u64);
+        for value in [u64::from(job.ordinal), u64::from(job.class), job.pipeline, u64::from(job.pipeline_job)]
+        {
+            add(u128::from(value));
+        }
+        for value in [u64::from(job.attempt), retried, arch, capacity, ended, node] {
+            add(u128::from(value));
+        }
+        for at in [job.wait_since, job.pending_at, job.picked_at, job.pod_created_at, job.bound_at] {
+            add(u128::from(at.as_ms()));
+        }
+        for at in [job.script_started_at, job.script_ended_at, job.slot_freed_at] {
+            add(u128::from(at.as_ms()));
+        }
+        for cause in WaitCause::ALL {
+            add(u128::from(job.wait.of(cause).as_ms()));
+        }
+    }
+    for node in outcome.node_records.iter().flatten() {
+        for value in [node.ordinal, node.pool, node.instance_type, u32::from(node.zone), node.pods_run] {
+            add(u128::from(value));
+        }
+        for value in [node.arch as u64, node.capacity as u64, node.end as u64, node.billed_ms] {
+            add(u128::from(value));
+        }
+        for at in [node.launched_at, node.registered_at, node.ready_at, node.empty_at, node.terminated_at] {
+            add(u128::from(at.as_ms()));
+        }
+        for value in [node.busy_core_ms, node.lost_core_ms, node.start_up_ms, node.empty_ms] {
+            add(u128::from(value));
+        }
+        add(node.cost.0);
+    }
+    for kind in CostKind::ALL {
+        add(outcome.costs.of(kind).0);
+    }
+    for kind in WasteKind::ALL {
+        add(outcome.waste.of(kind).0);
+    }
+    for series in &outcome.timeline.series {
+        add(series.counted_area as u128);
+    }
+    add(u128::from(outcome.end.as_ms()));
+    hash
 }
