@@ -1,5 +1,5 @@
 //! Shared by the integration tests: where recordings of the real components are found.
-#![allow(dead_code)] // each test binary uses its own part
+#![allow(dead_code, unreachable_pub)] // each test binary uses its own part
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
