@@ -372,10 +372,16 @@ impl InstanceTypes {
         allowed: OfferingSet,
         out: &mut Vec<(TypeId, Option<HourlyPrice>)>,
     ) {
+        let mut ranked: Vec<(u64, u16, TypeId)> = types
+            .iter()
+            .map(|id| {
+                let price = self.cheapest(id, allowed).map_or(u64::MAX, |price| price.0);
+                (price, self.get(id).name_rank, id)
+            })
+            .collect();
+        ranked.sort_unstable();
         out.clear();
-        out.extend(types.iter().map(|id| (id, self.cheapest(id, allowed))));
-        out.sort_unstable_by_key(|(id, price)| {
-            (price.map_or(u64::MAX, |price| price.0), self.get(*id).name_rank)
-        });
+        let price = |nanos| (nanos != u64::MAX).then_some(HourlyPrice(nanos));
+        out.extend(ranked.into_iter().map(|(nanos, _, id)| (id, price(nanos))));
     }
 }

@@ -1,12 +1,12 @@
 //! The AWS launch: which offerings of a NodeClaim are sent to EC2 Fleet, and as what capacity type.
 
 use super::cluster::Cluster;
-use super::instance_types::{Offering, OfferingSet, TypeId, ZoneId};
+use super::instance_types::{InstanceTypes, Offering, OfferingSet, TypeId, ZoneId};
 use super::labels;
 use super::min_values::satisfies_min_values;
 use super::requirements::{Requirements, UndefinedLabels};
 use super::resources::Amounts;
-use super::solver::MinValuesPolicy;
+use super::solver::{ClaimRequest, MinValuesPolicy};
 use crate::catalog::CapacityType;
 use crate::units::HourlyPrice;
 
@@ -67,10 +67,27 @@ pub struct InsufficientCapacity {
     pub candidate_count: usize,
 }
 
-/// A type with the offerings that the filters have left it, available or not.
+/// A type, and up to which price its Spot offerings are left after the filters.
 struct Candidate {
     type_id: TypeId,
-    offerings: Vec<Offering>,
+    spot_limit: HourlyPrice,
+}
+
+/// The CreateFleet call for a NodeClaim of a pass: as [`launch_request`], without asking again which types meet the
+/// claim's requirements, since the pass has found that out.
+///
+/// # Errors
+/// Where nothing that the claim allows is to be had.
+pub fn launch_request_for(
+    cluster: &Cluster,
+    claim: &ClaimRequest,
+    policy: MinValuesPolicy,
+) -> Result<LaunchRequest, InsufficientCapacity> {
+    let allowed = cluster.instance_types().allowed_offerings(&claim.requirements, cluster.vocabulary());
+    let mut types: Vec<TypeId> = claim.types.iter().map(|(id, _)| *id).collect();
+    types.sort_unstable();
+    let candidates = available(cluster, types.into_iter(), allowed);
+    filtered(cluster, &claim.requirements, claim.requests, policy, (allowed, candidates))
 }
 
 /// The CreateFleet call for a NodeClaim with these requirements and requests, by availability and prices as Karpenter
@@ -86,7 +103,23 @@ pub fn launch_request(
 ) -> Result<LaunchRequest, InsufficientCapacity> {
     let types = cluster.instance_types();
     let allowed = types.allowed_offerings(requirements, cluster.vocabulary());
-    let mut candidates = compatible(cluster, requirements, allowed);
+    let vocabulary = cluster.vocabulary();
+    let meets = |id: &TypeId| {
+        requirements.is_compatible(&types.get(*id).requirements, UndefinedLabels::AllowWellKnown, vocabulary)
+    };
+    let candidates = available(cluster, types.iter().map(|(id, _)| id).filter(meets), allowed);
+    filtered(cluster, requirements, requests, policy, (allowed, candidates))
+}
+
+/// The call for the candidates that meet the claim and are to be had.
+fn filtered(
+    cluster: &Cluster,
+    requirements: &Requirements,
+    requests: Amounts,
+    policy: MinValuesPolicy,
+    (allowed, mut candidates): (OfferingSet, Vec<Candidate>),
+) -> Result<LaunchRequest, InsufficientCapacity> {
+    let types = cluster.instance_types();
     let candidate_count = candidates.len();
     candidates.retain(|one| requests.fits(&types.get(one.type_id).allocatable));
     if !requirements.has_min_values() {
@@ -97,9 +130,10 @@ pub fn launch_request(
     if candidates.is_empty() {
         return Err(failure);
     }
-    let price =
-        |candidate: &Candidate| usable(candidate, allowed).map(|one| one.price.0).min().unwrap_or(u64::MAX);
-    candidates.sort_by_key(|one| (price(one), types.get(one.type_id).name_rank));
+    let price = |candidate: &Candidate| {
+        usable(types, candidate, allowed).map(|one| one.price.0).min().unwrap_or(u64::MAX)
+    };
+    candidates.sort_by_cached_key(|one| (price(one), types.get(one.type_id).name_rank));
     candidates.truncate(MAX_TYPES_PER_LAUNCH);
     let sent = candidates.iter().map(|one| one.type_id).collect();
     if policy == MinValuesPolicy::Strict && !satisfies_min_values(cluster, requirements, &sent) {
@@ -107,7 +141,7 @@ pub fn launch_request(
     }
     let is_spot = candidates
         .iter()
-        .any(|one| usable(one, allowed).any(|offering| offering.capacity_type == CapacityType::Spot));
+        .any(|one| usable(types, one, allowed).any(|offering| offering.capacity_type == CapacityType::Spot));
     let (capacity_type, strategy) = if is_spot {
         (CapacityType::Spot, AllocationStrategy::PriceCapacityOptimized)
     } else {
@@ -115,7 +149,8 @@ pub fn launch_request(
     };
     let mut overrides: Vec<Override> = Vec::new();
     for candidate in &candidates {
-        let bought = usable(candidate, allowed).filter(|offering| offering.capacity_type == capacity_type);
+        let bought =
+            usable(types, candidate, allowed).filter(|offering| offering.capacity_type == capacity_type);
         overrides.extend(bought.map(|offering| Override {
             price: offering.price,
             type_id: candidate.type_id,
@@ -127,25 +162,28 @@ pub fn launch_request(
     Ok(LaunchRequest { capacity_type, strategy, overrides, type_count: candidates.len(), candidate_count })
 }
 
-fn usable(candidate: &Candidate, allowed: OfferingSet) -> impl Iterator<Item = &Offering> {
-    let is_usable = move |one: &&Offering| one.is_available && allowed.contains(one.zone, one.capacity_type);
-    candidate.offerings.iter().filter(is_usable)
+/// The offerings of a candidate that are left, available or not.
+fn left<'a>(types: &'a InstanceTypes, candidate: &Candidate) -> impl Iterator<Item = &'a Offering> + use<'a> {
+    let limit = candidate.spot_limit;
+    let is_left = move |one: &&Offering| one.capacity_type != CapacityType::Spot || one.price <= limit;
+    types.get(candidate.type_id).offerings.iter().filter(is_left)
 }
 
-/// Types that meet the claim and are to be had.
-fn compatible(cluster: &Cluster, requirements: &Requirements, allowed: OfferingSet) -> Vec<Candidate> {
-    let vocabulary = cluster.vocabulary();
-    let mut candidates = Vec::new();
-    for (type_id, one) in cluster.instance_types().iter() {
-        let undefined = UndefinedLabels::AllowWellKnown;
-        if requirements.is_compatible(&one.requirements, undefined, vocabulary) {
-            let candidate = Candidate { type_id, offerings: one.offerings.clone() };
-            if usable(&candidate, allowed).next().is_some() {
-                candidates.push(candidate);
-            }
-        }
-    }
-    candidates
+fn usable<'a>(
+    types: &'a InstanceTypes,
+    candidate: &Candidate,
+    allowed: OfferingSet,
+) -> impl Iterator<Item = &'a Offering> + use<'a> {
+    let is_usable = move |one: &&Offering| one.is_available && allowed.contains(one.zone, one.capacity_type);
+    left(types, candidate).filter(is_usable)
+}
+
+/// Those of `ids` that are to be had.
+fn available(cluster: &Cluster, ids: impl Iterator<Item = TypeId>, allowed: OfferingSet) -> Vec<Candidate> {
+    let types = cluster.instance_types();
+    ids.map(|type_id| Candidate { type_id, spot_limit: HourlyPrice(u64::MAX) })
+        .filter(|candidate| usable(types, candidate, allowed).next().is_some())
+        .collect()
 }
 
 /// Drops bare metal unless nothing else is left.
@@ -172,12 +210,12 @@ fn drop_expensive_spot(
     if !allows(CapacityType::OnDemand) || !allows(CapacityType::Spot) {
         return;
     }
-    let all = || candidates.iter().flat_map(|one| usable(one, allowed));
+    let all = || candidates.iter().flat_map(|one| usable(types, one, allowed));
     let has_spot = all().any(|one| one.capacity_type == CapacityType::Spot);
     let on_demand = all().filter(|one| one.capacity_type == CapacityType::OnDemand);
     let (true, Some(cheapest)) = (has_spot, on_demand.map(|one| one.price).min()) else { return };
     for candidate in candidates.iter_mut() {
-        candidate.offerings.retain(|one| one.capacity_type != CapacityType::Spot || one.price <= cheapest);
+        candidate.spot_limit = cheapest;
     }
-    candidates.retain(|one| !one.offerings.is_empty());
+    candidates.retain(|one| left(types, one).next().is_some());
 }

@@ -6,7 +6,7 @@ use crate::engine::{Id, Purpose};
 use crate::fleet::{JobId, Node, NodeId, NodePhase};
 use crate::karpenter::cluster::{self, LaunchedAs};
 use crate::karpenter::disruption::{self, CommandId};
-use crate::karpenter::launch::launch_request;
+use crate::karpenter::launch::launch_request_for;
 use crate::karpenter::lifecycle::{CREATE_FLEET_IDLE, initialized_at, registration_deadline};
 use crate::karpenter::pods::PodId;
 use crate::karpenter::provisioner::Outcome;
@@ -187,7 +187,7 @@ impl World<'_> {
         let now = self.now;
         let request = &side.claim(id.index()).expect("a claim in flight").request;
         let policy = self.karpenter_plan().pass.min_values_policy;
-        let call = launch_request(&side.cluster, &request.requirements, request.requests, policy).ok()?;
+        let call = launch_request_for(&side.cluster, request, policy).ok()?;
         let overrides: Vec<LaunchOverride> = call
             .overrides
             .iter()
