@@ -4,6 +4,7 @@ mod check;
 mod defaults;
 mod diagnostic;
 mod document;
+pub mod import;
 mod keys;
 mod layers;
 mod leaf;

@@ -114,14 +114,14 @@ fn admits(own: &RequirementSpec, labels: &[TypeLabel<'_>], pool: &Pool) -> bool 
     };
     match own.operator {
         // Labels of the user's own are not on any type, yet Karpenter gives nodes what a pool requires.
-        Operator::In if values.is_empty() => {
+        Operator::In | Operator::Exists if values.is_empty() => {
             !own.key.contains("karpenter.k8s.aws") && !own.key.contains("kubernetes.io")
         }
         Operator::In => values.iter().any(|value| own.values.iter().any(|wanted| wanted == value)),
         Operator::NotIn => {
             values.is_empty() || values.iter().any(|value| !own.values.iter().any(|wanted| wanted == value))
         }
-        Operator::Exists => !values.is_empty(),
+        Operator::Exists => true,
         Operator::DoesNotExist => values.is_empty(),
         Operator::Gt => compared(|number, bound| number > bound),
         Operator::Lt => compared(|number, bound| number < bound),

@@ -34,7 +34,7 @@ const SHORT: [(&str, &str); 7] = [
 ];
 
 /// Labels of Karpenter's AWS provider that instances have (v1.15, `pkg/apis/v1/labels.go`), for hints.
-const KNOWN_LABELS: [&str; 23] = [
+pub(in crate::scenario) const KNOWN_LABELS: [&str; 23] = [
     "kubernetes.io/arch",
     "kubernetes.io/os",
     "karpenter.sh/capacity-type",

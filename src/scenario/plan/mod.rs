@@ -26,6 +26,7 @@ use crate::workload::{WeekClock, Workload};
 use jiff::ZonedDateTime;
 use std::sync::Arc;
 
+pub(super) use karpenter::KNOWN_LABELS;
 pub(super) use trace::Trace;
 
 /// What holds for all fleets of a scenario.

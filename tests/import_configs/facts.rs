@@ -1,0 +1,181 @@
+//! A table of facts about imports, and how one is looked up.
+
+use fleetsim::scenario::import::{Imported, Input, import};
+use fleetsim::scenario::resolve;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// Files of one import, separated by blanks, with their facts: (path, expected).
+///
+/// A path is made of keys separated by `|`; list elements are addressed by `name` or number; `req:LABEL` is a requirement;
+/// `?` is any text of the scenario, its comments or the remarks; `!?` is the opposite.
+pub(crate) type Row = (&'static str, &'static [(&'static str, &'static str)]);
+
+fn folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/configs");
+    folder.is_dir().then_some(folder)
+}
+
+/// The texts of `files`, or nothing where the folder is absent.
+pub(crate) fn texts(files: &str) -> Option<Vec<(String, String)>> {
+    let folder = folder()?;
+    Some(
+        files
+            .split_whitespace()
+            .map(|name| {
+                let text = std::fs::read_to_string(folder.join(name));
+                (name.to_owned(), text.unwrap_or_else(|error| panic!("{name}: {error}")))
+            })
+            .collect(),
+    )
+}
+
+pub(crate) fn imported(texts: &[(String, String)]) -> Result<Imported, String> {
+    let inputs: Vec<Input<'_>> = texts.iter().map(|(name, text)| Input { name, text }).collect();
+    import(&inputs, None).map_err(|problems| {
+        problems.iter().map(|problem| problem.render(false) + "\n").collect::<Vec<_>>().concat()
+    })
+}
+
+/// Checks every fact of `rows`; says how many agree.
+pub(crate) fn check(group: &str, rows: &[Row]) {
+    if folder().is_none() {
+        println!("{group}: ../shared/configs is absent, nothing is checked");
+        return;
+    }
+    let (mut agree, mut wrong) = (0, Vec::new());
+    for (files, facts) in rows {
+        let texts = texts(files).unwrap();
+        match imported(&texts) {
+            Ok(imported) => {
+                if let Err(problem) = accepted(&imported.toml) {
+                    wrong.push(format!("{files}: not a scenario: {problem}\n{}", imported.toml));
+                }
+                let document: Table = toml::from_str(&imported.toml).unwrap();
+                let document = Value::Table(document);
+                let remarks: String = imported
+                    .remarks
+                    .iter()
+                    .map(|remark| format!("{:?}: {}\n", remark.span, remark.text))
+                    .collect();
+                let all = format!("{}{remarks}", imported.toml);
+                for (path, expected) in *facts {
+                    let found = look(&document, path, expected, &all);
+                    if found == *expected {
+                        agree += 1;
+                    } else {
+                        wrong.push(format!("{files}: {path}: expected {expected}, found {found}"));
+                    }
+                }
+            }
+            Err(message) => match facts {
+                [("refused", expected), ..] if message.contains(expected) => agree += facts.len(),
+                _ => wrong.push(format!("{files}: refused: {message}")),
+            },
+        }
+    }
+    println!("{group}: {agree} facts agree, {} do not", wrong.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn look(document: &Value, path: &str, expected: &str, all: &str) -> String {
+    match path {
+        "?" if all.contains(expected) => expected.to_owned(),
+        "!?" if !all.contains(expected) => expected.to_owned(),
+        "?" | "!?" => format!("not so in\n{all}"),
+        _ => {
+            let mut at = document;
+            for key in path.split('|') {
+                if let Some(label) = key.strip_prefix("req:") {
+                    return requirement(at, label);
+                }
+                if key == "#" {
+                    return at.as_array().map_or(0, Vec::len).to_string();
+                }
+                let next = match at {
+                    Value::Table(table) => table.get(key),
+                    Value::Array(items) => key.parse::<usize>().ok().map_or_else(
+                        || items.iter().find(|item| item.get("name").and_then(Value::as_str) == Some(key)),
+                        |index| items.get(index),
+                    ),
+                    _ => None,
+                };
+                let Some(next) = next else { return "-".to_owned() };
+                at = next;
+            }
+            plain(at)
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+        Value::Table(table) => {
+            let parts = table.iter().map(|(key, value)| format!("{key}={}", plain(value)));
+            parts.collect::<Vec<_>>().join(";")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// `In a,b` or `In a,b min 2`, several joined by ` & `; `N values` of long lists.
+fn requirement(pool: &Value, label: &str) -> String {
+    let all = pool.get("requirements").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let shown = all.iter().filter(|own| own["key"].as_str() == Some(label)).map(|own| {
+        let values = own["values"].as_array().unwrap();
+        let text = if values.len() > 8 {
+            format!("{} values", values.len())
+        } else {
+            values.iter().map(plain).collect::<Vec<_>>().join(",")
+        };
+        let least = own.get("min_values").map(|least| format!(" min {least}")).unwrap_or_default();
+        format!("{} {text}{least}", plain(&own["operator"])).trim().replace("  ", " ")
+    });
+    let shown: Vec<String> = shown.collect();
+    if shown.is_empty() { "-".to_owned() } else { shown.join(" & ") }
+}
+
+const JOB: &str = r#"
+[[workload.class]]
+name = "tiny"
+cpu = "100m"
+memory = "128Mi"
+duration = "1m"
+arrivals = { per_day = 1 }
+TAGS
+"#;
+
+const RUNNER: &str = r#"
+[[runner]]
+name = "test-runner"
+node_tolerations = { "" = "" }
+"#;
+
+const POOL: &str = r#"
+[[node_pool]]
+name = "test-pool"
+"#;
+
+/// Whether the fragment, completed with a job, a runner and a pool, is a scenario.
+pub(crate) fn accepted(toml: &str) -> Result<(), String> {
+    let document: Table = toml::from_str(toml).map_err(|error| error.to_string())?;
+    let mut whole = toml.to_owned();
+    let runner = document.get("runner").and_then(|runners| runners.get(0));
+    let has_pipelines = document.contains_key("workload");
+    if !has_pipelines {
+        let tags = runner.and_then(|runner| runner.get("tags")).map(|tags| format!("tags = {tags}"));
+        whole += &JOB.replace("TAGS", &tags.unwrap_or_default());
+    }
+    if runner.is_none() {
+        whole += RUNNER;
+    }
+    whole += POOL;
+    if let Some(labels) = runner.and_then(|runner| runner.get("node_selector")) {
+        whole += &format!("labels = {labels}");
+    }
+    resolve(&whole, "import.toml", &mut |_: &str| Err("no file".to_owned()))
+        .map(|_| ())
+        .map_err(|problems| problems.iter().map(|problem| problem.render(false)).collect())
+}
