@@ -349,6 +349,50 @@ fn an_idle_node_goes_after_consolidate_after_then_a_poll_validation_and_drain() 
     assert_eq!(run.nodes().len(), 2);
 }
 
+/// Karpenter of 2023 with nodes of two cores, removed `ttl` after they are empty.
+fn karpenter_of_2023(ttl: SimDuration) -> Case {
+    Case::new().at_once().manager(10).pool(&["m6i.large"], "on-demand", None).change(|plan| {
+        let CapacityPlan::Karpenter(karpenter) = &mut plan.capacity else { unreachable!() };
+        karpenter.pools[0].ttl_after_empty = Some(ttl);
+    })
+}
+
+#[test]
+fn a_time_to_live_removes_an_empty_node_at_the_next_poll_without_validation() {
+    let case = karpenter_of_2023(secs(30)).class("test", 1500, 1024, nothing(), |_| {});
+    let run = case.job(secs(10), "test", mins(1)).job(mins(10), "test", mins(1)).run();
+    let (job, node) = (run.job(0), run.nodes()[0]);
+    assert_eq!(node.end, NodeEnd::Empty);
+    // The stamp has whole seconds, polls come every 10 s, and the drain takes 5 s.
+    let due = job.script_ended_at.floor_to_second() + secs(30);
+    let poll = due.as_ms() / 10_000 * 10_000 + 10_000;
+    assert_eq!(node.terminated_at, SimTime::from_ms(poll) + secs(5));
+    assert_eq!(run.nodes().len(), 2, "the later job needs a new one");
+}
+
+#[test]
+fn a_time_to_live_removes_many_nodes_at_once_and_spares_those_in_use() {
+    let mut case = karpenter_of_2023(secs(30)).class("test", 1500, 1024, nothing(), |_| {});
+    for _ in 0..6 {
+        case = case.job(secs(10), "test", secs(60));
+    }
+    let run = case.job(secs(10), "test", mins(20)).run();
+    let nodes = run.nodes();
+    let ends: Vec<SimTime> =
+        nodes.iter().filter(|node| node.end == NodeEnd::Empty).map(|node| node.terminated_at).collect();
+    assert_eq!((nodes.len(), ends.len()), (7, 6));
+    assert!(ends.iter().all(|end| *end == ends[0]), "{ends:?}");
+    assert_eq!(run.count(JobOutcome::Success), 7);
+}
+
+#[test]
+fn a_job_in_time_keeps_a_node_from_its_time_to_live() {
+    let case = karpenter_of_2023(mins(2)).class("test", 1500, 1024, nothing(), |_| {});
+    let run = case.job(secs(10), "test", mins(1)).job(secs(150), "test", mins(1)).run();
+    assert_eq!(run.nodes().len(), 1);
+    assert_eq!(run.job(1).node, run.job(0).node);
+}
+
 #[test]
 fn a_node_is_billed_for_a_minute_at_least() {
     let run =

@@ -162,5 +162,5 @@ fn karpenter() -> KarpenterPlan {
         consolidate_after: Some(SimDuration::from_secs(30)),
         budgets: vec![Budget::new("10%", None, None, None)],
     };
-    KarpenterPlan::new(vec![PoolPlan { spec, disruption, expire_after: None }])
+    KarpenterPlan::new(vec![PoolPlan { spec, disruption, ..PoolPlan::default() }])
 }

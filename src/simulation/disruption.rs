@@ -64,12 +64,14 @@ impl World<'_> {
         }
         let had_joined = self.nodes[id].phase >= NodePhase::Registered;
         let node_id = cluster::NodeId(id.raw());
+        let pool = self.nodes[id].pool;
         if had_joined {
             self.scheduler.cordon(now, NodeKey(id.raw()));
         }
         if let Some(side) = &mut self.karpenter {
             side.cluster.mark_for_deletion(node_id);
             side.disruption.claim_deleting(now, node_id);
+            side.emptiness.node_removed(pool, node_id);
             side.provisioner.node_disrupted(now, node_id);
         }
         let node = &mut self.nodes[id];
@@ -139,6 +141,7 @@ impl World<'_> {
         if self.nodes[id].registered_at != crate::units::SimTime::NEVER {
             self.scheduler.remove_node(now, NodeKey(id.raw()));
         }
+        let pool = self.nodes[id].pool;
         if let Some(side) = &mut self.karpenter {
             let node_id = cluster::NodeId(id.raw());
             if let Some(command) = side.claims[id.index()].take().and_then(|claim| claim.replaces_for) {
@@ -147,6 +150,7 @@ impl World<'_> {
             side.provisioner.node_settled(node_id);
             side.cluster.remove(node_id);
             side.disruption.node_removed(now, node_id);
+            side.emptiness.node_removed(pool, node_id);
         }
         self.nodes.remove(id);
     }

@@ -14,6 +14,7 @@ use crate::karpenter::{Cluster, IceCache, Provisioner, Solver, provisioner, tain
 use crate::kubernetes;
 use crate::units::{Resources, SimDuration, SimTime};
 
+use super::emptiness::HistoricalEmptiness;
 use super::karpenter_plan::KarpenterPlan;
 use super::plan::Plan;
 use super::setup;
@@ -27,6 +28,7 @@ pub(super) struct KarpenterSide {
     pub solver: Solver,
     pub provisioner: Provisioner,
     pub disruption: Disruption,
+    pub emptiness: HistoricalEmptiness,
     pub ice: IceCache,
     /// Catalog id of each of Karpenter's types.
     pub types: Vec<TypeId>,
@@ -73,6 +75,7 @@ impl KarpenterSide {
                 disruptions,
                 FIRST_DISRUPTION_PASS,
             ),
+            emptiness: HistoricalEmptiness::new(&karpenter.pools, FIRST_DISRUPTION_PASS),
             ice: IceCache::new(),
             types,
             claims: Vec::new(),
@@ -85,7 +88,8 @@ impl KarpenterSide {
     }
 
     pub(super) fn next_wakeup(&self) -> SimTime {
-        self.provisioner.next_wakeup().min(self.disruption.next_wakeup()).min(self.ice.next_wakeup())
+        let disruption = self.disruption.next_wakeup().min(self.emptiness.next_wakeup());
+        self.provisioner.next_wakeup().min(disruption).min(self.ice.next_wakeup())
     }
 
     /// The number under which Karpenter knows pods like this.

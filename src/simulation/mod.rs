@@ -2,6 +2,7 @@
 
 mod arrivals;
 mod disruption;
+mod emptiness;
 mod event;
 mod interruptions;
 mod karpenter_plan;

@@ -46,6 +46,9 @@ impl World<'_> {
         if self.karpenter.as_ref().is_some_and(|side| side.disruption.next_wakeup() <= now) {
             self.wake_disruption();
         }
+        if self.karpenter.as_ref().is_some_and(|side| side.emptiness.next_wakeup() <= now) {
+            self.wake_historical_emptiness();
+        }
     }
 
     /// A pod was marked unschedulable, or marked anew: Karpenter hears of it.
@@ -64,6 +67,7 @@ impl World<'_> {
         let now = self.now;
         let job = &self.jobs[id];
         let class = self.kinds.get(job.kind).karpenter_class;
+        let pool = self.nodes[node].pool;
         if let Some(side) = &mut self.karpenter {
             let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
             side.provisioner.pod_settled(pod);
@@ -71,6 +75,7 @@ impl World<'_> {
             let created_at = job.pod_created_at;
             side.cluster.pod_bound(now, pod, class, created_at, node);
             side.disruption.pod_bound(now, node, disruption::NewPod { pod, class, created_at, facts });
+            side.emptiness.pod_bound(pool, node);
         }
     }
 
@@ -87,10 +92,12 @@ impl World<'_> {
     /// A bound pod's object is gone.
     pub(super) fn karpenter_pod_gone(&mut self, id: JobId, node: NodeId) {
         let now = self.now;
+        let pool = self.nodes[node].pool;
         if let Some(side) = &mut self.karpenter {
             let (pod, place) = (PodId(id.raw()), cluster::NodeId(node.raw()));
             side.cluster.pod_gone(pod, place);
             side.disruption.pod_removed(now, place, pod);
+            side.emptiness.pod_over(now, pool, place, &side.cluster);
         }
         self.drain_progress(node);
     }
@@ -279,9 +286,11 @@ impl World<'_> {
                 }
             }
             NodeStage::Initialized => {
+                let pool = self.nodes[id].pool;
                 if let Some(side) = &mut self.karpenter {
                     side.cluster.node_initialized(now, node_id);
                     side.disruption.node_initialized(now, node_id);
+                    side.emptiness.node_initialized(now, pool, node_id, &side.cluster);
                     if let Some(command) = side.claim(id.index()).and_then(|claim| claim.replaces_for) {
                         side.disruption.replacement_initialized(command);
                     }

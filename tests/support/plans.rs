@@ -217,7 +217,7 @@ impl Case {
             consolidate_after: after,
             budgets: vec![Budget::new("100%", None, None, None)],
         };
-        self.pool_as(PoolPlan { spec, disruption, expire_after: None }).change(|plan| {
+        self.pool_as(PoolPlan { spec, disruption, ..PoolPlan::default() }).change(|plan| {
             let CapacityPlan::Karpenter(karpenter) = &mut plan.capacity else {
                 unreachable!("a pool was added")
             };

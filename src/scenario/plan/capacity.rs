@@ -12,9 +12,7 @@ use super::job::Described;
 use super::karpenter::{self, Pool};
 use crate::catalog::{CapacityType, Catalog};
 use crate::karpenter::batcher::BatchWindow;
-use crate::karpenter::disruption::{
-    Budget, Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version,
-};
+use crate::karpenter::disruption::{Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version};
 use crate::simulation::{CapacityPlan, ExecutorPlan, FixedNodes, KarpenterPlan, KubernetesPlan, PoolPlan};
 use crate::units::{HourlyPrice, Ppm};
 
@@ -93,18 +91,23 @@ fn karpenter_plan(fleet: &Table, pools: Vec<Pool>, types: Vec<String>, run: &Run
     }
 }
 
-/// A pool with `ttl_seconds_after_empty` behaves as its closest v1 setting: empty nodes only, no budget. What it cannot
-/// take back are the 15 s of validation that came with v1 (Karpenter v0.25 had none).
+/// A pool with `ttl_seconds_after_empty` has Karpenter v0.2x's emptiness instead of a disruption block: the two excluded
+/// each other (core v0.25.0, 2023-02).
 fn pool_plan(mut pool: Pool) -> PoolPlan {
-    if let Some(ttl) = pool.ttl_after_empty {
+    if pool.ttl_after_empty.is_some() {
         pool.disruption = PoolDisruption {
             consolidation_policy: ConsolidationPolicy::WhenEmpty,
-            consolidate_after: Some(ttl),
-            budgets: vec![Budget::new("100%", None, None, None)],
+            consolidate_after: None,
+            budgets: Vec::new(),
         };
-        pool.spec.consolidate_after = Some(ttl);
+        pool.spec.consolidate_after = None;
     }
-    PoolPlan { spec: pool.spec, disruption: pool.disruption, expire_after: pool.expire_after }
+    PoolPlan {
+        spec: pool.spec,
+        disruption: pool.disruption,
+        expire_after: pool.expire_after,
+        ttl_after_empty: pool.ttl_after_empty,
+    }
 }
 
 fn fixed(request: &Request<'_>, problems: &mut Problems) -> Vec<FixedNodes> {
