@@ -50,7 +50,16 @@ fn a_run_prints_the_answer_and_writes_a_complete_folder() {
     };
     let one = run("1");
     assert_eq!(one, run("3"), "results do not depend on the number of threads");
-    for file in ["scenario.resolved.toml", "provenance.json", "summary.json", "jobs.csv.gz", "timeline.csv"] {
+    for file in [
+        "scenario.resolved.toml",
+        "provenance.json",
+        "summary.json",
+        "jobs.csv",
+        "nodes.csv",
+        "costs.csv",
+        "summary.csv",
+        "timeline.csv",
+    ] {
         assert!(out.join("small").join(file).is_file(), "{file}");
     }
     let resolved = out.join("small/scenario.resolved.toml").display().to_string();

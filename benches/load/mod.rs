@@ -1,10 +1,11 @@
 //! The load of the speed goals: single jobs, mean 2 vCPU and 5 min, over a day with a peak, on nodes of 16 vCPU.
+#![allow(unreachable_pub, dead_code)] // shared by benches, each of which uses its own part
 
 use std::sync::Arc;
 
 use fleetsim::catalog::{CapacityType, Catalog, ZoneId};
 use fleetsim::ec2::{Delay, StandingCost};
-use fleetsim::engine::{Arena, Streams};
+use fleetsim::engine::Streams;
 use fleetsim::gitlab::{EntryConfig, GitlabConfig, ManagerConfig, RunnerConfig};
 use fleetsim::karpenter::disruption::{Budget, ConsolidationPolicy, PoolDisruption};
 use fleetsim::karpenter::node_pools::NodePoolSpec;

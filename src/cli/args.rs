@@ -65,7 +65,7 @@ pub(super) struct RunArguments {
     /// Write all results into DIR/SCENARIO.
     #[arg(short, long, value_name = "DIR", env = "FLEETSIM_OUT")]
     pub out: Option<PathBuf>,
-    /// Leave out `jobs.csv.gz` and `nodes.csv.gz`, which hold every job and node of the first replication.
+    /// Leave out `jobs.csv` and `nodes.csv`, which hold every job and node of the first replication.
     #[arg(long, env = "FLEETSIM_NO_DETAIL")]
     pub no_detail: bool,
     /// Only these fleets.

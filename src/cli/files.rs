@@ -2,7 +2,7 @@
 
 use super::exit::Failed;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A scenario's text.
@@ -58,6 +58,19 @@ impl ResultFolder {
             fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
         }
         fs::write(&path, content).map_err(|error| cannot_write(&path, &error))
+    }
+
+    /// Writes one file row by row, without holding it in memory.
+    pub(super) fn write_with(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut dyn Write) -> csv::Result<()>,
+    ) -> Result<(), Failed> {
+        let path = self.temporary.path().join(name);
+        let file = fs::File::create(&path).map_err(|error| cannot_write(&path, &error))?;
+        let mut out = io::BufWriter::new(file);
+        write(&mut out).map_err(|error| cannot_write(&path, &io::Error::other(error)))?;
+        out.flush().map_err(|error| cannot_write(&path, &error))
     }
 
     /// Puts the folder in its place. An older one of that name goes away only after the new one is complete.

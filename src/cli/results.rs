@@ -10,8 +10,6 @@ use crate::report::{
 };
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::CapacityPlan;
-use flate2::{Compression, GzBuilder};
-use std::io::Write;
 use std::path::Path;
 
 /// What a scenario's runs left.
@@ -60,39 +58,30 @@ fn unwritable(error: &impl std::fmt::Display) -> Failed {
     Failed::Output(format!("a table cannot be written: {error}"))
 }
 
-/// `jobs.csv.gz` and `nodes.csv.gz` of the first replication, if its runs kept them.
+/// `jobs.csv` and `nodes.csv` of the first replication, if its runs kept them; written row by row.
 fn write_detail(folder: &ResultFolder, finished: &Finished<'_>) -> Result<(), Failed> {
     let fleets = finished.scenario.fleets.iter().enumerate();
     let runs: Vec<(&Fleet, &RunOutcome)> =
         fleets.filter_map(|(index, fleet)| Some((fleet, finished.units.of_fleet(index).next()?))).collect();
     if runs.iter().any(|(_, run)| run.job_records.is_some()) {
-        let bytes = gzipped(|out| {
+        folder.write_with("jobs.csv", |out| {
             let mut csv = JobsCsv::new(out)?;
             for (fleet, run) in &runs {
                 csv.run(&fleet.name, 0, &names(fleet), run.job_records.as_deref().unwrap_or_default())?;
             }
             Ok(())
         })?;
-        folder.write("jobs.csv.gz", &bytes)?;
     }
     if runs.iter().any(|(_, run)| run.node_records.is_some()) {
-        let bytes = gzipped(|out| {
+        folder.write_with("nodes.csv", |out| {
             let mut csv = NodesCsv::new(out)?;
             for (fleet, run) in &runs {
                 csv.run(&fleet.name, 0, &names(fleet), run.node_records.as_deref().unwrap_or_default())?;
             }
             Ok(())
         })?;
-        folder.write("nodes.csv.gz", &bytes)?;
     }
     Ok(())
-}
-
-/// Compressed without name and time, so that equal results are equal files.
-fn gzipped(write: impl FnOnce(&mut dyn Write) -> csv::Result<()>) -> Result<Vec<u8>, Failed> {
-    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::default());
-    write(&mut encoder).map_err(|error| unwritable(&error))?;
-    encoder.finish().map_err(|error| unwritable(&error))
 }
 
 fn names(fleet: &Fleet) -> Names {

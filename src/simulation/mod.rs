@@ -4,6 +4,7 @@ mod arrivals;
 mod disruption;
 mod emptiness;
 mod event;
+mod fifo;
 mod interruptions;
 mod karpenter_plan;
 mod karpenter_side;
@@ -61,6 +62,9 @@ pub fn simulate(
     arrivals: Arrivals,
     keep: Keep,
 ) -> Result<FinishedRun, TraceError> {
+    if let CapacityPlan::FifoPool { cores_milli, price } = plan.capacity {
+        return fifo::simulate(plan, (cores_milli, price), streams, arrivals, keep);
+    }
     let mut world = World::new(plan, arrivals, streams, keep);
     let end = run(&mut world)?;
     Ok(world.finish(end))

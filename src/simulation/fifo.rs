@@ -1,0 +1,298 @@
+//! A fleet that is a pure FIFO pool: so many cores, jobs strictly in order of becoming pending (head-of-line blocking), no
+//! runner, no node, no start-up. Pipelines progress as elsewhere; work runs at the speed of the reference CPU.
+
+use std::collections::VecDeque;
+
+use crate::catalog::{Arch, CapacityType};
+use crate::engine::{EventQueue, Id, Slab, Streams};
+use crate::gitlab::{JobResult, PendingJob, PipelineId, PipelineStep, Pipelines};
+use crate::metrics::{
+    CostKind, FailureReason as RecordedFailure, GaugeKey, JobOutcome, JobRecord, Recorder, RecorderSettings,
+    WaitCause, WaitSplit, WorkCounters,
+};
+use crate::units::{HourlyPrice, SimTime};
+use crate::workload::{Arrival, ArrivalKind, Arrivals, FailureReason, JobNumber, JobSampler, TraceError};
+
+use super::plan::Plan;
+use super::{FinishedRun, Keep};
+
+/// A build in the pool's hands.
+#[derive(Clone, Copy, Debug)]
+struct Build {
+    pending: PendingJob,
+    wait_since: SimTime,
+    cores_milli: u64,
+    ordinal: u64,
+    started_at: SimTime,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// The build is pending now.
+    Pending(Id<Build>),
+    /// Its script has ended.
+    Ended(Id<Build>),
+}
+
+struct Pool<'p> {
+    plan: &'p Plan,
+    arrivals: Arrivals,
+    sampler: JobSampler,
+    pipelines: Pipelines,
+    recorder: Recorder,
+    events: EventQueue<Event>,
+    builds: Slab<Build>,
+    waiting: VecDeque<Id<Build>>,
+    steps: Vec<PipelineStep>,
+    capacity_milli: u64,
+    free_milli: u64,
+    now: SimTime,
+    started: u64,
+}
+
+/// Simulates the pool of `cores_milli` at `price` per hour over one replication.
+pub(super) fn simulate(
+    plan: &Plan,
+    (capacity_milli, price): (u64, HourlyPrice),
+    streams: Streams,
+    arrivals: Arrivals,
+    keep: Keep,
+) -> Result<FinishedRun, TraceError> {
+    let recorder = Recorder::new(RecorderSettings {
+        warmup: plan.warmup,
+        classes: arrivals.classes().len(),
+        keep_jobs: keep.jobs,
+        keep_nodes: keep.nodes,
+        ..RecorderSettings::new(plan.horizon)
+    });
+    let mut pool = Pool {
+        plan,
+        arrivals,
+        sampler: JobSampler::new(streams),
+        pipelines: Pipelines::new(plan.pipeline_latency),
+        recorder,
+        events: EventQueue::new(),
+        builds: Slab::new(),
+        waiting: VecDeque::new(),
+        steps: Vec::new(),
+        capacity_milli,
+        free_milli: capacity_milli,
+        now: SimTime::ZERO,
+        started: 0,
+    };
+    pool.recorder.gauge(SimTime::ZERO, GaugeKey::ProvisionedMillicores, capacity_milli as i64);
+    let end = pool.run()?;
+    Ok(pool.finish(end, price))
+}
+
+impl Pool<'_> {
+    fn run(&mut self) -> Result<SimTime, TraceError> {
+        let horizon = SimTime::ZERO + self.plan.horizon;
+        let limit = if self.plan.drain { SimTime::NEVER } else { horizon };
+        loop {
+            let arrival_at =
+                Some(self.arrivals.next_at()).filter(|at| *at < horizon).unwrap_or(SimTime::NEVER);
+            let at = arrival_at.min(self.events.next_at().unwrap_or(SimTime::NEVER));
+            if at >= limit {
+                return Ok(if limit == SimTime::NEVER { self.now } else { limit });
+            }
+            self.now = at;
+            // What ends frees its cores before what comes at the same instant asks for them.
+            if self.events.next_at() == Some(at) {
+                let (_, event) = self.events.pop().expect("an event is due");
+                match event {
+                    Event::Pending(build) => self.wait(build),
+                    Event::Ended(build) => self.end(build),
+                }
+            } else {
+                let arrival = self.arrivals.next_arrival()?.expect("an arrival is due");
+                self.arrive(arrival);
+            }
+            self.start_what_fits();
+        }
+    }
+
+    fn arrive(&mut self, arrival: Arrival) {
+        let (now, ordinal) = (self.now, arrival.ordinal);
+        let mut steps = std::mem::take(&mut self.steps);
+        let (arrivals, sampler) = (&self.arrivals, self.sampler);
+        match arrival.kind {
+            ArrivalKind::Job(spec) => {
+                let retry = arrivals.classes()[spec.class].retry;
+                self.pipelines.start_single(spec, retry, ordinal, now, &mut steps);
+            }
+            ArrivalKind::Pipeline(template) => {
+                let written = &arrivals.templates()[template];
+                let spec = |node| sampler.node(arrivals.classes(), written, ordinal, node);
+                self.pipelines.start(arrivals.templates(), template, ordinal, now, spec, &mut steps);
+            }
+            ArrivalKind::Recorded(template, specs) => {
+                let spec = |node: u32| specs[node as usize];
+                self.pipelines.start(arrivals.templates(), template, ordinal, now, spec, &mut steps);
+            }
+        }
+        self.apply(&mut steps, SimTime::NEVER);
+        self.steps = steps;
+    }
+
+    fn apply(&mut self, steps: &mut Vec<PipelineStep>, wait_since: SimTime) {
+        let mut index = 0;
+        while index < steps.len() {
+            match steps[index] {
+                PipelineStep::Pending(pending) => {
+                    let build = self.builds.insert(Build {
+                        pending,
+                        wait_since: if pending.attempt > 0 { wait_since } else { pending.at },
+                        // A job that wants more than there is takes the whole pool.
+                        cores_milli: u64::from(pending.spec.requests.cpu.0).min(self.capacity_milli),
+                        ordinal: self.pipelines.ordinal(pending.pipeline),
+                        started_at: SimTime::NEVER,
+                    });
+                    if pending.at <= self.now {
+                        self.wait(build);
+                    } else {
+                        self.events.push(pending.at, Event::Pending(build));
+                    }
+                }
+                PipelineStep::Delayed { pipeline, node, .. } => {
+                    // The pool has no clock of its own for delays: what is delayed is due at once.
+                    let mut more = Vec::new();
+                    self.pipelines.delay_over(pipeline, node, self.now, &mut more);
+                    steps.append(&mut more);
+                }
+                PipelineStep::Skipped { build, .. } => {
+                    let mut record = JobRecord::pending(build.0 as u32, 0, 0, Arch::Amd64, self.now);
+                    record.outcome = JobOutcome::Canceled;
+                    self.recorder.job_ended(&record);
+                }
+                PipelineStep::Blocked { pipeline } => {
+                    self.pipelines.cancel(self.arrivals.templates(), pipeline, self.now, steps);
+                }
+                PipelineStep::Manual { .. } | PipelineStep::Cancel { .. } | PipelineStep::Done { .. } => {}
+            }
+            index += 1;
+        }
+        steps.clear();
+    }
+
+    fn wait(&mut self, build: Id<Build>) {
+        self.recorder.gauge(self.now, GaugeKey::PendingJobs, 1);
+        self.waiting.push_back(build);
+    }
+
+    /// Starts jobs from the head of the queue; the first that does not fit holds up all behind it.
+    fn start_what_fits(&mut self) {
+        while let Some(&id) = self.waiting.front() {
+            let cores = self.builds[id].cores_milli;
+            if cores > self.free_milli {
+                return;
+            }
+            self.waiting.pop_front();
+            self.free_milli -= cores;
+            self.started += 1;
+            let now = self.now;
+            let build = &mut self.builds[id];
+            build.started_at = now;
+            let (spec, arch) = (build.pending.spec, arch_of(&self.arrivals, build));
+            let class = &self.arrivals.classes()[spec.class];
+            let number = JobNumber::new(build.ordinal, build.pending.node);
+            let whole = spec.work.as_ms();
+            let failure =
+                self.sampler.script_failure(class.failure_probability, number, build.pending.attempt);
+            let length = failure.map_or(whole, |share| share.of(whole)).min(class.timeout.as_ms());
+            self.events.push(now + crate::units::SimDuration::from_ms(length), Event::Ended(id));
+            self.recorder.gauge(now, GaugeKey::PendingJobs, -1);
+            self.recorder.gauge(now, GaugeKey::RunningJobs(arch), 1);
+            self.recorder.gauge(now, GaugeKey::RequestedMillicores, cores as i64);
+        }
+    }
+
+    fn end(&mut self, id: Id<Build>) {
+        let now = self.now;
+        let build = self.builds.remove(id);
+        self.free_milli += build.cores_milli;
+        let arch = arch_of(&self.arrivals, &build);
+        self.recorder.gauge(now, GaugeKey::RunningJobs(arch), -1);
+        self.recorder.gauge(now, GaugeKey::RequestedMillicores, -(build.cores_milli as i64));
+        let class = &self.arrivals.classes()[build.pending.spec.class];
+        let number = JobNumber::new(build.ordinal, build.pending.node);
+        let failure = self.sampler.script_failure(class.failure_probability, number, build.pending.attempt);
+        let (outcome, result) = if now >= build.started_at + class.timeout {
+            (JobOutcome::TimedOut, JobResult::Failed(FailureReason::JobExecutionTimeout))
+        } else if failure.is_some() {
+            (JobOutcome::Failed(RecordedFailure::Script), JobResult::Failed(FailureReason::ScriptFailure))
+        } else {
+            (JobOutcome::Success, JobResult::Success)
+        };
+        let place: (PipelineId, u32) = (build.pending.pipeline, build.pending.node);
+        let mut steps = std::mem::take(&mut self.steps);
+        self.pipelines.job_ended(self.arrivals.templates(), place, result, now, &mut steps);
+        let retried =
+            steps.iter().any(|step| matches!(step, PipelineStep::Pending(next) if next.attempt > 0));
+        self.apply(&mut steps, build.wait_since);
+        self.steps = steps;
+        let mut record = record_of(&build, arch, outcome, now);
+        record.retried = retried;
+        record.script_ended_at = now;
+        record.slot_freed_at = now;
+        self.recorder.job_ended(&record);
+    }
+
+    fn finish(mut self, end: SimTime, price: HourlyPrice) -> FinishedRun {
+        for (_, build) in self.builds.iter().filter(|(_, build)| build.pending.at <= end) {
+            let started = build.started_at != SimTime::NEVER;
+            let outcome = if started { JobOutcome::StillRunning } else { JobOutcome::StillWaiting };
+            self.recorder.job_ended(&record_of(build, arch_of(&self.arrivals, build), outcome, end));
+        }
+        self.recorder.bill(
+            CostKind::Instance(Arch::Amd64, CapacityType::OnDemand),
+            price,
+            SimTime::ZERO,
+            end,
+        );
+        for (kind, cost) in &self.plan.standing {
+            self.recorder.bill(*kind, cost.hourly, SimTime::ZERO, end);
+        }
+        let mut work = WorkCounters::default();
+        let queue = self.events.work();
+        for (name, count) in [
+            ("builds", self.started),
+            ("heap_pushes", queue.pushes),
+            ("heap_pops", queue.pops),
+            ("heap_peak", queue.peak),
+        ] {
+            work.add(name, count);
+        }
+        let classes = self.arrivals.classes().as_slice().iter().map(|class| class.name.clone()).collect();
+        FinishedRun {
+            outcome: self.recorder.finish(end, work),
+            classes,
+            traces: self.arrivals.trace_reports(),
+        }
+    }
+}
+
+fn arch_of(arrivals: &Arrivals, build: &Build) -> Arch {
+    let wanted = arrivals.classes()[build.pending.spec.class].arch;
+    if wanted.allows(Arch::Amd64) { Arch::Amd64 } else { Arch::Arm64 }
+}
+
+/// The record of a build that waited until it started, or until `until`.
+fn record_of(build: &Build, arch: Arch, outcome: JobOutcome, until: SimTime) -> JobRecord {
+    let started_at = build.started_at;
+    let mut wait = WaitSplit::default();
+    wait.add(WaitCause::RetryAfterInterruption, build.pending.at - build.wait_since);
+    wait.add(WaitCause::GitlabQueue, started_at.min(until).saturating_since(build.pending.at));
+    let class = build.pending.spec.class.raw();
+    JobRecord {
+        attempt: u16::from(build.pending.attempt),
+        outcome,
+        wait_since: build.wait_since,
+        picked_at: started_at,
+        pod_created_at: started_at,
+        bound_at: started_at,
+        script_started_at: started_at,
+        wait,
+        ..JobRecord::pending(build.pending.build.0 as u32, class, build.ordinal, arch, build.pending.at)
+    }
+}
