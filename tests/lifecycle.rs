@@ -4,7 +4,7 @@
 mod plans;
 
 use fleetsim::catalog::{CapacityType, InterruptionRating};
-use fleetsim::ec2::hourly_hazard;
+use fleetsim::ec2::{Delay, hourly_hazard};
 use fleetsim::gitlab::{ManagerConfig, Signal, Stop};
 use fleetsim::metrics::{FailureReason, JobOutcome, JobRecord, NodeEnd, NodeRecord, WaitCause, WasteKind};
 use fleetsim::simulation::{CapacityPlan, DaemonSet, Image};
@@ -67,6 +67,39 @@ fn a_job_runs_for_its_work_and_its_slot_is_free_after_clean_up_and_update() {
     assert!(after >= SimDuration::from_ms(200 + 150) && after < secs(1), "{after:?}");
     // A pod that starts within 2 s is seen at the executor's next look, 3 s after it was created.
     assert_eq!(job.script_started_at - job.pod_created_at, secs(3));
+}
+
+#[test]
+fn a_pod_is_created_once_gitlab_knows_that_the_job_runs_and_the_executor_is_prepared() {
+    let job = small(1).job(secs(10), "test", secs(42)).run().job(0);
+    // 150 ms for the update "running", 500 ms of preparation.
+    assert_eq!(job.pod_created_at - job.picked_at, SimDuration::from_ms(650));
+}
+
+#[test]
+fn helper_and_services_are_requested_beside_the_job() {
+    let case = small(1).job(secs(0), "test", secs(30));
+    assert_eq!(case.run().job(0).outcome, JobOutcome::Success);
+    let with_services = case.change(|plan| plan.executor.overhead = Resources::new(1000, 0));
+    assert_eq!(with_services.run().job(0).outcome, JobOutcome::PodTimeout);
+}
+
+#[test]
+fn a_node_runs_registers_and_is_ready_in_its_own_time_and_takes_pods_from_then_on() {
+    let run = karpenter(secs(30))
+        .change(|plan| {
+            plan.ec2.startup.request_to_running = Delay::Constant(secs(7));
+            plan.ec2.startup.running_to_registered = Delay::Constant(secs(20));
+            plan.ec2.startup.registered_to_ready = Delay::Constant(secs(5));
+        })
+        .job(secs(10), "test", mins(1))
+        .run();
+    let (job, node) = (run.job(0), run.nodes()[0]);
+    assert_eq!(node.registered_at - node.launched_at, secs(20));
+    assert_eq!(node.ready_at - node.registered_at, secs(5));
+    assert_eq!(node.start_up_ms, 25_000);
+    // kube-scheduler tries again once its back-off after the attempts before is over.
+    assert!(job.bound_at >= node.ready_at && job.bound_at - node.ready_at < secs(5), "{job:?} {node:?}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #[path = "support/plans.rs"]
 mod plans;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fleetsim::catalog::{CapacityType, TypeId, ZoneId};
 use fleetsim::ec2::{AmiPreset, ShockParameters, StartupModel, control_plane, gp3_hourly};
@@ -18,7 +18,8 @@ use fleetsim::workload::{
 };
 use plans::{Case, Run, mins, ms, secs};
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{RngSeed, TestRunner};
 
 /// A class as drawn: CPU, memory, mean work in seconds, time-out in seconds, retries, failures in percent, flags.
 type DrawnClass = (u32, u32, u64, u64, Option<u8>, u32, u8);
@@ -331,6 +332,45 @@ fn every_job_ends_exactly_once(case: &Case, drawn: &Drawn, run: &Run) {
     );
 }
 
+fn jobs_wait_for_what_they_need(case: &Case, drawn: &Drawn, run: &Run) {
+    let end = run.finished.outcome.end;
+    // First and last attempt of each job.
+    let mut places: BTreeMap<(u64, u32), (JobRecord, JobRecord)> = BTreeMap::new();
+    for job in run.jobs() {
+        places.entry((job.pipeline, job.pipeline_job)).or_insert((job, job)).1 = job;
+    }
+    let streams = Streams::new(drawn.seed, 0);
+    let mut arrivals =
+        Arrivals::new(&case.workload, Vec::new(), streams, SimTime::ZERO + case.plan.horizon).unwrap();
+    while let Some(arrival) = arrivals.next_arrival().unwrap() {
+        let ArrivalKind::Pipeline(template) = arrival.kind else { continue };
+        let template = &arrivals.templates()[template];
+        let place = |node: u32| places.get(&(arrival.ordinal, node));
+        for (later, written) in (0..).zip(&template.nodes) {
+            let is_before = |node: &u32| match written.has_needs {
+                true => template.dependents(*node).contains(&(later as u16)),
+                false => template.nodes[*node as usize].stage < written.stage,
+            };
+            let before: Vec<u32> = (0..template.nodes.len() as u32).filter(is_before).collect();
+            let Some((first, _)) = place(later).filter(|(first, _)| first.outcome != JobOutcome::Canceled)
+            else {
+                continue;
+            };
+            assert!(first.pending_at >= arrival.at);
+            // A need that is skipped decides at once; others are not waited for then.
+            let is_skipped =
+                |node: &u32| place(*node).is_some_and(|(_, last)| last.outcome == JobOutcome::Canceled);
+            if written.has_needs && before.iter().any(is_skipped) {
+                continue;
+            }
+            for node in before.into_iter().filter(|node| !is_skipped(node)) {
+                let (_, last) = place(node).expect("what came before was there");
+                assert!(first.pending_at >= over_at(last, end), "{first:?} did not wait for {last:?}");
+            }
+        }
+    }
+}
+
 fn instants_are_in_order(case: &Case, run: &Run) {
     let end = run.finished.outcome.end;
     for job in run.jobs() {
@@ -536,16 +576,18 @@ fn counts_agree_with_records(case: &Case, run: &Run) {
     }
 }
 
-fn check(drawn: &Drawn) {
+fn check(drawn: &Drawn) -> Run {
     let case = drawn.case();
     let run = case.run();
     every_job_ends_exactly_once(&case, drawn, &run);
+    jobs_wait_for_what_they_need(&case, drawn, &run);
     instants_are_in_order(&case, &run);
     nodes_hold_no_more_than_they_have(&case, &run);
     slots_and_limits_are_kept(&case, drawn, &run);
     money_is_accounted(&case, &run);
     gauges_agree_with_records(&case, &run);
     counts_agree_with_records(&case, &run);
+    run
 }
 
 fn config(seed: u64) -> ProptestConfig {
@@ -580,4 +622,26 @@ fn time_runs_forward_where_short_jobs_end_before_the_manager_heard_that_they_run
         executor: (0, 1522, 1995, 591),
         daemons: 212,
     });
+}
+
+/// The random runs are worth their name: between them they meet every ending of a job and of a node, and every wait.
+#[test]
+fn random_runs_meet_every_ending_and_every_cause_of_waiting() {
+    let seed = RngSeed::Fixed(2);
+    let mut runner =
+        TestRunner::new(ProptestConfig { rng_seed: seed, failure_persistence: None, ..Default::default() });
+    let (mut outcomes, mut ends, mut causes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    for _ in 0..200 {
+        let run = check(&drawn().new_tree(&mut runner).expect("nothing is rejected").current());
+        for job in run.jobs() {
+            outcomes.insert(job.outcome);
+            causes.extend(WaitCause::ALL.into_iter().filter(|cause| job.wait.of(*cause) > SimDuration::ZERO));
+        }
+        ends.extend(run.nodes().iter().map(|node| node.end));
+    }
+    // The runner itself never fails in these plans, waits for earlier jobs are not counted, and few boots hang.
+    let missing = |outcome: &&JobOutcome| !outcomes.contains(*outcome);
+    assert_eq!(JobOutcome::ALL.iter().filter(missing).count(), 1, "{outcomes:?}");
+    assert_eq!(causes.len(), WaitCause::ALL.len() - 1, "{causes:?}");
+    assert_eq!(ends.len(), NodeEnd::ALL.len(), "{ends:?}");
 }
