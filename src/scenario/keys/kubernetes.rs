@@ -14,6 +14,8 @@ pub(super) const KUBERNETES: &[Key] = &[
     Key::new("daemonset", Kind::Named(DAEMONSET), "Pods that run on every node.")
         .or(DAEMONSETS)
         .also(&["daemonsets"]),
+    Key::new("fargate", Kind::Named(FARGATE), "Pods that always run on Fargate: kube-system and Karpenter.")
+        .or(FARGATE_PODS),
     Key::new("pod_start", Kind::Distribution, "From binding to running containers, images on the node.")
         .or("\"2s\""),
     Key::new("image", Kind::Named(IMAGE), "Container images of known size.").or("[]").also(&["images"]),
@@ -49,6 +51,20 @@ const DAEMONSET: &[Key] = &[
         .or("true"),
     Key::new("cpu", Kind::Cpu, "CPU request of its pod.").or("\"0\""),
     Key::new("memory", Kind::Memory, "Memory request of its pod.").or("\"0Mi\""),
+];
+
+/// CoreDNS as the EKS add-on requests it, and Karpenter's two replicas with the requests of its getting-started guide (v1).
+const FARGATE_PODS: &str = "[{ name = \"coredns\", cpu = \"100m\", memory = \"70Mi\", replicas = 2 }, \
+     { name = \"karpenter\", cpu = \"1\", memory = \"1Gi\", replicas = 2 }]";
+
+const FARGATE: &[Key] = &[
+    Key::new("name", Kind::Name, "Name of the pods.").required(),
+    Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.")
+        .or("true"),
+    Key::new("cpu", Kind::Cpu, "CPU request of one pod; Fargate rounds up to its sizes.").or("\"250m\""),
+    Key::new("memory", Kind::Memory, "Memory request of one pod; Fargate adds 256 MiB and rounds up.")
+        .or("\"256Mi\""),
+    Key::new("replicas", Kind::Integer(1, 1000), "How many pods.").or("1"),
 ];
 
 const IMAGE: &[Key] = &[

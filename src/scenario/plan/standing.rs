@@ -1,4 +1,4 @@
-//! What costs money whether jobs run or not: the control plane and the runner managers.
+//! What costs money whether jobs run or not: the control plane, Fargate pods and the runner managers.
 
 use super::super::check::Problems;
 use super::super::document::Table;
@@ -26,6 +26,18 @@ pub(super) fn costs(
     match fleet.section("ec2").section("billing").text("control_plane") {
         "none" => {}
         support => costs.push((CostKind::ControlPlane, control_plane(support == "extended"))),
+    }
+    for (pod, _) in fleet.section("kubernetes").tables("fargate") {
+        let requests = Resources {
+            cpu: pod.cpu_if("cpu").unwrap_or_default(),
+            memory: pod.memory_if("memory").unwrap_or_default(),
+        };
+        let replicas = pod.integer("replicas");
+        if let Some(size) = FargateSize::of(requests) {
+            let hourly = HourlyPrice(size.hourly(&FargatePrices::default()).0 * replicas);
+            let name = format!("{}: {replicas} x Fargate", pod.text("name"));
+            costs.push((CostKind::Fargate, StandingCost { name, hourly }));
+        }
     }
     let mut seen: Vec<&str> = Vec::new();
     for runner in runners {
