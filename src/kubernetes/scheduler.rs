@@ -314,7 +314,8 @@ impl Scheduler {
             return;
         }
         let sent = self.client.call(now);
-        self.held_up_until = sent;
+        // The scheduler waits for the answer.
+        self.held_up_until = sent + self.config.call_latency;
         let outcome = SchedulingOutcome::Unschedulable {
             pod: entry.pod,
             at: sent + self.config.call_latency,

@@ -9,6 +9,7 @@ use crate::units::{SimDuration, SimTime};
 use crate::workload::{Arrival, ArrivalKind, ClassId};
 
 use super::event::Event;
+use super::plan::PodSource;
 use super::world::World;
 
 impl World<'_> {
@@ -110,7 +111,10 @@ impl World<'_> {
             protected: false,
         };
         self.recorder.gauge(self.now, GaugeKey::PendingJobs, 1);
-        self.gitlab.enqueue(self.now, queued);
+        match self.plan.executor.pod_source {
+            PodSource::RunnerManagers => self.gitlab.enqueue(self.now, queued),
+            PodSource::Direct => self.becomes_pod(id),
+        }
     }
 
     pub(super) fn delay_over(&mut self, pipeline: u32, node: u32) {

@@ -39,10 +39,10 @@ pub(super) enum NodeStage {
     Initialized,
     /// It has not registered in time: its claim is deleted.
     RegistrationTimeout,
-    /// Its drain has lasted the minimum.
-    DrainedEnough,
-    /// The terminated instance is gone, and the node object with it.
-    Gone,
+    /// Karpenter looks at its removal again.
+    RemovalDue,
+    /// The terminated instance is gone.
+    InstanceGone,
     /// EC2 announces that it takes the Spot instance back.
     InterruptionNotice,
     /// EC2 takes the Spot instance back.

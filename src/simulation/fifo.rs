@@ -268,6 +268,7 @@ impl Pool<'_> {
             outcome: self.recorder.finish(end, work),
             classes,
             traces: self.arrivals.trace_reports(),
+            decisions: Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::karpenter::disruption::{Calendar, PoolDisruption, Settings};
 use crate::karpenter::node_pools::NodePoolSpec;
 use crate::karpenter::pod_classes::PreferencePolicy;
 use crate::karpenter::solver::PassOptions;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// How Karpenter runs in one fleet.
 #[derive(Clone, Debug)]
@@ -24,6 +24,12 @@ pub struct KarpenterPlan {
     pub calendar: Calendar,
     /// Names of the instance types EC2 offers to Karpenter; empty for every type the region sells.
     pub instance_types: Vec<String>,
+    /// Whether a node has the name of its NodeClaim, as with Karpenter's kwok provider, and not one of EC2's. Passes try
+    /// nodes in the order of names.
+    pub nodes_keep_claim_names: bool,
+    /// When the disruption controller looks for the first time. Karpenter looks from its start on, every 10 s where it
+    /// finds nothing (core `disruption/controller.go`, v1.15.0); default 10 s.
+    pub first_disruption_pass: SimTime,
 }
 
 /// One NodePool.
@@ -52,6 +58,8 @@ impl KarpenterPlan {
             disruption: Settings::default(),
             calendar: Calendar { start_unix_ms: 0 },
             instance_types: Vec::new(),
+            nodes_keep_claim_names: false,
+            first_disruption_pass: SimTime::from_ms(10_000),
         }
     }
 }

@@ -19,9 +19,6 @@ use super::karpenter_plan::KarpenterPlan;
 use super::plan::Plan;
 use super::setup;
 
-/// The first pass of the disruption loop: Karpenter polls from its start on (core `disruption/controller.go`, v1.15.0).
-const FIRST_DISRUPTION_PASS: SimTime = SimTime::from_ms(10_000);
-
 /// Karpenter in one run.
 pub(super) struct KarpenterSide {
     pub cluster: Cluster,
@@ -73,9 +70,9 @@ impl KarpenterSide {
                 karpenter.disruption,
                 karpenter.calendar,
                 disruptions,
-                FIRST_DISRUPTION_PASS,
+                karpenter.first_disruption_pass,
             ),
-            emptiness: HistoricalEmptiness::new(&karpenter.pools, FIRST_DISRUPTION_PASS),
+            emptiness: HistoricalEmptiness::new(&karpenter.pools, karpenter.first_disruption_pass),
             ice: IceCache::new(),
             types,
             claims: Vec::new(),

@@ -1,6 +1,7 @@
 //! The event loop: it asks the rooms below for decisions and applies them. Holds no rule of GitLab, Kubernetes, Karpenter or EC2.
 
 mod arrivals;
+mod decisions;
 mod disruption;
 mod emptiness;
 mod event;
@@ -13,12 +14,16 @@ mod nodes;
 mod plan;
 mod pods;
 mod provisioning;
+mod removal;
 mod runners;
 mod setup;
 mod world;
 
+pub use decisions::{Decided, Decision};
 pub use karpenter_plan::{KarpenterPlan, PoolPlan};
-pub use plan::{CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, Plan};
+pub use plan::{
+    CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, Plan, PodSource,
+};
 
 use crate::engine::Streams;
 use crate::metrics::RunOutcome;
@@ -32,7 +37,7 @@ use world::World;
 pub struct Keep {
     /// Every build; memory then grows with their number.
     pub jobs: bool,
-    /// Every node.
+    /// Every node, and what Karpenter decided.
     pub nodes: bool,
 }
 
@@ -45,6 +50,8 @@ pub struct FinishedRun {
     pub classes: Vec<String>,
     /// What was found in each trace.
     pub traces: Vec<TraceReport>,
+    /// What Karpenter decided, in order, where nodes were kept.
+    pub decisions: Vec<Decided>,
 }
 
 /// Simulates one fleet over one replication: a pure function of the plan, the arrivals and the streams.

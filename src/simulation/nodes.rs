@@ -25,8 +25,6 @@ pub(super) struct NodeFacts {
     pub end_reason: EndReason,
     /// Why the node goes, once that is decided.
     pub end: NodeEnd,
-    /// When a drain has lasted the minimum.
-    pub drained_at: SimTime,
 }
 
 impl World<'_> {
@@ -39,15 +37,16 @@ impl World<'_> {
             slowdown: Ppm::ONE,
             end_reason: EndReason::Terminated,
             end: NodeEnd::RunEnd,
-            drained_at: SimTime::NEVER,
         };
         let id = self.nodes.insert(node);
         if id.index() < self.facts.len() {
             self.facts[id.index()] = facts;
             self.images[id.index()].clear();
+            self.removals[id.index()] = None;
         } else {
             self.facts.push(facts);
             self.images.push(NodeImages::default());
+            self.removals.push(None);
         }
         id
     }
@@ -139,8 +138,8 @@ impl World<'_> {
             NodeStage::Expired if !draining => self.delete_claim(id, NodeEnd::Expired),
             NodeStage::InterruptionNotice if !draining => self.interruption_notice(id),
             NodeStage::Reclaimed => self.reclaimed(id),
-            NodeStage::DrainedEnough => self.drain_progress(id),
-            NodeStage::Gone => self.node_gone(id),
+            NodeStage::RemovalDue => self.removal_due(id),
+            NodeStage::InstanceGone => self.instance_gone(id),
             _ => {}
         }
     }

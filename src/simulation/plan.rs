@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::catalog::{CapacityType, Catalog, TypeId, ZoneId};
 use crate::ec2::{
-    BillingRules, Delay, Emulation, Occupancy, PoolWeights, SpotParameters, StandingCost, StartupModel,
+    AllocationStrategy, BillingRules, Delay, Emulation, Occupancy, PoolWeights, SpotParameters, StandingCost,
+    StartupModel,
 };
 use crate::gitlab::GitlabConfig;
 use crate::kubernetes::{SchedulerConfig, Taint, Toleration};
@@ -38,9 +39,22 @@ pub struct Plan {
     pub standing: Vec<(CostKind, StandingCost)>,
 }
 
+/// Who makes pods of builds that are pending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodSource {
+    /// Runner managers pick builds and create their pods.
+    #[default]
+    RunnerManagers,
+    /// Nobody in between: a pending build is a pod at once, without queue, slot and round trips. This is what a cluster
+    /// without GitLab looks like.
+    Direct,
+}
+
 /// The Kubernetes executor of the runner managers.
 #[derive(Clone, Debug)]
 pub struct ExecutorPlan {
+    /// Who makes pods of builds.
+    pub pod_source: PodSource,
     /// `poll_interval`: how often it looks at a starting pod.
     pub poll_interval: SimDuration,
     /// `poll_timeout`: how long a pod may take to start.
@@ -146,6 +160,8 @@ pub struct Ec2Plan {
     pub launch_answer: Delay,
     /// From TerminateInstances until the instance is gone. Nothing is billed meanwhile.
     pub termination: Delay,
+    /// How CreateFleet picks among Spot pools; Karpenter sends `price-capacity-optimized`.
+    pub spot_strategy: AllocationStrategy,
     /// Preference of Spot pools.
     pub pool_weights: PoolWeights,
     /// Spot reclaims.
@@ -168,6 +184,7 @@ impl Default for ExecutorPlan {
     /// The defaults of GitLab Runner 19.4, and a pod tear-down of 5 s (reference figures, gitlab 2.5).
     fn default() -> Self {
         Self {
+            pod_source: PodSource::default(),
             poll_interval: SimDuration::from_secs(3),
             poll_timeout: SimDuration::from_secs(180),
             pod_creation: SimDuration::from_ms(500),
@@ -213,6 +230,7 @@ impl Ec2Plan {
             startup: StartupModel::preset(crate::ec2::AmiPreset::Al2023),
             launch_answer: Delay::Constant(SimDuration::from_secs(2)),
             termination: Delay::Constant(SimDuration::from_secs(30)),
+            spot_strategy: AllocationStrategy::PriceCapacityOptimized,
             pool_weights: PoolWeights::default(),
             spot: SpotParameters::default(),
             interruption_queue: true,

@@ -223,8 +223,11 @@ impl World<'_> {
             self.karpenter_pod_terminating(id, node);
             self.queue.push(now + self.plan.executor.teardown, Event::PodGone { job: id, build });
         }
-        let free_at =
-            if has_slot { self.gitlab.finish(now, self.plan.executor.cleanup, Slot(slot)) } else { now };
+        let free_at = if has_slot && slot != u32::MAX {
+            self.gitlab.finish(now, self.plan.executor.cleanup, Slot(slot))
+        } else {
+            now
+        };
         self.jobs[id].slot_free_at = free_at;
         self.conclude(id, outcome, reason, free_at);
         self.forget_if_over(id);

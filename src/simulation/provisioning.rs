@@ -1,6 +1,6 @@
 //! Stages 5 and 6: Karpenter's passes, the claims they create, and how claims become nodes.
 
-use crate::catalog::TypeId;
+use crate::catalog::{CapacityType, TypeId};
 use crate::ec2::{AllocationStrategy, CapacityPool, Chosen, LaunchOverride, LaunchRequest};
 use crate::engine::{Id, Purpose};
 use crate::fleet::{JobId, Node, NodeId, NodePhase};
@@ -13,6 +13,7 @@ use crate::karpenter::provisioner::Outcome;
 use crate::karpenter::solver::ClaimRequest;
 use crate::units::{Resources, SimTime};
 
+use super::decisions::Decision;
 use super::event::{Event, NodeStage};
 use super::karpenter_side::{Claim, KarpenterSide, scheduler_taint, type_index};
 use super::plan::{CapacityPlan, Plan};
@@ -34,7 +35,10 @@ impl World<'_> {
             side.provisioner.wake(now, &mut side.cluster, &mut side.solver, &mut outcomes);
             for outcome in outcomes.drain(..) {
                 match outcome {
-                    Outcome::PassRan { .. } => side.passes += 1,
+                    Outcome::PassRan { pods, placed, claims } => {
+                        side.passes += 1;
+                        self.note_decision(Decision::Pass { pods, placed, claims });
+                    }
                     Outcome::CreateClaim(request) => self.create_claim(&mut side, request, None),
                     Outcome::Nominated { pod, node } => self.planned(pod, Some(Id::new(node.0))),
                     Outcome::BatchDropped | Outcome::Unplaced(_) => {}
@@ -99,7 +103,7 @@ impl World<'_> {
             side.disruption.pod_removed(now, place, pod);
             side.emptiness.pod_over(now, pool, place, &side.cluster);
         }
-        self.drain_progress(node);
+        self.removal_pod_over(node, id);
     }
 
     /// A pod that was bound to no node is gone.
@@ -143,7 +147,7 @@ impl World<'_> {
             instance_type: first.raw(),
             zone: 0,
             arch: self.plan.ec2.catalog.get(first).arch,
-            capacity: crate::catalog::CapacityType::OnDemand,
+            capacity: CapacityType::OnDemand,
             allocatable: Resources::ZERO,
             requested_at: now,
             running_at: SimTime::NEVER,
@@ -205,7 +209,10 @@ impl World<'_> {
             .collect();
         let fleet = LaunchRequest {
             capacity_type: call.capacity_type,
-            strategy: AllocationStrategy::of(call.capacity_type),
+            strategy: match call.capacity_type {
+                CapacityType::Spot => self.plan.ec2.spot_strategy,
+                CapacityType::OnDemand => AllocationStrategy::LowestPrice,
+            },
             overrides: &overrides,
             ordinal: u64::from(self.nodes[id].ordinal),
             now,
@@ -281,8 +288,14 @@ impl World<'_> {
                 labels.push(("karpenter.sh/nodepool".to_owned(), pool.name.clone()));
                 let taints: Vec<_> = pool.taints.iter().map(scheduler_taint).collect();
                 self.register_with_scheduler(id, &labels, &taints);
+                let keeps_name = self.karpenter_plan().nodes_keep_claim_names;
                 if let Some(side) = &mut self.karpenter {
+                    let claim =
+                        side.cluster.node(node_id).filter(|_| keeps_name).map(|node| node.name.clone());
                     side.cluster.node_registered(now, node_id);
+                    if let Some(name) = claim {
+                        side.cluster.rename(node_id, &name);
+                    }
                 }
             }
             NodeStage::Initialized => {

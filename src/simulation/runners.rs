@@ -42,6 +42,15 @@ impl World<'_> {
         }
     }
 
+    /// Nobody stands between GitLab and Kubernetes: the pending build is a pod at once.
+    pub(super) fn becomes_pod(&mut self, id: JobId) {
+        let job = &mut self.jobs[id];
+        job.phase = JobPhase::Picked;
+        job.picked_at = self.now;
+        self.recorder.gauge(self.now, GaugeKey::PendingJobs, -1);
+        self.create_pod(id);
+    }
+
     /// The executor has prepared the build, unless its manager was stopped meanwhile.
     pub(super) fn pod_prepared(&mut self, id: JobId, build: u32) {
         if self.jobs.get(id).is_some_and(|job| job.build == build && job.phase == JobPhase::Picked) {

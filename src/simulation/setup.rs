@@ -37,6 +37,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         nodes: Slab::new(),
         facts: Vec::new(),
         images: Vec::new(),
+        removals: Vec::new(),
         pull_speed: PullSpeed {
             layer_mb_per_second: plan.kubernetes.pull_mb_per_second,
             ..PullSpeed::default()
@@ -49,6 +50,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         spot: SpotMarket::new(&ec2.catalog, &ec2.spot),
         karpenter: None,
         recorder,
+        decisions: keep.nodes.then(Vec::new),
         builds: 0,
         nodes_created: 0,
         delayed_jobs: 0,

@@ -4,11 +4,13 @@ use crate::ec2::{Market, SpeedModel, SpotMarket};
 use crate::engine::{EventQueue, Slab, Streams};
 use crate::fleet::{Job, Node, NodeId};
 use crate::gitlab::{self, Gitlab, Pipelines};
+use crate::karpenter::termination::Removal;
 use crate::kubernetes::{NodeImages, PullSpeed, Scheduler, SchedulingOutcome};
 use crate::metrics::{NodeEnd, Recorder, WorkCounters};
 use crate::units::SimTime;
 use crate::workload::{Arrivals, JobSampler};
 
+use super::decisions::Decided;
 use super::event::Event;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKinds};
@@ -34,6 +36,8 @@ pub(super) struct World<'p> {
     pub facts: Vec<NodeFacts>,
     /// By node id: the images it has.
     pub images: Vec<NodeImages>,
+    /// By node id: its removal by Karpenter, once that is under way.
+    pub removals: Vec<Option<Removal>>,
     pub pull_speed: PullSpeed,
     pub kinds: PodKinds,
     pub classes: Vec<ClassKind>,
@@ -42,6 +46,8 @@ pub(super) struct World<'p> {
     pub spot: SpotMarket,
     pub karpenter: Option<Box<KarpenterSide>>,
     pub recorder: Recorder,
+    /// What Karpenter decided, where that is kept.
+    pub decisions: Option<Vec<Decided>>,
     pub builds: u32,
     pub nodes_created: u32,
     pub delayed_jobs: u32,
@@ -150,6 +156,7 @@ impl<'p> World<'p> {
             outcome: self.recorder.finish(end, work),
             classes,
             traces: self.arrivals.trace_reports(),
+            decisions: self.decisions.unwrap_or_default(),
         }
     }
 }

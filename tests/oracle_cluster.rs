@@ -1,0 +1,405 @@
+//! Whole clusters: what the real control plane did with a case, against what the loop does with it.
+//!
+//! Nothing of a case is known here but its input. What is chance in the real thing (names, ties, where its polls and
+//! the clock's seconds fall) is drawn anew in every simulated run, so ranges are compared, as the recordings' README says.
+
+#![allow(clippy::print_stdout)] // says how far recorded and simulated runs agree
+
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "support/plans.rs"]
+mod plans;
+mod support;
+#[path = "support/trajectory.rs"]
+mod trajectory;
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use cluster::{RecordedCase, list, number, text};
+use fleetsim::catalog::{CapacityType, Catalog};
+use fleetsim::engine::Streams;
+use fleetsim::karpenter::cluster::{Cluster, LaunchedAs, NodeId};
+use fleetsim::karpenter::pod_classes::PreferencePolicy;
+use fleetsim::karpenter::pods::{PodClassSpec, PodId};
+use fleetsim::karpenter::solver::{PassInput, PassPod, PassResults, PodOrigin, Solver};
+use fleetsim::units::{Resources, SimDuration, SimTime};
+use serde_json::Value;
+use trajectory::{Summary, Trajectory, Unit};
+
+const SEEDS: u64 = 200;
+
+/// So many of a hundred numbers agree at least; ARCHITECTURE.md says which do not, and why.
+const AGREE_PERCENT: usize = 90;
+
+#[test]
+fn oracle_cluster_summaries() {
+    let cases = cluster::recorded_cases();
+    let mut compared = Compared::default();
+    for recorded in &cases {
+        let one = compare(recorded, &cases);
+        println!("{}", one.table);
+        compared.numbers += one.numbers;
+        compared.apart.extend(one.apart);
+        compared.cadence.extend(one.cadence);
+    }
+    println!("{}", compared.apart.join("\n"));
+    let agree = compared.numbers - compared.apart.len();
+    println!("whole clusters: {agree} of {} numbers of {} cases agree", compared.numbers, cases.len());
+    assert!(compared.cadence.is_empty(), "\n{}", compared.cadence.join("\n"));
+    assert!(agree * 100 >= compared.numbers * AGREE_PERCENT, "\n{}", compared.apart.join("\n"));
+}
+
+#[derive(Default)]
+struct Compared {
+    table: String,
+    numbers: usize,
+    /// Numbers that do not agree.
+    apart: Vec<String>,
+    /// Gaps between commands that never occur in the simulation.
+    cadence: Vec<String>,
+}
+
+fn compare(recorded: &RecordedCase, all: &[RecordedCase]) -> Compared {
+    let case = &recorded.case;
+    let name = text(&case["name"]);
+    let catalog = cluster::catalog(case);
+    let runs: Vec<Trajectory> = recorded.runs.iter().map(|run| trajectory::recorded(run, &catalog)).collect();
+    let simulated: Vec<Trajectory> = (0..SEEDS).map(|seed| simulate(case, &catalog, seed)).collect();
+    draw(name, &runs, &simulated);
+    let of_runs: Vec<Summary> = runs.iter().map(Trajectory::summary).collect();
+    let of_simulated: Vec<Summary> = simulated.iter().map(Trajectory::summary).collect();
+    let spread = if runs.len() > 1 { None } else { most_similar(case, all) };
+    let mut table = format!("| {name} | recorded | simulated mean | 0.5-99.5 % | |\n|---|---|---|---|---|\n");
+    let mut compared = Compared::default();
+    for (index, (number, unit, _)) in of_runs[0].iter().enumerate() {
+        let values: Vec<f64> =
+            of_runs.iter().map(|summary| summary[index].2).filter(|v| !v.is_nan()).collect();
+        let mut draws: Vec<f64> =
+            of_simulated.iter().map(|summary| summary[index].2).filter(|v| !v.is_nan()).collect();
+        draws.sort_by(f64::total_cmp);
+        if values.is_empty() || draws.is_empty() {
+            continue;
+        }
+        let similar = spread.as_ref().and_then(|spread| spread.get(index).copied());
+        let verdict = judge(*unit, &values, &draws, similar);
+        let (low, high) = range(&values);
+        let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+        let (least, most) = band(&draws);
+        let digits = if high.abs() < 10.0 { 3 } else { 0 };
+        writeln!(
+            table,
+            "| {number} | {low:.digits$}..{high:.digits$} | {mean:.digits$} | {least:.digits$}..{most:.digits$} | {} |",
+            verdict.as_deref().unwrap_or("agrees")
+        )
+        .expect("text");
+        compared.numbers += usize::from(*unit != Unit::Shown);
+        if let Some(verdict) = verdict {
+            compared.apart.push(format!(
+                "{name} {number}: {verdict}: recorded {low:.digits$}..{high:.digits$}, simulated {mean:.digits$} ({least:.digits$}..{most:.digits$})"
+            ));
+        }
+    }
+    compared.cadence = cadence(name, &runs, &simulated);
+    let list_gaps = |all: &[Trajectory]| {
+        let mut gaps: Vec<i64> =
+            all.iter().flat_map(Trajectory::gaps).map(|gap| (gap + 500) / 1000).collect();
+        gaps.sort_unstable();
+        let mut counts: Vec<(i64, usize)> = Vec::new();
+        for gap in gaps {
+            match counts.last_mut() {
+                Some((last, count)) if *last == gap => *count += 1,
+                _ => counts.push((gap, 1)),
+            }
+        }
+        counts.iter().map(|(gap, count)| format!("{gap}s x{count}")).collect::<Vec<_>>().join(" ")
+    };
+    writeln!(table, "gaps recorded: {}\ngaps simulated: {}", list_gaps(&runs), list_gaps(&simulated))
+        .expect("text");
+    compared.table = table;
+    compared
+}
+
+fn simulate(case: &Value, catalog: &Arc<Catalog>, seed: u64) -> Trajectory {
+    // The clock's seconds fall anywhere. Karpenter's disruption controller looks 5.75 to 6.05 s after the start of every
+    // recording (its commands' instants tell), for the harness starts it so long before.
+    let later = 1 + seed * 7919 % 1000;
+    let first_poll = SimDuration::from_ms(later + 5750 + seed * 104_729 % 300);
+    let run = cluster::plan(case, catalog, SimDuration::from_ms(later), first_poll).seed(seed + 1).run();
+    trajectory::simulated(&run, catalog, later as i64, case)
+}
+
+fn range(values: &[f64]) -> (f64, f64) {
+    values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)))
+}
+
+fn band(sorted: &[f64]) -> (f64, f64) {
+    let place = |share: f64| ((sorted.len() - 1) as f64 * share).round() as usize;
+    (sorted[place(0.005)], sorted[place(0.995)])
+}
+
+/// What does not agree, if anything.
+fn judge(unit: Unit, values: &[f64], draws: &[f64], similar: Option<f64>) -> Option<String> {
+    let (low, high) = range(values);
+    let mean = draws.iter().sum::<f64>() / draws.len() as f64;
+    match unit {
+        Unit::Shown => None,
+        Unit::Evictions => {
+            let (least, most) = range(draws);
+            (low < least || high > most).then(|| "recorded outside simulated range".to_owned())
+        }
+        Unit::Wait | Unit::Count | Unit::Share => {
+            let spread = if values.len() > 1 { high - low } else { similar.unwrap_or(0.0) * high.abs() };
+            let wide = spread.max(unit.least(high));
+            let (least, most) = band(draws);
+            if mean < low - wide {
+                Some(format!("mean low by {:.1} %", (low - mean) / low * 100.0))
+            } else if mean > high + wide {
+                Some(format!("mean high by {:.1} %", (mean - high) / high * 100.0))
+            } else if low < least - unit.least(low) || high > most + unit.least(high) {
+                Some("recorded outside band".to_owned())
+            } else {
+                None
+            }
+        }
+    }
+}
+
+/// The relative range of every number in the repeated case that is most like `case`: policies, budgets, number of jobs.
+fn most_similar(case: &Value, all: &[RecordedCase]) -> Option<Vec<f64>> {
+    let unlike = |other: &Value| {
+        let of = |case: &Value, field: &str| {
+            let mut values: Vec<String> =
+                list(&case["node_pools"]).iter().map(|pool| pool[field].to_string()).collect();
+            values.dedup();
+            values
+        };
+        let fields =
+            ["consolidation_policy", "budgets", "consolidate_after_s", "capacity_types", "limit_cpu_millis"];
+        let different = fields.iter().filter(|field| of(case, field) != of(other, field)).count();
+        let is_at_once =
+            |case: &Value| list(&case["jobs"]).iter().all(|job| job["at_ms"] == case["jobs"][0]["at_ms"]);
+        let jobs = |case: &Value| list(&case["jobs"]).len() as f64;
+        different as f64 * 10.0
+            + if is_at_once(case) == is_at_once(other) { 0.0 } else { 5.0 }
+            + libm::log(jobs(case) / jobs(other)).abs()
+    };
+    let repeated = all.iter().filter(|other| other.runs.len() > 1);
+    let nearest = repeated.min_by(|a, b| unlike(&a.case).total_cmp(&unlike(&b.case)))?;
+    let catalog = cluster::catalog(&nearest.case);
+    let summaries: Vec<Summary> =
+        nearest.runs.iter().map(|run| trajectory::recorded(run, &catalog).summary()).collect();
+    Some(
+        (0..summaries[0].len())
+            .map(|index| {
+                let values: Vec<f64> = summaries.iter().map(|summary| summary[index].2).collect();
+                let (low, high) = range(&values);
+                if high > 0.0 { (high - low) / high } else { 0.0 }
+            })
+            .collect(),
+    )
+}
+
+/// Every recorded gap between commands occurs in the simulation too, to a second.
+fn cadence(name: &str, runs: &[Trajectory], simulated: &[Trajectory]) -> Vec<String> {
+    let mut known: Vec<i64> = simulated.iter().flat_map(Trajectory::gaps).collect();
+    known.sort_unstable();
+    let mut wrong = Vec::new();
+    for gap in runs.iter().flat_map(Trajectory::gaps) {
+        let near = known.partition_point(|one| *one < gap - 1000);
+        if known.get(near).is_none_or(|one| *one > gap + 1000) {
+            wrong
+                .push(format!("{name}: a command {gap} ms after the one before, never so in the simulation"));
+        }
+    }
+    wrong
+}
+
+/// Node counts over time as a picture, where `FLEETSIM_DRAW` names a folder.
+fn draw(name: &str, runs: &[Trajectory], simulated: &[Trajectory]) {
+    let Some(folder) = std::env::var_os("FLEETSIM_DRAW") else { return };
+    let last = runs.iter().chain(simulated).map(|run| run.ended).max().unwrap_or(1).max(1);
+    let most = runs
+        .iter()
+        .chain(simulated)
+        .flat_map(Trajectory::node_count)
+        .map(|(_, n)| n)
+        .max()
+        .unwrap_or(1)
+        .max(1);
+    let x = |at: i64| 50.0 + 900.0 * at as f64 / last as f64;
+    let y = |nodes: f64| 450.0 - 400.0 * nodes / most as f64;
+    let at = |run: &Trajectory, when: i64| {
+        let counts = run.node_count();
+        let before = counts.partition_point(|(at, _)| *at <= when);
+        if before == 0 { 0.0 } else { counts[before - 1].1 as f64 }
+    };
+    let (mut upper, mut lower, mut middle) = (String::new(), Vec::new(), String::new());
+    for step in 0..=450 {
+        let when = last * step / 450;
+        let mut counts: Vec<f64> = simulated.iter().map(|run| at(run, when)).collect();
+        counts.sort_by(f64::total_cmp);
+        let mean = counts.iter().sum::<f64>() / counts.len() as f64;
+        write!(upper, "{:.1},{:.1} ", x(when), y(counts[counts.len() - 1])).expect("text");
+        lower.push(format!("{:.1},{:.1}", x(when), y(counts[0])));
+        write!(middle, "{:.1},{:.1} ", x(when), y(mean)).expect("text");
+    }
+    lower.reverse();
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1000\" height=\"500\"><rect width=\"1000\" height=\"500\" fill=\"#ffffff\"/>\n<polygon points=\"{upper}{}\" fill=\"#cfe0f5\"/>\n<polyline points=\"{middle}\" fill=\"none\" stroke=\"#1f5fb0\" stroke-width=\"2\"/>\n<text x=\"50\" y=\"25\">{name}: nodes over {} s, at most {most}; band and mean of simulations, recorded in red</text>\n",
+        lower.join(" "),
+        last / 1000
+    );
+    for run in runs {
+        let mut points = format!("{:.1},{:.1} ", x(0), y(0.0));
+        let mut before = 0.0;
+        for (at, nodes) in run.node_count() {
+            write!(points, "{:.1},{:.1} {:.1},{:.1} ", x(at), y(before), x(at), y(nodes as f64))
+                .expect("text");
+            before = nodes as f64;
+        }
+        writeln!(
+            svg,
+            "<polyline points=\"{points}\" fill=\"none\" stroke=\"#c03020\" stroke-width=\"1.2\"/>"
+        )
+        .expect("text");
+    }
+    svg.push_str("</svg>\n");
+    std::fs::write(std::path::Path::new(&folder).join(format!("{name}.svg")), svg)
+        .expect("a folder for drawings");
+}
+
+#[test]
+fn oracle_cluster_passes_before_the_first_binding() {
+    let (mut passes, mut wrong) = (0, Vec::new());
+    for recorded in cluster::recorded_cases() {
+        let catalog = cluster::catalog(&recorded.case);
+        for run in &recorded.runs {
+            let compared = check_passes(&recorded.case, run, &catalog);
+            passes += compared.0;
+            wrong.extend(compared.1);
+        }
+    }
+    println!("passes before the first binding: {} of {passes} agree", passes - wrong.len());
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+/// Every pass before the first binding, with the recorded names of claims: how many pods were left over, on how many claims.
+fn check_passes(case: &Value, run: &Value, catalog: &Arc<Catalog>) -> (usize, Vec<String>) {
+    let instant = |value: &Value| value.as_i64().filter(|ms| *ms >= 0);
+    let pods = list(&run["pods"]);
+    let first_binding = pods.iter().filter_map(|pod| instant(&pod["bound_ms"])).min().unwrap_or(i64::MAX);
+    let events: Vec<&Value> = list(&run["events"]).iter().collect();
+    let starts: Vec<usize> =
+        (0..events.len()).filter(|index| events[*index]["kind"] == "pass_started").collect();
+    let (mut passes, mut wrong) = (0, Vec::new());
+    for (number, start) in starts.iter().enumerate() {
+        let at = cluster::number(&events[*start]["ms"]);
+        if at >= first_binding {
+            break;
+        }
+        let end = starts.get(number + 1).copied().unwrap_or(events.len());
+        let opened = events[*start..end].iter().find(|event| event["kind"] == "pass_new_claims");
+        let expected = opened.map_or((0, 0), |event| {
+            (cluster::number(&event["info"]["pods"]), cluster::number(&event["info"]["nodeclaims"]))
+        });
+        let found = pass(case, run, catalog, at);
+        passes += 1;
+        if found != expected {
+            wrong.push(format!(
+                "{} run {} pass at {at}: {} pods on {} claims, recorded {} on {}",
+                text(&case["name"]),
+                run["run"],
+                found.0,
+                found.1,
+                expected.0,
+                expected.1
+            ));
+        }
+    }
+    (passes, wrong)
+}
+
+/// Pods that a pass at `at` puts on new claims, and the claims.
+fn pass(case: &Value, run: &Value, catalog: &Arc<Catalog>, at: i64) -> (i64, i64) {
+    let mut known = launched(case, run, catalog, at);
+    let mut pods = Vec::new();
+    for (index, (pod, job)) in list(&run["pods"]).iter().zip(list(&case["jobs"])).enumerate() {
+        assert_eq!(pod["job"], job["id"], "pods are in the order of jobs");
+        if pod["unschedulable_ms"].as_i64().is_none_or(|ms| ms < 0 || ms > at) {
+            continue;
+        }
+        let arch = job["arch"].as_str();
+        let class = known.register_pod_class(PodClassSpec {
+            requests: Resources::new(number(&job["cpu_millis"]) as u32, number(&job["memory_mib"]) as u32),
+            node_selector: arch
+                .map(|arch| ("kubernetes.io/arch".to_owned(), arch.to_owned()))
+                .into_iter()
+                .collect(),
+            ..PodClassSpec::default()
+        });
+        pods.push(PassPod {
+            pod: PodId(index as u32),
+            class,
+            created_at: SimTime::from_ms(number(&pod["created_ms"]) as u64),
+            uid: index as u64,
+            origin: PodOrigin::Pending,
+        });
+    }
+    let mut results = PassResults::default();
+    let mut solver = Solver::default();
+    let now = SimTime::from_ms(at as u64);
+    solver.solve(
+        &known,
+        &PassInput { now, pods: &pods, excluded: &[], is_consolidation: false },
+        &mut results,
+    );
+    solver.drop_unsendable(&known, &mut results);
+    let opened: i64 = results.claims.iter().map(|claim| claim.pods.len() as i64).sum();
+    (opened, results.claims.len() as i64)
+}
+
+/// Karpenter's memory at `at`: the claims that are launched, under their recorded names.
+fn launched(case: &Value, run: &Value, catalog: &Arc<Catalog>, at: i64) -> Cluster {
+    let types: Vec<_> = catalog.type_ids().filter(|id| catalog.offerings(*id).next().is_some()).collect();
+    let specs: Vec<_> = types.iter().map(|id| cluster::type_spec(catalog, *id)).collect();
+    let pools: Vec<_> = cluster::pools(case).into_iter().map(|pool| pool.spec).collect();
+    let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
+    let mut known = Cluster::new(&specs, pools, &[], PreferencePolicy::Respect, Streams::new(1, 0));
+    for (index, node) in list(&run["nodes"]).iter().enumerate() {
+        let instant = |field: &str| node[field].as_i64().filter(|ms| *ms >= 0 && *ms <= at);
+        let Some(launched) = instant("launched_ms") else { continue };
+        let id = NodeId(index as u32);
+        let pool =
+            names.iter().position(|name| *name == text(&node["node_pool"])).expect("a pool of the case");
+        let type_id = catalog.find(text(&node["instance_type"])).expect("a type of the case");
+        let launched = SimTime::from_ms(launched as u64);
+        known.claim_created(
+            launched,
+            id,
+            fleetsim::karpenter::node_pools::PoolId(pool as u16),
+            &Default::default(),
+        );
+        known.claim_launched(
+            launched,
+            id,
+            LaunchedAs {
+                type_id: fleetsim::karpenter::instance_types::TypeId(
+                    types.iter().position(|known| *known == type_id).expect("an offered type") as u16,
+                ),
+                zone: fleetsim::karpenter::instance_types::ZoneId(
+                    catalog.zone(text(&node["zone"])).expect("a zone").0,
+                ),
+                capacity_type: if text(&node["capacity_type"]) == "spot" {
+                    CapacityType::Spot
+                } else {
+                    CapacityType::OnDemand
+                },
+            },
+        );
+        known.rename(id, text(&node["name"]));
+    }
+    known
+}
