@@ -30,6 +30,9 @@ pub(super) enum Command {
     Validate(ValidateArguments),
     /// Write a commented starter scenario.
     Init(InitArguments),
+    /// Turn exports of GitLab, GitHub and others into what scenarios read.
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Show what the embedded price catalogue knows.
     #[command(subcommand)]
     Catalog(CatalogCommand),
@@ -105,6 +108,66 @@ pub(super) struct InitArguments {
     /// Overwrite files that exist.
     #[arg(long)]
     pub force: bool,
+}
+
+/// `import`.
+#[derive(Debug, Subcommand)]
+pub(super) enum ImportCommand {
+    /// Job exports of any kind into a trace; the kind is found out for each file.
+    Jobs(ImportJobsArguments),
+    /// Jobs of GitLab's API or of its webhooks into a trace.
+    GitlabJobs(ImportJobsArguments),
+    /// Answers of GitHub's `actions/runs/*/jobs` into a trace.
+    GithubJobs(ImportJobsArguments),
+    /// Builds of Buildkite's API into a trace.
+    Buildkite(ImportJobsArguments),
+    /// `kubectl get pods -o json` into a trace.
+    K8sPods(ImportJobsArguments),
+    /// A log in the Standard Workload Format into a trace.
+    Swf(ImportJobsArguments),
+    /// A trace with fleetsim's own columns into another one, to map or to anonymise it.
+    Csv(ImportJobsArguments),
+}
+
+/// `import jobs` and its kin.
+#[derive(Args, Debug)]
+pub(super) struct ImportJobsArguments {
+    /// Exports, plain or gzip, `-` for standard input; several are pages of one export and may overlap.
+    #[arg(required = true, value_name = "IN")]
+    pub inputs: Vec<PathBuf>,
+    /// Trace to write, compressed where it ends in .gz; default is standard output.
+    #[arg(short, long, value_name = "TRACE")]
+    pub out: Option<PathBuf>,
+    /// TOML with [[rule]] tables that say what jobs need, by their names, stages, pipelines and tags.
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
+    /// Replace names and numbers by keyed hashes and shift all times by whole weeks. Tags, stages and states stay.
+    #[arg(long)]
+    pub anonymize: bool,
+    /// Secret key of the hashes.
+    #[arg(
+        long,
+        value_name = "KEY",
+        requires = "anonymize",
+        env = "FLEETSIM_ANONYMIZE_KEY",
+        hide_env_values = true
+    )]
+    pub anonymize_key: Option<String>,
+    /// What happens to records that cannot be used.
+    #[arg(long, value_name = "WHAT", default_value = "refuse")]
+    pub bad_rows: BadRowsChoice,
+    /// Overwrite a trace that exists.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What happens to records that cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum BadRowsChoice {
+    /// The first is an error.
+    Refuse,
+    /// They are left out and counted.
+    Drop,
 }
 
 /// `catalog`.

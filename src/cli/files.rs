@@ -22,7 +22,8 @@ pub(super) fn beside(scenario: &Path) -> impl FnMut(&str) -> Result<Vec<u8>, Str
     move |path| fs::read(folder.join(path)).map_err(|error| reason(&error))
 }
 
-fn reason(error: &io::Error) -> String {
+/// Why a file cannot be used, in words.
+pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
@@ -112,13 +113,24 @@ fn make_readable(_folder: &Path) {}
 
 /// Writes one file of its own, in the same way: complete or not at all.
 pub(super) fn write_file(path: &Path, content: &[u8], overwrite: bool) -> Result<(), Failed> {
+    write_file_with(path, overwrite, |out| out.write_all(content))
+}
+
+/// The same for content that is made while it is written.
+pub(super) fn write_file_with(
+    path: &Path,
+    overwrite: bool,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), Failed> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
     if path.exists() && !overwrite {
         return Err(Failed::Output(format!("`{}` exists; --force overwrites it", path.display())));
     }
     let temporary = tempfile::NamedTempFile::new_in(parent).map_err(|error| cannot_write(parent, &error))?;
-    fs::write(temporary.path(), content).map_err(|error| cannot_write(path, &error))?;
+    let mut out = io::BufWriter::with_capacity(1 << 17, temporary.as_file());
+    write(&mut out).and_then(|()| out.flush()).map_err(|error| cannot_write(path, &error))?;
+    drop(out);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

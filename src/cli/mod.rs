@@ -6,6 +6,7 @@ mod clock;
 mod completions;
 mod exit;
 mod files;
+mod import_jobs;
 mod init;
 mod interrupt;
 mod progress;
@@ -45,6 +46,7 @@ fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Run(arguments) => run::run(arguments, terminal),
         Command::Validate(arguments) => validate::validate(arguments, terminal),
         Command::Init(arguments) => init::init(arguments, terminal),
+        Command::Import(command) => import_jobs::import(command, terminal),
         Command::Catalog(command) => catalog::catalog(command),
         Command::Schema => terminal::answer(&crate::scenario::json_schema()).map(|()| Exit::Success),
         Command::Completions { shell } => completions::completions(*shell),

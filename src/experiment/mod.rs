@@ -5,6 +5,7 @@
 //! observations: every interval is about replications.
 
 mod band;
+mod calibration;
 mod metric;
 mod objective;
 mod statistics;
@@ -12,6 +13,7 @@ mod summary;
 mod units;
 
 pub use band::{Band, TimelineBand};
+pub use calibration::{CALIBRATION_SHARES, Calibration, PairedErrors, WaitDistribution};
 pub use metric::{Direction, Metric, MetricUnit};
 pub use objective::{Bound, Objective, ObjectiveState};
 pub use statistics::{Confidence, Estimate, Sample, student_t};

@@ -1,17 +1,21 @@
 //! Outcomes turned into CSV, charts and tables. Computes no metric and writes no file: it returns text and bytes, or
 //! writes into what the caller gives it.
 
+mod calibration;
 mod chart;
 mod csv;
 mod format;
+mod import_account;
 mod money;
 mod provenance;
 mod table;
 mod timings;
 mod verdict;
 
+pub use calibration::{calibration_csv, calibration_text};
 pub use chart::{Chart, ChartError, charts};
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
+pub use import_account::import_account_text;
 pub use provenance::{Provenance, provenance_json};
 pub use table::{SUMMARY_SCHEMA, SummaryFormat, summary_text};
 pub use timings::timings_text;

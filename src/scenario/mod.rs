@@ -5,6 +5,7 @@ mod defaults;
 mod diagnostic;
 mod document;
 pub mod import;
+mod job_export;
 mod keys;
 mod layers;
 mod leaf;
@@ -20,6 +21,7 @@ mod source;
 mod starter;
 
 pub use diagnostic::{Code, Diagnostic};
+pub use job_export::import_problem;
 pub use layers::FileProvider;
 pub use resolve::{Fleet, Scenario, resolve, resolve_with};
 pub use schema::json_schema;

@@ -5,6 +5,7 @@ mod class;
 mod distribution;
 mod expand;
 mod failure;
+mod import;
 mod job;
 mod normal;
 mod profile;
@@ -16,6 +17,10 @@ pub use arrivals::{Arrivals, Workload};
 pub use class::{ArchChoice, Class, ClassId, ClassOverride, Emulation, ImageId, SpeedOverride};
 pub use distribution::{Distribution, DistributionError};
 pub use failure::{FailureReason, ReasonSet, Retry, UnknownReason};
+pub use import::{
+    Anonymizer, DEFAULT_ANONYMIZE_KEY, Detected, Dropped, Identifier, ImportAccount, ImportError, ImportKind,
+    ImportOptions, JobMap, JobRow, JobTable, Note, SpanQuantiles, TRACE_HEADER, detect, import_jobs,
+};
 pub use job::{Arrival, ArrivalKind, JobNumber, JobSampler, JobSpec};
 pub use profile::{Profile, ProfileError, WeekClock};
 pub use synthetic::{ArrivalTimes, Makes, Synthetic};

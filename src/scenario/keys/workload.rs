@@ -4,7 +4,11 @@ use super::{Key, Kind};
 
 /// `[workload]`.
 pub(super) const WORKLOAD: &[Key] = &[
-    Key::new("trace", Kind::Path, "A trace of jobs, .csv or .csv.gz."),
+    Key::new(
+        "trace",
+        Kind::Path,
+        "A trace of jobs: CSV, or a job export that `import jobs` knows; also as .gz.",
+    ),
     Key::new(
         "scale",
         Kind::Number(0.0, 1000.0),

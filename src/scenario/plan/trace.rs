@@ -4,6 +4,7 @@
 use super::super::check::Problems;
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::Table;
+use super::super::job_export::{as_trace, import_problem};
 use super::super::layers::FileProvider;
 use super::super::source::{Source, Span};
 use super::job::{self, Jobs, line_of};
@@ -23,7 +24,7 @@ const WITHIN: SimDuration = SimDuration::from_hours(6);
 /// A trace in memory, ready to be replayed any number of times.
 #[derive(Clone, Debug)]
 pub(in crate::scenario) struct Trace {
-    /// The CSV text, decompressed.
+    /// The CSV text, decompressed; of a job export, what the import makes of it.
     pub bytes: Arc<[u8]>,
     /// How it is replayed.
     pub options: TraceOptions,
@@ -49,7 +50,13 @@ pub(super) fn trace(
     let bytes = files.read(path).and_then(|bytes| decompressed(path, bytes));
     let options = options(path, workload, result, jobs, problems);
     match bytes {
-        Ok(bytes) => Some(Trace { bytes: bytes.into(), options }),
+        Ok(bytes) => match as_trace(path, bytes, options.bad_rows) {
+            Ok(bytes) => Some(Trace { bytes: bytes.into(), options }),
+            Err(error) => {
+                problems.push(import_problem(&error));
+                None
+            }
+        },
         Err(reason) => {
             problems.push(unreadable(path, &reason, span));
             None

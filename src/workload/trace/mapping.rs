@@ -39,7 +39,7 @@ impl Pattern {
         if self.glob { glob(&self.text, text) } else { contains(text, &self.text) }
     }
 
-    fn matches_tag(&self, tag: &[u8]) -> bool {
+    pub(in crate::workload) fn matches_tag(&self, tag: &[u8]) -> bool {
         if self.glob { glob(&self.text, tag) } else { self.text == tag }
     }
 }

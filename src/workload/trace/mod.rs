@@ -3,7 +3,7 @@
 mod columns;
 mod error;
 mod mapping;
-mod number;
+pub(in crate::workload) mod number;
 mod options;
 mod order;
 mod reader;
@@ -15,4 +15,5 @@ pub use columns::trace_columns;
 pub use error::{Place, RowProblem, TraceError};
 pub use mapping::{Field, MapRule, Pattern, Unmapped};
 pub use options::{BadRows, Replay, TraceInstant, TraceOptions, TraceReport, TraceRequests, TraceTags};
+pub(in crate::workload) use reader::decompressed;
 pub use replay::TraceReplay;

@@ -7,7 +7,7 @@ const LARGEST: f64 = 9.0e12;
 
 /// How a trace writes its instants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeStyle {
+pub(in crate::workload) enum TimeStyle {
     /// Seconds since anything.
     Number,
     /// RFC 3339.
@@ -15,7 +15,7 @@ pub(super) enum TimeStyle {
 }
 
 /// A decimal number in thousandths, rounded half away from zero. Negative numbers are read; `NaN` and the like are not.
-pub(super) fn thousandths(text: &[u8]) -> Result<i64, RowProblem> {
+pub(in crate::workload) fn thousandths(text: &[u8]) -> Result<i64, RowProblem> {
     let text = text.trim_ascii();
     let (negative, digits) = match text.first() {
         Some(b'-') => (true, &text[1..]),
@@ -71,7 +71,7 @@ fn slow_thousandths(text: &[u8]) -> Result<i64, RowProblem> {
 }
 
 /// How `text` writes an instant.
-pub(super) fn style_of(text: &[u8]) -> TimeStyle {
+pub(in crate::workload) fn style_of(text: &[u8]) -> TimeStyle {
     let text = text.trim_ascii();
     if text.len() >= 8 && text[4..].contains(&b'-') && text[..4].iter().all(u8::is_ascii_digit) {
         TimeStyle::Timestamp
@@ -81,7 +81,7 @@ pub(super) fn style_of(text: &[u8]) -> TimeStyle {
 }
 
 /// An RFC 3339 time with its offset (also with a space for the `T`, and ` UTC` for `Z`) in ms since 1970.
-pub(super) fn timestamp_ms(text: &[u8]) -> Result<i64, RowProblem> {
+pub(in crate::workload) fn timestamp_ms(text: &[u8]) -> Result<i64, RowProblem> {
     let text = text.trim_ascii();
     if let Some(ms) = plain_timestamp_ms(text) {
         return Ok(ms);

@@ -1,0 +1,90 @@
+//! Where readers put what they find: jobs, drops and remarks, with the place at hand. Decides nothing about formats.
+
+use std::collections::BTreeMap;
+
+use super::ImportError;
+use super::account::Note;
+use super::error::{Dropped, Fault, place};
+use super::fields::wait;
+use super::map::Mapping;
+use super::table::{JobRow, JobTable};
+use crate::workload::{BadRows, Place};
+
+/// What was found so far.
+#[derive(Debug, Default)]
+pub(super) struct Sink<'m> {
+    pub(super) table: JobTable,
+    pub(super) mapping: Option<Mapping>,
+    pub(super) rows: u64,
+    pub(super) dropped: BTreeMap<Dropped, (u64, Place)>,
+    pub(super) notes: BTreeMap<Note, (u64, Place)>,
+    pub(super) bad_rows: Option<BadRows>,
+    /// File and line of the record at hand.
+    pub(super) file: &'m str,
+    pub(super) line: u64,
+}
+
+impl Sink<'_> {
+    /// A job. What a map knows of it is filled in.
+    pub(super) fn job(&mut self, row: JobRow<'_>) {
+        self.rows += 1;
+        match &mut self.mapping {
+            Some(mapping) => {
+                let completed = mapping.completed(row);
+                self.table.push(&completed);
+            }
+            None => self.table.push(&row),
+        }
+    }
+
+    /// A record that is no job of the trace.
+    pub(super) fn drop(&mut self, reason: Dropped) {
+        self.rows += 1;
+        let first = || (0, place(self.file, self.line));
+        self.dropped.entry(reason).or_insert_with(first).0 += 1;
+    }
+
+    /// Whether records that cannot be used are left out.
+    pub(super) fn drops_bad(&self) -> bool {
+        self.bad_rows == Some(BadRows::Drop)
+    }
+
+    /// A record that cannot be used: dropped, or an error at `at` (line and column).
+    pub(super) fn bad(&mut self, fault: &Fault, at: (u64, usize)) -> Result<(), ImportError> {
+        if self.drops_bad() {
+            self.drop(Dropped::Bad(fault.problem));
+            return Ok(());
+        }
+        let (message, hint) = fault.texts();
+        Err(ImportError::at(self.file, at, message, hint))
+    }
+
+    /// Something that was kept although it is odd.
+    pub(super) fn note(&mut self, note: Note) {
+        let first = || (0, place(self.file, self.line));
+        self.notes.entry(note).or_insert_with(first).0 += 1;
+    }
+
+    /// Submit time and wait of a job of which only creation and start are known; `note` says what that means.
+    pub(super) fn submitted_by_creation(
+        &mut self,
+        created: Option<i64>,
+        started: i64,
+        note: Note,
+    ) -> (i64, Option<u32>) {
+        match created {
+            Some(created) if created <= started => {
+                self.note(note);
+                (created, Some(wait((started - created) as u64)))
+            }
+            Some(_) => {
+                self.note(Note::CreatedAfterStart);
+                (started, None)
+            }
+            None => {
+                self.note(Note::NoCreation);
+                (started, None)
+            }
+        }
+    }
+}
