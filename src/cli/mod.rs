@@ -1,6 +1,7 @@
 //! The command line: arguments, files, terminal, progress and exit codes. The only room that does input or output.
 
 mod args;
+mod calibrate;
 mod catalog;
 mod clock;
 mod completions;
@@ -47,6 +48,7 @@ fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Validate(arguments) => validate::validate(arguments, terminal),
         Command::Init(arguments) => init::init(arguments, terminal),
         Command::Import(command) => import_jobs::import(command, terminal),
+        Command::Calibrate(arguments) => calibrate::calibrate(arguments, terminal),
         Command::Catalog(command) => catalog::catalog(command),
         Command::Schema => terminal::answer(&crate::scenario::json_schema()).map(|()| Exit::Success),
         Command::Completions { shell } => completions::completions(*shell),
