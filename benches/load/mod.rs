@@ -10,6 +10,7 @@ use fleetsim::gitlab::{EntryConfig, GitlabConfig, ManagerConfig, RunnerConfig};
 use fleetsim::karpenter::disruption::{Budget, ConsolidationPolicy, PoolDisruption};
 use fleetsim::karpenter::node_pools::NodePoolSpec;
 use fleetsim::karpenter::requirements::{Operator, RequirementSpec};
+use fleetsim::kubernetes::SchedulerConfig;
 use fleetsim::metrics::CostKind;
 use fleetsim::simulation::{
     CapacityPlan, Ec2Plan, ExecutorPlan, FinishedRun, FixedNodes, KarpenterPlan, Keep, KubernetesPlan, Plan,
@@ -68,10 +69,9 @@ impl Load {
         let peak_jobs = fleet.peak_nodes() * 7.0;
         let peak_per_day = peak_jobs / 5.0 * 1440.0;
         let per_day = peak_per_day / profile.peak();
-        let days = jobs as f64 / per_day;
-        // The run starts on Monday and is as long as it takes to make the jobs.
-        let horizon = SimDuration::from_secs_f64_rounded(days * 86_400.0);
-        let mut workload = Workload { clock: WeekClock::starting(0, 0), ..Workload::default() };
+        let (start, horizon) = window(&profile, per_day / 24.0, jobs as f64);
+        let clock = WeekClock::starting(start as u64 / 24, start as u64 % 24);
+        let mut workload = Workload { clock, ..Workload::default() };
         let shapes = [(1000, 2048, 0.4), (2000, 4096, 0.3), (2000, 3072, 0.1), (4000, 8192, 0.2)];
         for (index, (cpu, memory, share)) in shapes.into_iter().enumerate() {
             let duration = Distribution::log_normal_mean_cv(SimDuration::from_mins(5), 1.0);
@@ -98,6 +98,23 @@ impl Load {
         let arrivals = Arrivals::new(&self.workload, Vec::new(), streams, SimTime::NEVER).expect("no trace");
         simulate(&self.plan, streams, arrivals, Keep::default()).expect("no trace")
     }
+}
+
+/// The hour of the week at which the run starts, and how long it is: the latest start from which `jobs` jobs have come
+/// by the end of the week's first busiest hour, and the time it takes them to come. So also a run of a few hours sees
+/// the peak.
+fn window(profile: &Profile, per_hour: f64, jobs: f64) -> (usize, SimDuration) {
+    let of = |hour: usize| per_hour * profile.over_mean(hour);
+    let busiest =
+        (0..168).find(|hour| profile.over_mean(*hour) == profile.peak()).expect("some hour is busiest");
+    let (mut start, mut hours, mut come) = (busiest, 1, of(busiest));
+    while come < jobs {
+        start = (start + 167) % 168;
+        hours += 1;
+        come += of(start);
+    }
+    let too_many = (come - jobs) / of(busiest);
+    (start, SimDuration::from_secs_f64_rounded((f64::from(hours) - too_many) * 3600.0))
 }
 
 fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
@@ -129,6 +146,9 @@ fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
         }]),
         Fleet::Nodes130 | Fleet::Nodes6000 => CapacityPlan::Karpenter(Box::new(karpenter())),
     };
+    // 6,000 nodes take 140 bindings a second, more than the default client of kube-scheduler may send.
+    let scheduler =
+        SchedulerConfig { client_burst: 1000, client_per_second: 1000, ..SchedulerConfig::default() };
     let mut ec2 = Ec2Plan::new(catalog);
     ec2.launch_answer = Delay::Constant(SimDuration::from_secs(2));
     Plan {
@@ -138,7 +158,7 @@ fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
         gitlab,
         pipeline_latency: SimDuration::from_secs(1),
         executor: ExecutorPlan { poll_timeout: SimDuration::from_mins(10), ..ExecutorPlan::default() },
-        kubernetes: KubernetesPlan::default(),
+        kubernetes: KubernetesPlan { scheduler, ..KubernetesPlan::default() },
         capacity,
         ec2,
         standing: Vec::<(CostKind, StandingCost)>::new(),

@@ -1,4 +1,5 @@
-//! The event queue: a four-ary heap ordered by (time, sequence number) and by nothing else.
+//! The event queue: a hierarchical timing wheel (Varghese and Lauck, 1987), ordered by (time, order of arrival) and by
+//! nothing else.
 
 use crate::units::SimTime;
 
@@ -13,30 +14,84 @@ pub struct QueueWork {
     pub peak: u64,
 }
 
+/// Bits of a time that one level tells apart: 1,024 slots per level.
+const BITS: u32 = 10;
+const SLOTS: usize = 1 << BITS;
+const NONE: u32 = u32::MAX;
+
 /// Events in the order of their time; events of one instant leave in the order in which they came in (FIFO).
 ///
-/// A four-ary heap is one level in two shallower than a binary one, and its children share cache lines.
+/// A level holds the events whose time first differs from the present one in its ten bits, a list per value of these
+/// bits. The next event is therefore in the first slot in use of the lowest level in use; when it is taken out the
+/// rest of its slot moves to lower levels, in the order in which it came in. Each event moves at most once per level,
+/// so putting in and taking out cost the same however many events wait.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
-    heap: Vec<Entry<E>>,
-    next_sequence: u64,
+    entries: Vec<Entry<E>>,
+    free: u32,
+    levels: Vec<Level>,
+    /// Levels in use, a bit each.
+    levels_in_use: u64,
+    /// The time of the event taken out last: nothing may be put in before it.
+    present: u64,
+    next_at: Option<SimTime>,
+    waiting: usize,
     work: QueueWork,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<E> {
-    at: SimTime,
-    sequence: u64,
+    at: u64,
+    next: u32,
     event: E,
 }
 
-impl<E> Entry<E> {
-    fn before(&self, other: &Self) -> bool {
-        (self.at, self.sequence) < (other.at, other.sequence)
-    }
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    first: u32,
+    last: u32,
 }
 
-const ARITY: usize = 4;
+const EMPTY: Slot = Slot { first: NONE, last: NONE };
+
+/// Slots by the level's bits of the time, each a list in the order in which events came in.
+#[derive(Clone, Debug)]
+struct Level {
+    slots: Vec<Slot>,
+    /// Earliest time in each slot in use.
+    earliest: Vec<u64>,
+    in_use: [u64; SLOTS / 64],
+    words_in_use: u16,
+}
+
+impl Level {
+    fn new() -> Self {
+        Self {
+            slots: vec![EMPTY; SLOTS],
+            earliest: vec![u64::MAX; SLOTS],
+            in_use: [0; SLOTS / 64],
+            words_in_use: 0,
+        }
+    }
+
+    fn mark(&mut self, slot: usize) {
+        self.in_use[slot / 64] |= 1 << (slot % 64);
+        self.words_in_use |= 1 << (slot / 64);
+    }
+
+    fn unmark(&mut self, slot: usize) {
+        let word = &mut self.in_use[slot / 64];
+        *word &= !(1 << (slot % 64));
+        if *word == 0 {
+            self.words_in_use &= !(1 << (slot / 64));
+        }
+    }
+
+    fn first_in_use(&self) -> usize {
+        let word = self.words_in_use.trailing_zeros() as usize % self.in_use.len();
+        word * 64 + self.in_use[word].trailing_zeros() as usize
+    }
+}
 
 impl<E: Copy> Default for EventQueue<E> {
     fn default() -> Self {
@@ -48,46 +103,86 @@ impl<E: Copy> EventQueue<E> {
     /// An empty queue.
     #[must_use]
     pub fn new() -> Self {
-        Self { heap: Vec::new(), next_sequence: 0, work: QueueWork::default() }
+        Self {
+            entries: Vec::new(),
+            free: NONE,
+            levels: Vec::new(),
+            levels_in_use: 0,
+            present: 0,
+            next_at: None,
+            waiting: 0,
+            work: QueueWork::default(),
+        }
     }
 
     /// Puts `event` in at `at`, behind everything already waiting for that instant.
+    ///
+    /// # Panics
+    /// Where `at` lies before the event that was taken out last, and beyond 2^32 events at once.
     pub fn push(&mut self, at: SimTime, event: E) {
-        let entry = Entry { at, sequence: self.next_sequence, event };
-        self.next_sequence += 1;
+        let time = at.as_ms();
+        assert!(time >= self.present, "an event at {at} comes after the time has passed");
+        let entry = Entry { at: time, next: NONE, event };
+        let index = self.free;
+        if index == NONE {
+            assert!(self.entries.len() < NONE as usize, "fewer than 2^32 events wait");
+            self.entries.push(entry);
+            self.append(self.entries.len() as u32 - 1, time);
+        } else {
+            self.free = self.entries[index as usize].next;
+            self.entries[index as usize] = entry;
+            self.append(index, time);
+        }
+        self.next_at = Some(self.next_at.map_or(at, |next| next.min(at)));
+        self.waiting += 1;
         self.work.pushes += 1;
-        self.heap.push(entry);
-        self.sift_up(self.heap.len() - 1, entry);
-        self.work.peak = self.work.peak.max(self.heap.len() as u64);
+        self.work.peak = self.work.peak.max(self.waiting as u64);
     }
 
     /// The time of the next event.
     #[must_use]
     pub fn next_at(&self) -> Option<SimTime> {
-        self.heap.first().map(|entry| entry.at)
+        self.next_at
     }
 
     /// Takes out the next event.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
-        let last = self.heap.pop()?;
+        let at = self.next_at?;
+        let lowest = self.levels_in_use.trailing_zeros();
+        if lowest > 0 {
+            self.bring_down(lowest, at.as_ms());
+        }
+        self.present = at.as_ms();
+        let slot = self.present as usize % SLOTS;
+        let level = &mut self.levels[0];
+        let index = level.slots[slot].first;
+        let Entry { event, next, .. } = self.entries[index as usize];
+        self.entries[index as usize].next = self.free;
+        self.free = index;
+        level.slots[slot].first = next;
+        if next == NONE {
+            level.slots[slot].last = NONE;
+            level.unmark(slot);
+            if level.words_in_use == 0 {
+                self.levels_in_use &= !1;
+            }
+            self.next_at = self.first_at();
+        }
+        self.waiting -= 1;
         self.work.pops += 1;
-        let Some(first) = self.heap.first().copied() else {
-            return Some((last.at, last.event));
-        };
-        self.sift_down(last);
-        Some((first.at, first.event))
+        Some((at, event))
     }
 
     /// How many events wait.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.waiting
     }
 
     /// Whether no event waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.waiting == 0
     }
 
     /// The work done so far.
@@ -96,39 +191,52 @@ impl<E: Copy> EventQueue<E> {
         self.work
     }
 
-    fn sift_up(&mut self, mut hole: usize, entry: Entry<E>) {
-        while hole > 0 {
-            let parent = (hole - 1) / ARITY;
-            if !entry.before(&self.heap[parent]) {
-                break;
-            }
-            self.heap[hole] = self.heap[parent];
-            hole = parent;
+    /// Puts entry `index`, due at `time`, at the end of its list.
+    fn append(&mut self, index: u32, time: u64) {
+        let differs = time ^ self.present;
+        let number = (63 - (differs | 1).leading_zeros()) / BITS;
+        let slot = (time >> (number * BITS)) as usize % SLOTS;
+        while self.levels.len() <= number as usize {
+            self.levels.push(Level::new());
         }
-        self.heap[hole] = entry;
+        self.levels_in_use |= 1 << number;
+        let level = &mut self.levels[number as usize];
+        let last = std::mem::replace(&mut level.slots[slot].last, index);
+        if last == NONE {
+            level.slots[slot].first = index;
+            level.earliest[slot] = time;
+            level.mark(slot);
+        } else {
+            self.entries[last as usize].next = index;
+            level.earliest[slot] = level.earliest[slot].min(time);
+        }
     }
 
-    fn sift_down(&mut self, entry: Entry<E>) {
-        let mut hole = 0;
-        loop {
-            let first_child = hole * ARITY + 1;
-            if first_child >= self.heap.len() {
-                break;
-            }
-            let end = (first_child + ARITY).min(self.heap.len());
-            let mut best = first_child;
-            for child in first_child + 1..end {
-                if self.heap[child].before(&self.heap[best]) {
-                    best = child;
-                }
-            }
-            if !self.heap[best].before(&entry) {
-                break;
-            }
-            self.heap[hole] = self.heap[best];
-            hole = best;
+    /// Makes `time`, the next event's, the present: the events of its slot move to lower levels.
+    fn bring_down(&mut self, number: u32, time: u64) {
+        let level = &mut self.levels[number as usize];
+        let slot = (time >> (number * BITS)) as usize % SLOTS;
+        let mut index = std::mem::replace(&mut level.slots[slot], EMPTY).first;
+        level.unmark(slot);
+        if level.words_in_use == 0 {
+            self.levels_in_use &= !(1 << number);
         }
-        self.heap[hole] = entry;
+        self.present = time;
+        while index != NONE {
+            let Entry { at, next, .. } = self.entries[index as usize];
+            self.entries[index as usize].next = NONE;
+            self.append(index, at);
+            index = next;
+        }
+    }
+
+    /// The time of the first event, worked out.
+    fn first_at(&self) -> Option<SimTime> {
+        if self.levels_in_use == 0 {
+            return None;
+        }
+        let level = &self.levels[self.levels_in_use.trailing_zeros() as usize];
+        Some(SimTime::from_ms(level.earliest[level.first_in_use()]))
     }
 }
 
@@ -149,6 +257,31 @@ mod tests {
             let left: Vec<(u64, usize)> = std::iter::from_fn(|| queue.pop()).map(|(at, index)| (at.as_ms(), index)).collect();
             prop_assert_eq!(left, expected);
             prop_assert_eq!(queue.work().pops, times.len() as u64);
+        }
+
+        #[test]
+        fn the_order_holds_while_events_come_and_go(
+            steps in prop::collection::vec((any::<bool>(), 0_u32..64, any::<u64>()), 0..400),
+        ) {
+            let mut queue = EventQueue::new();
+            let mut plain: Vec<(u64, usize)> = Vec::new();
+            let mut now = 0_u64;
+            for (index, (pops, width, random)) in steps.into_iter().enumerate() {
+                prop_assert_eq!(queue.next_at().map(SimTime::as_ms), plain.iter().min().map(|first| first.0));
+                if pops {
+                    let first = plain.iter().copied().min();
+                    plain.retain(|waiting| Some(*waiting) != first);
+                    let popped = queue.pop().map(|(at, event)| (at.as_ms(), event));
+                    prop_assert_eq!(popped, first);
+                    now = first.map_or(now, |first| first.0);
+                } else {
+                    // Ahead by a random number of bits, up to the end of time.
+                    let at = now.saturating_add(random >> (63 - width));
+                    queue.push(SimTime::from_ms(at), index);
+                    plain.push((at, index));
+                }
+                prop_assert_eq!(queue.len(), plain.len());
+            }
         }
     }
 }
