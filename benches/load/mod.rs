@@ -148,7 +148,7 @@ fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
     };
     // 6,000 nodes take 140 bindings a second, more than the default client of kube-scheduler may send.
     let scheduler =
-        SchedulerConfig { client_burst: 1000, client_per_second: 1000, ..SchedulerConfig::default() };
+        SchedulerConfig { client_burst: 300, client_per_second: 300, ..SchedulerConfig::default() };
     let mut ec2 = Ec2Plan::new(catalog);
     ec2.launch_answer = Delay::Constant(SimDuration::from_secs(2));
     Plan {

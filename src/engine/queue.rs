@@ -24,14 +24,18 @@ const NONE: u32 = u32::MAX;
 /// A level holds the events whose time first differs from the present one in its ten bits, a list per value of these
 /// bits. The next event is therefore in the first slot in use of the lowest level in use; when it is taken out the
 /// rest of its slot moves to lower levels, in the order in which it came in. Each event moves at most once per level,
-/// so putting in and taking out cost the same however many events wait.
+/// so putting in and taking out cost the same however many events wait. Only what is near (the lowest level) is linked;
+/// what is far lies in plain lists, which are read and written in one go.
 #[derive(Clone, Debug)]
 pub struct EventQueue<E> {
-    entries: Vec<Entry<E>>,
-    free: u32,
-    levels: Vec<Level>,
-    /// Levels in use, a bit each.
-    levels_in_use: u64,
+    near: Near<E>,
+    far: Vec<Far<E>>,
+    /// Far levels in use, a bit each.
+    far_in_use: u64,
+    /// Emptied lists, to be filled again; long ones are not kept.
+    spare: Vec<Vec<(u64, E)>>,
+    /// Events that became near when the last one was taken out.
+    arrived: Vec<E>,
     /// The time of the event taken out last: nothing may be put in before it.
     present: u64,
     next_at: Option<SimTime>,
@@ -39,58 +43,92 @@ pub struct EventQueue<E> {
     work: QueueWork,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Entry<E> {
-    at: u64,
-    next: u32,
-    event: E,
+/// Which of a level's slots are in use.
+#[derive(Clone, Copy, Debug, Default)]
+struct InUse {
+    slots: [u64; SLOTS / 64],
+    words: u16,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    first: u32,
-    last: u32,
-}
-
-const EMPTY: Slot = Slot { first: NONE, last: NONE };
-
-/// Slots by the level's bits of the time, each a list in the order in which events came in.
-#[derive(Clone, Debug)]
-struct Level {
-    slots: Vec<Slot>,
-    /// Earliest time in each slot in use.
-    earliest: Vec<u64>,
-    in_use: [u64; SLOTS / 64],
-    words_in_use: u16,
-}
-
-impl Level {
-    fn new() -> Self {
-        Self {
-            slots: vec![EMPTY; SLOTS],
-            earliest: vec![u64::MAX; SLOTS],
-            in_use: [0; SLOTS / 64],
-            words_in_use: 0,
-        }
-    }
-
+impl InUse {
     fn mark(&mut self, slot: usize) {
-        self.in_use[slot / 64] |= 1 << (slot % 64);
-        self.words_in_use |= 1 << (slot / 64);
+        self.slots[slot / 64] |= 1 << (slot % 64);
+        self.words |= 1 << (slot / 64);
     }
 
     fn unmark(&mut self, slot: usize) {
-        let word = &mut self.in_use[slot / 64];
+        let word = &mut self.slots[slot / 64];
         *word &= !(1 << (slot % 64));
         if *word == 0 {
-            self.words_in_use &= !(1 << (slot / 64));
+            self.words &= !(1 << (slot / 64));
         }
     }
 
-    fn first_in_use(&self) -> usize {
-        let word = self.words_in_use.trailing_zeros() as usize % self.in_use.len();
-        word * 64 + self.in_use[word].trailing_zeros() as usize
+    fn first(&self) -> usize {
+        let word = self.words.trailing_zeros() as usize % self.slots.len();
+        word * 64 + self.slots[word].trailing_zeros() as usize
     }
+}
+
+/// The lowest level: each slot is one instant, with a linked list of its events.
+#[derive(Clone, Debug)]
+struct Near<E> {
+    links: Vec<Link<E>>,
+    free: u32,
+    /// First and last link of each slot.
+    slots: Vec<(u32, u32)>,
+    in_use: InUse,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Link<E> {
+    event: E,
+    next: u32,
+}
+
+impl<E: Copy> Near<E> {
+    fn append(&mut self, slot: usize, event: E) {
+        let link = Link { event, next: NONE };
+        let index = self.free;
+        let index = if index == NONE {
+            assert!(self.links.len() < NONE as usize, "fewer than 2^32 events wait");
+            self.links.push(link);
+            self.links.len() as u32 - 1
+        } else {
+            self.free = std::mem::replace(&mut self.links[index as usize], link).next;
+            index
+        };
+        let last = std::mem::replace(&mut self.slots[slot].1, index);
+        if last == NONE {
+            self.slots[slot].0 = index;
+            self.in_use.mark(slot);
+        } else {
+            self.links[last as usize].next = index;
+        }
+    }
+
+    /// The first event of a slot in use, and whether it was the slot's last.
+    fn take(&mut self, slot: usize) -> (E, bool) {
+        let index = self.slots[slot].0;
+        let Link { event, next } = self.links[index as usize];
+        self.links[index as usize].next = self.free;
+        self.free = index;
+        self.slots[slot].0 = next;
+        if next == NONE {
+            self.slots[slot].1 = NONE;
+            self.in_use.unmark(slot);
+        }
+        (event, next == NONE)
+    }
+}
+
+/// A higher level.
+#[derive(Clone, Debug)]
+struct Far<E> {
+    slots: Vec<Vec<(u64, E)>>,
+    /// Earliest time in each slot in use.
+    earliest: Vec<u64>,
+    in_use: InUse,
 }
 
 impl<E: Copy> Default for EventQueue<E> {
@@ -103,11 +141,18 @@ impl<E: Copy> EventQueue<E> {
     /// An empty queue.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            entries: Vec::new(),
+        let near = Near {
+            links: Vec::new(),
             free: NONE,
-            levels: Vec::new(),
-            levels_in_use: 0,
+            slots: vec![(NONE, NONE); SLOTS],
+            in_use: InUse::default(),
+        };
+        Self {
+            near,
+            far: Vec::new(),
+            far_in_use: 0,
+            spare: Vec::new(),
+            arrived: Vec::new(),
             present: 0,
             next_at: None,
             waiting: 0,
@@ -120,19 +165,8 @@ impl<E: Copy> EventQueue<E> {
     /// # Panics
     /// Where `at` lies before the event that was taken out last, and beyond 2^32 events at once.
     pub fn push(&mut self, at: SimTime, event: E) {
-        let time = at.as_ms();
-        assert!(time >= self.present, "an event at {at} comes after the time has passed");
-        let entry = Entry { at: time, next: NONE, event };
-        let index = self.free;
-        if index == NONE {
-            assert!(self.entries.len() < NONE as usize, "fewer than 2^32 events wait");
-            self.entries.push(entry);
-            self.append(self.entries.len() as u32 - 1, time);
-        } else {
-            self.free = self.entries[index as usize].next;
-            self.entries[index as usize] = entry;
-            self.append(index, time);
-        }
+        assert!(at.as_ms() >= self.present, "an event at {at} comes after the time has passed");
+        self.append(at.as_ms(), event);
         self.next_at = Some(self.next_at.map_or(at, |next| next.min(at)));
         self.waiting += 1;
         self.work.pushes += 1;
@@ -148,29 +182,25 @@ impl<E: Copy> EventQueue<E> {
     /// Takes out the next event.
     pub fn pop(&mut self) -> Option<(SimTime, E)> {
         let at = self.next_at?;
-        let lowest = self.levels_in_use.trailing_zeros();
-        if lowest > 0 {
-            self.bring_down(lowest, at.as_ms());
+        if self.near.in_use.words == 0 {
+            self.bring_down(at.as_ms());
         }
         self.present = at.as_ms();
-        let slot = self.present as usize % SLOTS;
-        let level = &mut self.levels[0];
-        let index = level.slots[slot].first;
-        let Entry { event, next, .. } = self.entries[index as usize];
-        self.entries[index as usize].next = self.free;
-        self.free = index;
-        level.slots[slot].first = next;
-        if next == NONE {
-            level.slots[slot].last = NONE;
-            level.unmark(slot);
-            if level.words_in_use == 0 {
-                self.levels_in_use &= !1;
-            }
+        let (event, was_last) = self.near.take(self.present as usize % SLOTS);
+        if was_last {
             self.next_at = self.first_at();
         }
         self.waiting -= 1;
         self.work.pops += 1;
         Some((at, event))
+    }
+
+    /// Events that will be taken out within about the next second, each told once: those that became near lately, moved
+    /// to `out`. What they are about can then be fetched from memory together.
+    pub fn take_arrived(&mut self, out: &mut Vec<E>) {
+        if !self.arrived.is_empty() {
+            out.append(&mut self.arrived);
+        }
     }
 
     /// How many events wait.
@@ -191,52 +221,71 @@ impl<E: Copy> EventQueue<E> {
         self.work
     }
 
-    /// Puts entry `index`, due at `time`, at the end of its list.
-    fn append(&mut self, index: u32, time: u64) {
+    /// Puts an event due at `time` at the end of its list.
+    fn append(&mut self, time: u64, event: E) {
         let differs = time ^ self.present;
         let number = (63 - (differs | 1).leading_zeros()) / BITS;
         let slot = (time >> (number * BITS)) as usize % SLOTS;
-        while self.levels.len() <= number as usize {
-            self.levels.push(Level::new());
+        let Some(number) = (number as usize).checked_sub(1) else {
+            return self.near.append(slot, event);
+        };
+        while self.far.len() <= number {
+            self.far.push(Far {
+                slots: (0..SLOTS).map(|_| Vec::new()).collect(),
+                earliest: vec![u64::MAX; SLOTS],
+                in_use: InUse::default(),
+            });
         }
-        self.levels_in_use |= 1 << number;
-        let level = &mut self.levels[number as usize];
-        let last = std::mem::replace(&mut level.slots[slot].last, index);
-        if last == NONE {
-            level.slots[slot].first = index;
+        let level = &mut self.far[number];
+        let list = &mut level.slots[slot];
+        if list.is_empty() {
+            if list.capacity() == 0 {
+                *list = self.spare.pop().unwrap_or_default();
+            }
             level.earliest[slot] = time;
-            level.mark(slot);
+            level.in_use.mark(slot);
+            self.far_in_use |= 1 << number;
         } else {
-            self.entries[last as usize].next = index;
             level.earliest[slot] = level.earliest[slot].min(time);
         }
+        list.push((time, event));
     }
 
     /// Makes `time`, the next event's, the present: the events of its slot move to lower levels.
-    fn bring_down(&mut self, number: u32, time: u64) {
-        let level = &mut self.levels[number as usize];
-        let slot = (time >> (number * BITS)) as usize % SLOTS;
-        let mut index = std::mem::replace(&mut level.slots[slot], EMPTY).first;
-        level.unmark(slot);
-        if level.words_in_use == 0 {
-            self.levels_in_use &= !(1 << number);
+    fn bring_down(&mut self, time: u64) {
+        let number = self.far_in_use.trailing_zeros();
+        let level = &mut self.far[number as usize];
+        let slot = (time >> ((number + 1) * BITS)) as usize % SLOTS;
+        let mut list = std::mem::take(&mut level.slots[slot]);
+        level.in_use.unmark(slot);
+        if level.in_use.words == 0 {
+            self.far_in_use &= !(1 << number);
         }
         self.present = time;
-        while index != NONE {
-            let Entry { at, next, .. } = self.entries[index as usize];
-            self.entries[index as usize].next = NONE;
-            self.append(index, at);
-            index = next;
+        self.arrived.clear();
+        for (at, event) in list.drain(..) {
+            self.append(at, event);
+            if at ^ time < SLOTS as u64 {
+                self.arrived.push(event);
+            }
+        }
+        if list.capacity() <= SLOTS {
+            self.spare.push(list);
         }
     }
 
     /// The time of the first event, worked out.
     fn first_at(&self) -> Option<SimTime> {
-        if self.levels_in_use == 0 {
+        if self.near.in_use.words != 0 {
+            // The slot is the time's last bits.
+            let time = self.present & !(SLOTS as u64 - 1) | self.near.in_use.first() as u64;
+            return Some(SimTime::from_ms(time));
+        }
+        if self.far_in_use == 0 {
             return None;
         }
-        let level = &self.levels[self.levels_in_use.trailing_zeros() as usize];
-        Some(SimTime::from_ms(level.earliest[level.first_in_use()]))
+        let level = &self.far[self.far_in_use.trailing_zeros() as usize];
+        Some(SimTime::from_ms(level.earliest[level.in_use.first()]))
     }
 }
 

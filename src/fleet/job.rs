@@ -58,8 +58,6 @@ pub struct Job {
     pub slot: u32,
     /// The node its pod is bound to.
     pub node: Option<NodeId>,
-    /// Its place in the node's list of pods.
-    pub place: u32,
     /// From when on the wait counts: of the first attempt.
     pub wait_since: SimTime,
     /// When it became pending.
@@ -98,12 +96,11 @@ impl Job {
     ///
     /// # Panics
     /// Where the pod was not waiting for a node.
-    pub fn bound(&mut self, now: SimTime, node: NodeId, place: u32) {
+    pub fn bound(&mut self, now: SimTime, node: NodeId) {
         assert_eq!(self.phase, JobPhase::Unbound, "only an unbound pod is bound");
         self.phase = JobPhase::Starting;
         self.bound_at = now;
         self.node = Some(node);
-        self.place = place;
     }
 
     /// Whether the pod sits on a node or waits for one, and the script may still run.

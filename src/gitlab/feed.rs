@@ -181,6 +181,13 @@ impl Gitlab {
         free_at
     }
 
+    /// Whether a job runs in `slot`, as far as the manager was simulated.
+    #[must_use]
+    pub fn is_running(&self, slot: Slot) -> bool {
+        let (number, work) = process::split(slot);
+        !self.managers[number].is_updating(work)
+    }
+
     /// How many jobs are pending.
     #[must_use]
     pub fn pending(&self) -> usize {

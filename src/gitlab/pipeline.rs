@@ -3,12 +3,14 @@
 
 use crate::engine::{Arena, Id};
 use crate::units::{SimDuration, SimTime};
-use crate::workload::{ClassId, FailureReason, JobSpec, Retry, Template, TemplateId};
+use crate::workload::{ClassId, FailureReason, JobSpec, Template, TemplateId};
 
 mod progress;
+mod single;
 mod state;
 
-use state::{Node, Pool, Run};
+use single::{Singles, is_single};
+use state::{Pool, Run};
 
 /// Marks ids of running pipelines.
 #[derive(Debug)]
@@ -128,6 +130,7 @@ pub struct Pipelines {
     latency: SimDuration,
     next_build: u64,
     pool: Pool,
+    singles: Singles,
     /// Nodes that just ended and whose consequences are not drawn yet; empty between calls.
     ended: Vec<u32>,
 }
@@ -151,7 +154,7 @@ impl Pipelines {
         out: &mut Vec<PipelineStep>,
     ) -> PipelineId {
         let nodes = &templates[template].nodes;
-        let run = Run::new(Some(template), ordinal, now, nodes.len() as u32, Retry::ABSENT);
+        let run = Run::new(template, ordinal, now, nodes.len() as u32);
         let first_build = self.next_build;
         self.next_build += nodes.len() as u64;
         let id = self.pool.insert(run, first_build, |node| {
@@ -159,23 +162,6 @@ impl Pipelines {
             (spec_of(node), written.stage, written.needs)
         });
         self.open(&templates[template], id, now, out);
-        id
-    }
-
-    /// Creates a pipeline of one job, as a trace's row is: it is pending at once.
-    pub fn start_single(
-        &mut self,
-        spec: JobSpec,
-        retry: Retry,
-        ordinal: u64,
-        now: SimTime,
-        out: &mut Vec<PipelineStep>,
-    ) -> PipelineId {
-        let run = Run::new(None, ordinal, now, 1, retry);
-        let build = self.next_build;
-        self.next_build += 1;
-        let id = self.pool.insert(run, build, |_| (spec, 0, 0));
-        self.make_pending(id, 0, now, out);
         id
     }
 
@@ -192,7 +178,10 @@ impl Pipelines {
         out: &mut Vec<PipelineStep>,
     ) {
         let (pipeline, node) = job;
-        let template = self.pool.run(pipeline).template.map(|id| &templates[id]);
+        if is_single(pipeline) {
+            return self.end_single(pipeline, result, now, out);
+        }
+        let template = &templates[self.pool.run(pipeline).template];
         self.end(template, pipeline, node, result, now, out);
     }
 
@@ -227,7 +216,10 @@ impl Pipelines {
         now: SimTime,
         out: &mut Vec<PipelineStep>,
     ) {
-        let template = self.pool.run(pipeline).template.map(|id| &templates[id]);
+        if is_single(pipeline) {
+            return self.cancel_single(pipeline, out);
+        }
+        let template = &templates[self.pool.run(pipeline).template];
         self.stop(pipeline, out);
         self.settle(template, pipeline, now, out);
     }
@@ -235,7 +227,7 @@ impl Pipelines {
     /// How many pipelines run.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.pool.len()
+        self.pool.len() + self.singles.len()
     }
 
     /// Whether none runs.
@@ -247,22 +239,31 @@ impl Pipelines {
     /// How many job nodes were ever held at once: memory is proportional to it.
     #[must_use]
     pub fn node_capacity(&self) -> usize {
-        self.pool.node_capacity()
+        self.pool.node_capacity() + self.singles.capacity()
     }
 
     /// The specification of a job of a running pipeline.
     #[must_use]
     pub fn spec(&self, pipeline: PipelineId, node: u32) -> &JobSpec {
-        &self.node(pipeline, node).spec
+        match self.singles.get(pipeline) {
+            Some(single) => &single.spec,
+            None => &self.pool.node(pipeline, node).spec,
+        }
+    }
+
+    /// Whether the pipeline runs.
+    #[must_use]
+    pub fn is_alive(&self, pipeline: PipelineId) -> bool {
+        if is_single(pipeline) {
+            self.singles.get(pipeline).is_some()
+        } else {
+            self.pool.get(pipeline).is_some_and(|run| run.unfinished > 0)
+        }
     }
 
     /// The number of a running pipeline, as it arrived.
     #[must_use]
     pub fn ordinal(&self, pipeline: PipelineId) -> u64 {
-        self.pool.run(pipeline).ordinal
-    }
-
-    fn node(&self, pipeline: PipelineId, node: u32) -> &Node {
-        self.pool.node(pipeline, node)
+        self.singles.get(pipeline).map_or_else(|| self.pool.run(pipeline).ordinal, |single| single.ordinal)
     }
 }

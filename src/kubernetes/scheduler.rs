@@ -347,6 +347,14 @@ impl Scheduler {
         }
     }
 
+    /// The node that the pod was placed on, be the binding through or not.
+    #[must_use]
+    pub fn node_of(&self, pod: PodKey) -> Option<NodeKey> {
+        let pod = self.pods.get(pod.0 as usize)?;
+        let node = self.cluster.nodes.get(pod.slot as usize)?;
+        (pod.state == PodState::Placed && node.generation == pod.generation).then_some(node.key)
+    }
+
     /// Work done so far.
     #[must_use]
     pub fn work(&self) -> SchedulerWork {

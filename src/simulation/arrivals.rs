@@ -80,7 +80,6 @@ impl World<'_> {
             work: spec.work,
             slot: u32::MAX,
             node: None,
-            place: 0,
             wait_since: if pending.attempt > 0 { wait_since } else { pending.at },
             pending_at: pending.at,
             picked_at: SimTime::NEVER,

@@ -6,6 +6,7 @@ mod disruption;
 mod emptiness;
 mod event;
 mod fifo;
+mod foresight;
 mod interruptions;
 mod karpenter_plan;
 mod karpenter_side;
@@ -97,6 +98,7 @@ fn run(world: &mut World<'_>) -> Result<SimTime, TraceError> {
         if world.queue.next_at() == Some(at) {
             while world.queue.next_at() == Some(at) {
                 let (_, event) = world.queue.pop().expect("an event is due");
+                world.foresee();
                 world.handle(event);
             }
         } else if arrival_at == at {

@@ -65,11 +65,10 @@ impl World<'_> {
         let now = self.now;
         let node = &mut self.nodes[node_id];
         assert!(node.phase == NodePhase::Ready, "pods bind to ready nodes");
-        let place = node.pods.len() as u32;
         node.pods.push(id);
         node.active_pods += 1;
         let arch = node.arch;
-        self.jobs[id].bound(now, node_id, place);
+        self.jobs[id].bound(now, node_id);
         let job = self.jobs[id];
         let pod_start = self.pod_start(node_id, &job);
         self.facts[node_id.index()].meter.pod_bound(now, job.requests.cpu);
@@ -262,17 +261,17 @@ impl World<'_> {
         let now = self.now;
         let job = &mut self.jobs[id];
         job.has_pod = false;
-        let (node, place, cpu) = (job.node, job.place as usize, job.requests.cpu);
+        let (node, cpu) = (job.node, job.requests.cpu);
         self.scheduler.pod_deleted(now, PodKey(id.raw()));
         let Some(node_id) = node else {
             self.forget_pending_pod(id);
             return;
         };
         let node = &mut self.nodes[node_id];
+        // A node holds a few pods: finding one costs less than telling the one that moves of its new place.
+        let place = node.pods.iter().position(|pod| *pod == id).expect("a bound pod is on its node");
         node.pods.swap_remove(place);
-        if let Some(&moved) = node.pods.get(place) {
-            self.jobs[moved].place = place as u32;
-        } else if node.pods.is_empty() {
+        if node.pods.is_empty() {
             node.empty_at = now;
         }
         self.facts[node_id.index()].meter.pod_left(now, cpu);

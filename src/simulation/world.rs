@@ -2,7 +2,7 @@
 
 use crate::ec2::{Market, SpeedModel, SpotMarket};
 use crate::engine::{EventQueue, Slab, Streams};
-use crate::fleet::{Job, Node, NodeId};
+use crate::fleet::{Job, JobId, Node, NodeId};
 use crate::gitlab::{self, Gitlab, Pipelines};
 use crate::karpenter::termination::Removal;
 use crate::kubernetes::{NodeImages, PullSpeed, Scheduler, SchedulingOutcome};
@@ -60,6 +60,8 @@ pub(super) struct Scratch {
     pub steps: Vec<gitlab::PipelineStep>,
     pub picks: Vec<gitlab::Outcome>,
     pub bindings: Vec<SchedulingOutcome>,
+    pub arrived: Vec<Event>,
+    pub foreseen: Vec<JobId>,
 }
 
 impl<'p> World<'p> {

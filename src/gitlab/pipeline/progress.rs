@@ -4,6 +4,7 @@
 use crate::units::SimTime;
 use crate::workload::{Template, When};
 
+use super::single::is_single;
 use super::state::{Status, Tally};
 use super::{BuildId, JobResult, PendingJob, PipelineId, PipelineStatus, PipelineStep, Pipelines};
 
@@ -57,22 +58,21 @@ impl Pipelines {
         if template.stage(0).is_empty() {
             self.open_next_stages(template, id, now, out);
         }
-        self.settle(Some(template), id, now, out);
+        self.settle(template, id, now, out);
     }
 
     pub(super) fn end(
         &mut self,
-        template: Option<&Template>,
+        template: &Template,
         id: PipelineId,
         node: u32,
         result: JobResult,
         now: SimTime,
         out: &mut Vec<PipelineStep>,
     ) {
-        let written = template.map(|template| &template.nodes[node as usize]);
-        let forgiven = written.is_some_and(|written| written.allow_failure);
+        let written = &template.nodes[node as usize];
+        let (forgiven, retry) = (written.allow_failure, written.retry);
         let canceled = self.pool.run(id).canceled;
-        let retry = written.map_or(self.pool.run(id).retry, |written| written.retry);
         let latency = self.latency;
         let state = self.pool.node_mut(id, node);
         assert!(state.status == Status::Active, "only a pending or running job ends");
@@ -98,7 +98,7 @@ impl Pipelines {
     /// Draws the consequences of all jobs that just ended, in the order in which they ended.
     pub(super) fn settle(
         &mut self,
-        template: Option<&Template>,
+        template: &Template,
         id: PipelineId,
         now: SimTime,
         out: &mut Vec<PipelineStep>,
@@ -113,7 +113,6 @@ impl Pipelines {
             let run = self.pool.run_mut(id);
             run.unfinished -= 1;
             run.total.add(status);
-            let Some(template) = template else { continue };
             for needing in template.dependents(node) {
                 self.need_ended(template, id, u32::from(*needing), status, now, out);
             }
@@ -251,7 +250,7 @@ impl Pipelines {
         now: SimTime,
         out: &mut Vec<PipelineStep>,
     ) -> bool {
-        let Some(run) = self.pool.get(id) else { return false };
+        let Some(run) = self.pool.get(id).filter(|_| !is_single(id)) else { return false };
         let gate = run.gate;
         if node >= run.nodes || self.pool.node(id, node).status != waits {
             return false;

@@ -2,7 +2,7 @@
 
 use crate::engine::{Id, Slab};
 use crate::units::SimTime;
-use crate::workload::{JobSpec, Retry, TemplateId};
+use crate::workload::{JobSpec, TemplateId};
 
 use super::{BuildId, PipelineId};
 
@@ -67,13 +67,11 @@ pub(super) struct Node {
 /// One running pipeline.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Run {
-    pub(super) template: Option<TemplateId>,
+    pub(super) template: TemplateId,
     pub(super) ordinal: u64,
     pub(super) created_at: SimTime,
     pub(super) nodes: u32,
     first: u32,
-    /// The rule of a single job; nodes of a template carry their own.
-    pub(super) retry: Retry,
     /// Jobs that are not settled.
     pub(super) unfinished: u32,
     /// Jobs that are pending, running or delayed.
@@ -90,20 +88,13 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(
-        template: Option<TemplateId>,
-        ordinal: u64,
-        created_at: SimTime,
-        nodes: u32,
-        retry: Retry,
-    ) -> Self {
+    pub(super) fn new(template: TemplateId, ordinal: u64, created_at: SimTime, nodes: u32) -> Self {
         Self {
             template,
             ordinal,
             created_at,
             nodes,
             first: 0,
-            retry,
             unfinished: nodes,
             active: 0,
             gate: 0,

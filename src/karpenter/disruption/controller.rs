@@ -94,6 +94,12 @@ impl Disruption {
         pass.min(self.queue.next_poll())
     }
 
+    /// How many pods on the node neither finished nor are being deleted; none on a node that is not known.
+    #[must_use]
+    pub fn active_pods(&self, id: NodeId) -> usize {
+        self.nodes.get(id).map_or(0, |node| node.pods.iter().filter(|pod| pod.is_active()).count())
+    }
+
     /// Does everything that is due at `now`. The loop carries out `out` in its order. After a command the next pass is due at
     /// once, but only in another wake: it must see what the command did.
     pub fn wake(&mut self, now: SimTime, surroundings: &mut Surroundings<'_>, out: &mut Vec<Outcome>) {
