@@ -21,7 +21,7 @@ use fleetsim::workload::{Arrivals, Class, Distribution, Makes, Profile, Syntheti
 
 /// Where the load runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fleet {
+pub(crate) enum Fleet {
     /// Karpenter, about 130 nodes at peak, empty nodes removed after 30 s.
     Nodes130,
     /// Karpenter, about 6,000 nodes at peak.
@@ -32,10 +32,10 @@ pub enum Fleet {
 
 impl Fleet {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Nodes130, Self::Nodes6000, Self::Fixed130];
+    pub(crate) const ALL: [Self; 3] = [Self::Nodes130, Self::Nodes6000, Self::Fixed130];
 
     /// Name in the bench's report.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Nodes130 => "karpenter_130_nodes",
             Self::Nodes6000 => "karpenter_6000_nodes",
@@ -50,19 +50,19 @@ impl Fleet {
 }
 
 /// How many jobs: `FLEETSIM_BENCH_JOBS`, else a million.
-pub fn jobs() -> u64 {
+pub(crate) fn jobs() -> u64 {
     std::env::var("FLEETSIM_BENCH_JOBS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000)
 }
 
 /// A load and a fleet, ready to run.
-pub struct Load {
+pub(crate) struct Load {
     plan: Plan,
     workload: Workload,
 }
 
 impl Load {
     /// About `jobs` jobs on `fleet`.
-    pub fn new(fleet: Fleet, jobs: u64) -> Self {
+    pub(crate) fn new(fleet: Fleet, jobs: u64) -> Self {
         // Requests of 1, 2 and 4 vCPU with weights 2:2:1 are 2 on average; with 5 min each, n nodes of 16 vCPU (15.89
         // allocatable) serve about 7.5 jobs each. The built-in office week peaks at 2.4 times its mean.
         let profile = Profile::office_week();
@@ -93,7 +93,7 @@ impl Load {
     }
 
     /// One run.
-    pub fn run(&self) -> FinishedRun {
+    pub(crate) fn run(&self) -> FinishedRun {
         let streams = Streams::new(1, 0);
         let arrivals = Arrivals::new(&self.workload, Vec::new(), streams, SimTime::NEVER).expect("no trace");
         simulate(&self.plan, streams, arrivals, Keep::default()).expect("no trace")
@@ -101,25 +101,25 @@ impl Load {
 }
 
 /// The hour of the week at which the run starts, and how long it is: the latest start from which `jobs` jobs have come
-/// by the end of the week's first busiest hour, and the time it takes them to come. So also a run of a few hours sees
-/// the peak.
+/// within a quarter of the week's first busiest hour, and the time it takes them to come. So also a run of a few hours
+/// goes from quiet times to the peak.
 fn window(profile: &Profile, per_hour: f64, jobs: f64) -> (usize, SimDuration) {
     let of = |hour: usize| per_hour * profile.over_mean(hour);
     let busiest =
         (0..168).find(|hour| profile.over_mean(*hour) == profile.peak()).expect("some hour is busiest");
-    let (mut start, mut hours, mut come) = (busiest, 1, of(busiest));
+    let (mut start, mut hours, mut come) = (busiest, 0.25, of(busiest) * 0.25);
     while come < jobs {
         start = (start + 167) % 168;
-        hours += 1;
+        hours += 1.0;
         come += of(start);
     }
     let too_many = (come - jobs) / of(busiest);
-    (start, SimDuration::from_secs_f64_rounded((f64::from(hours) - too_many) * 3600.0))
+    (start, SimDuration::from_secs_f64_rounded((hours - too_many) * 3600.0))
 }
 
 fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
     let catalog = Arc::new(Catalog::builtin("us-east-1").expect("embedded"));
-    let managers = if fleet == Fleet::Nodes6000 { 16 } else { 2 };
+    let managers = if fleet == Fleet::Nodes6000 { 8 } else { 2 };
     let gitlab = GitlabConfig {
         runners: vec![RunnerConfig { run_untagged: true, ..RunnerConfig::default() }],
         managers: vec![

@@ -188,6 +188,13 @@ impl Gitlab {
         !self.managers[number].is_updating(work)
     }
 
+    /// How many events of their own the managers worked off: offers, answers, updates. Polls in vain that were skipped
+    /// count as one.
+    #[must_use]
+    pub fn manager_events(&self) -> u64 {
+        self.managers.iter().map(|manager| manager.handled).sum()
+    }
+
     /// How many jobs are pending.
     #[must_use]
     pub fn pending(&self) -> usize {

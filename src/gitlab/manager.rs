@@ -46,6 +46,8 @@ pub(super) struct Manager {
     pub(super) idle_since: SimTime,
     pub(super) concurrent: u32,
     pub(super) config: ManagerConfig,
+    /// Own events worked off so far.
+    pub(super) handled: u64,
 }
 
 /// One `[[runners]]` entry.
@@ -119,6 +121,7 @@ impl Manager {
             concurrent: config.concurrent,
             entries,
             config: config.clone(),
+            handled: 0,
         };
         process::plan(&mut manager);
         manager
@@ -132,6 +135,7 @@ impl Manager {
             if due_at.min(self.tick_at) >= until {
                 return;
             }
+            self.handled += 1;
             if let Some(due) = first.filter(|due| due.at <= self.tick_at) {
                 self.due.remove_first(due);
                 self.handle(due, server, out);

@@ -74,7 +74,8 @@ fn inverse(allocatable: u32) -> u64 {
 
 /// `part * 100 / whole` for `part <= whole`, given the reciprocal of `whole`.
 fn percent(part: u32, inverse: u64) -> u32 {
-    ((u128::from(part) * 100 * u128::from(inverse)) >> 64) as u32
+    // The reciprocal of 1 lacks its last unit in 64 bits; making up for it never reaches the next integer otherwise.
+    ((u128::from(part) * 100 * u128::from(inverse) + 100) >> 64) as u32
 }
 
 /// `used / has` in units of 2^-64, at most 1.

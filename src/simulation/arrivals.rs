@@ -71,6 +71,7 @@ impl World<'_> {
             phase: JobPhase::Created,
             attempt: pending.attempt,
             has_pod: false,
+            awaits_karpenter: false,
             pipeline: pending.pipeline.raw(),
             pipeline_node: pending.node,
             ordinal: self.pipelines.ordinal(pending.pipeline),

@@ -35,6 +35,7 @@ pub(super) struct KarpenterSide {
     pub provisioned: Vec<provisioner::Outcome>,
     pub disrupted: Vec<disruption::Outcome>,
     pub passes: u64,
+    pub pods_in_passes: u64,
     pub claims_created: u64,
 }
 
@@ -80,6 +81,7 @@ impl KarpenterSide {
             provisioned: Vec::new(),
             disrupted: Vec::new(),
             passes: 0,
+            pods_in_passes: 0,
             claims_created: 0,
         }
     }

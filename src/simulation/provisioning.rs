@@ -37,6 +37,7 @@ impl World<'_> {
                 match outcome {
                     Outcome::PassRan { pods, placed, claims } => {
                         side.passes += 1;
+                        side.pods_in_passes += u64::from(pods);
                         self.note_decision(Decision::Pass { pods, placed, claims });
                     }
                     Outcome::CreateClaim(request) => self.create_claim(&mut side, request, None),
@@ -63,6 +64,7 @@ impl World<'_> {
         if let Some(side) = &mut self.karpenter {
             let uid = u64::from(job.build);
             side.provisioner.pod_unschedulable(now, PodId(id.raw()), class, job.pod_created_at, uid);
+            self.jobs[id].awaits_karpenter = true;
         }
     }
 
@@ -74,7 +76,9 @@ impl World<'_> {
         let pool = self.nodes[node].pool;
         if let Some(side) = &mut self.karpenter {
             let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
-            side.provisioner.pod_settled(pod);
+            if job.awaits_karpenter {
+                side.provisioner.pod_settled(pod);
+            }
             let (facts, class) = (side.pod_facts[class as usize], KarpenterSide::class(class));
             let created_at = job.pod_created_at;
             side.cluster.pod_bound(now, pod, class, created_at, node);

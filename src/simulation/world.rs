@@ -142,9 +142,10 @@ impl<'p> World<'p> {
         let scheduler = self.scheduler.work();
         for (name, count) in [
             ("builds", u64::from(self.builds)),
-            ("heap_pushes", queue.pushes),
-            ("heap_pops", queue.pops),
-            ("heap_peak", queue.peak),
+            ("events_queued", queue.pushes),
+            ("events_handled", queue.pops),
+            ("events_queued_peak", queue.peak),
+            ("manager_events", self.gitlab.manager_events()),
             ("scheduling_attempts", scheduler.attempts),
             ("bindings", scheduler.bindings),
             ("nodes_considered", scheduler.nodes_considered),
@@ -152,6 +153,19 @@ impl<'p> World<'p> {
             ("nodes_launched", u64::from(self.nodes_created)),
         ] {
             work.add(name, count);
+        }
+        if let Some(side) = &self.karpenter {
+            let disruption = side.disruption.work();
+            for (name, count) in [
+                ("karpenter_passes", side.passes),
+                ("karpenter_pods_in_passes", side.pods_in_passes),
+                ("karpenter_probes", side.solver.probes()),
+                ("disruption_passes", disruption.passes),
+                ("disruption_nodes_looked_at", disruption.nodes_looked_at),
+                ("disruption_what_ifs", disruption.what_ifs),
+            ] {
+                work.add(name, count);
+            }
         }
         let classes = self.arrivals.classes().as_slice().iter().map(|class| class.name.clone()).collect();
         FinishedRun {

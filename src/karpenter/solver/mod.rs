@@ -40,6 +40,8 @@ pub struct Solver {
     offerings_version: Option<u32>,
     open: OpenClaims,
     options: PassOptions,
+    /// Nodes and claims tried for a pod so far.
+    probes: u64,
     remaining: Vec<Remaining>,
     sets: RequirementSets,
     /// By NodePool weight.
@@ -52,6 +54,13 @@ impl Solver {
     #[must_use]
     pub fn new(options: PassOptions) -> Self {
         Self { options, ..Self::default() }
+    }
+
+    /// How often a pod was tried on a node, or on the claims where no node took it, in all passes so far: for gates that
+    /// need no quiet machine.
+    #[must_use]
+    pub fn probes(&self) -> u64 {
+        self.probes
     }
 
     /// The options.

@@ -128,6 +128,7 @@ impl Solver {
                 topology.enter_stage(cluster, pod.class, stage_index);
             }
             let attempt = Try { pod, requests: class.requests, stage, stage_index };
+            self.probes += 1;
             if self.place_on_existing(cluster, input, &attempt, out)
                 || self.place_on_open(cluster, &attempt)
                 || self.place_on_new(cluster, &attempt)
@@ -176,6 +177,7 @@ impl Solver {
     }
 
     fn take_existing(&mut self, cluster: &Cluster, place: usize, attempt: &Try<'_>) -> bool {
+        self.probes += 1;
         let Some(mut set) = self.existing.admits(cluster, place, attempt.stage.shape, &mut self.sets) else {
             return false;
         };
