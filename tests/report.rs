@@ -227,6 +227,33 @@ fn charts_of_one_run_without_jobs_are_still_drawn() {
     }
 }
 
+/// A hundred jobs at a price, some of which time out.
+fn hundred_jobs(dollars: f64, timed_out: u32) -> RunOutcome {
+    let mut recorder = Recorder::new(RecorderSettings::new(SimDuration::from_hours(1)));
+    for job in 0..100 {
+        let mut record = JobRecord::pending(job, 0, u64::from(job), Arch::Amd64, at(1000));
+        record.script_started_at = at(6000);
+        record.script_ended_at = at(9000);
+        record.outcome = if job < timed_out { JobOutcome::TimedOut } else { JobOutcome::Success };
+        record.wait = WaitClock::start(at(1000), WaitCause::GitlabQueue).stop(at(6000));
+        recorder.job_ended(&record);
+    }
+    recorder.bill(CostKind::ControlPlane, HourlyPrice::from_dollars(dollars), at(0), at(3_600_000));
+    recorder.finish(at(3_600_000), WorkCounters::default())
+}
+
+#[test]
+fn a_fleet_is_not_cheap_because_it_leaves_jobs_undone() {
+    let units = Units::from_results(2, vec![Some(hundred_jobs(1.0, 0)), Some(hundred_jobs(0.2, 12))]);
+    let names = ["sound".to_owned(), "hasty".to_owned()];
+    let summary = summarise(&names, &units, 0, Confidence::default()).unwrap();
+    for format in [SummaryFormat::Table, SummaryFormat::Markdown] {
+        let text = summary_text(&summary, &[], &[], format);
+        assert!(text.contains("No fleet is clearly cheaper and good enough"), "{text}");
+        assert!(text.contains("Jobs without a result: hasty 12.0\u{a0}% timed out"), "{text}");
+    }
+}
+
 #[test]
 fn the_terminal_answer_fits_into_80_columns() {
     let summary = experiment(&FLEETS, 8);

@@ -245,6 +245,21 @@ fn pipelines_replayed_by_stage_arrive_with_their_first_job() {
 }
 
 #[test]
+fn jobs_without_a_stage_start_with_their_pipeline_and_hold_nothing_back() {
+    let text = "submitted_s,duration_s,pipeline,stage\n0,90,p,\n0,60,p,build\n0,10,p,test\n9,5,q,\n9,6,q,\n";
+    let replay = Replay::ByStage { within: SimDuration::from_hours(1), stages: Vec::new() };
+    let (list, arrivals) = all(arrivals_of(text, TraceOptions { replay, ..options() }).unwrap()).unwrap();
+    let ArrivalKind::Recorded(template, jobs) = &list[0].kind else { panic!("a pipeline") };
+    assert_eq!(jobs.iter().map(|job| job.work.as_ms() / 1000).collect::<Vec<_>>(), [60, 10, 90]);
+    let template = &arrivals.templates()[*template];
+    assert_eq!((template.stages(), template.stage(0), template.stage(1)), (2, 0..1, 1..3));
+    let free = &template.nodes[2];
+    assert!(free.has_needs && free.needs == 0, "as with `needs: []`");
+    let ArrivalKind::Recorded(template, _) = &list[1].kind else { panic!("a pipeline") };
+    assert_eq!(arrivals.templates()[*template].stage(0), 0..2);
+}
+
+#[test]
 fn sources_are_merged_by_time_and_repeat_for_a_seed() {
     let mut mixed = workload();
     let stages = vec!["build".to_owned(), "test".to_owned()];

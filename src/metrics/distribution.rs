@@ -149,18 +149,27 @@ impl Distribution {
         within as f64 / self.count as f64
     }
 
-    /// Points (milliseconds, share at or below) of the empirical distribution function: at most about `points`, always
-    /// with the first and the last.
+    /// Points (milliseconds, share at or below) of the empirical distribution function: a few times `points` at most,
+    /// always with the first and the last, and with both ends of every step of 1 in `points` or more.
     #[must_use]
     pub fn ecdf(&self, points: usize) -> Vec<(u64, f64)> {
         let step = (self.cells.len() / points.max(1)).max(1);
         let last = self.cells.len().wrapping_sub(1);
         let mut below = 0;
         let mut out = Vec::with_capacity(points + 2);
+        let mut left_out = None;
         for (index, &(cell, n)) in self.cells.iter().enumerate() {
             below += n;
-            if index % step == 0 || index == last {
-                out.push((middle_of(cell).clamp(self.min, self.max), below as f64 / self.count as f64));
+            let point = (middle_of(cell).clamp(self.min, self.max), below as f64 / self.count as f64);
+            let is_step = u128::from(n) * points as u128 >= u128::from(self.count);
+            if is_step {
+                out.extend(left_out);
+            }
+            if is_step || index % step == 0 || index == last {
+                out.push(point);
+                left_out = None;
+            } else {
+                left_out = Some(point);
             }
         }
         out

@@ -4,7 +4,9 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::csv::summary_csv;
 use super::format::{mean, plus_minus};
-use super::verdict::{biggest_causes, chosen_fleet, objective_lines, short_verdict, verdict_sentence};
+use super::verdict::{
+    biggest_causes, chosen_fleet, missing_results, objective_lines, short_verdict, verdict_sentence,
+};
 use crate::experiment::{Estimate, ExperimentSummary, FleetSummary, Metric, Objective};
 
 /// Width of a terminal on which everything must fit.
@@ -74,6 +76,7 @@ fn for_people(summary: &ExperimentSummary, objectives: &[Objective], files: &[St
     out.push('\n');
     out.extend(table.lines().map(|line| format!("{}\n", line.trim_end())));
     out.push_str(&footnote(summary));
+    out.extend(missing_results(summary).map(|line| wrapped(&line)));
     for line in objective_lines(summary, objectives) {
         out.push_str(&wrapped(&format!("SLO {line}")));
     }
@@ -143,6 +146,7 @@ fn markdown(summary: &ExperimentSummary, objectives: &[Objective]) -> String {
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     out.push_str(&format!("\n{}", footnote(summary)));
+    out.extend(missing_results(summary).map(|line| format!("\n{line}\n")));
     for line in objective_lines(summary, objectives) {
         out.push_str(&format!("\n- SLO {line}"));
     }

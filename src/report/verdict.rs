@@ -4,11 +4,12 @@ use super::format::{mean, number, plain, plus_minus, shown_unit};
 use crate::experiment::{
     Bound, Difference, ExperimentSummary, FleetSummary, Metric, Objective, ObjectiveState, Verdict,
 };
-use crate::metrics::{WaitCause, WasteKind};
+use crate::metrics::{FailureReason, JobOutcome, WaitCause, WasteKind};
 
 /// The fleet that the report speaks of: of those that keep the objectives best (met before unclear before missed), the
 /// one with the lowest cost per 1,000 jobs. A fleet that is not clearly cheaper than the baseline does not displace it
-/// where the baseline keeps the objectives as well.
+/// where the baseline keeps the objectives as well. Fleets that leave clearly more jobs without a result than others are
+/// passed over, however cheap that makes them.
 #[must_use]
 pub fn chosen_fleet(summary: &ExperimentSummary, objectives: &[Objective]) -> usize {
     let states: Vec<ObjectiveState> =
@@ -16,7 +17,10 @@ pub fn chosen_fleet(summary: &ExperimentSummary, objectives: &[Objective]) -> us
     let best = [ObjectiveState::Met, ObjectiveState::Unclear, ObjectiveState::Missed]
         .into_iter()
         .find(|state| states.contains(state));
-    let candidates: Vec<usize> = (0..states.len()).filter(|fleet| Some(states[*fleet]) == best).collect();
+    let mut candidates: Vec<usize> = (0..states.len()).filter(|fleet| Some(states[*fleet]) == best).collect();
+    let without = |fleet: &usize| without_result(&summary.fleets[*fleet]);
+    let fewest = candidates.iter().map(without).fold(f64::INFINITY, f64::min);
+    candidates.retain(|fleet| without(fleet) <= fewest + MORE_WITHOUT_RESULT);
     let cost = |fleet: &usize| {
         summary.fleets[*fleet].estimate(Metric::CostPerThousandJobs).map_or(f64::INFINITY, |cost| cost.mean)
     };
@@ -25,6 +29,56 @@ pub fn chosen_fleet(summary: &ExperimentSummary, objectives: &[Objective]) -> us
     let is_clear = difference(summary, cheapest, Metric::CostPerThousandJobs)
         .is_some_and(|difference| matches!(difference.verdict, Verdict::Better | Verdict::Unknown));
     if is_clear || !candidates.contains(&summary.baseline) { cheapest } else { summary.baseline }
+}
+
+/// So much larger a share of jobs without a result is more than a nuisance.
+const MORE_WITHOUT_RESULT: f64 = 0.01;
+
+/// Share of jobs that ended so.
+fn share_ended(fleet: &FleetSummary, outcome: JobOutcome) -> f64 {
+    let count = |metric| fleet.estimate(metric).map_or(0.0, |estimate| estimate.mean);
+    let jobs = count(Metric::Jobs);
+    if jobs > 0.0 { count(Metric::JobsEnded(outcome)) / jobs } else { 0.0 }
+}
+
+/// Share of jobs without a result: lost with the fleet, timed out, or never run because an earlier job was.
+fn without_result(fleet: &FleetSummary) -> f64 {
+    WITHOUT_RESULT.into_iter().map(|outcome| share_ended(fleet, outcome)).sum()
+}
+
+const WITHOUT_RESULT: [JobOutcome; 6] = [
+    JobOutcome::Interrupted,
+    JobOutcome::PodTimeout,
+    JobOutcome::TimedOut,
+    JobOutcome::Dropped,
+    JobOutcome::Failed(FailureReason::RunnerSystem),
+    JobOutcome::Canceled,
+];
+
+/// Which fleets leave more than a nuisance of their jobs without a result, and how those ended: time-outs and skipped
+/// jobs make a fleet look cheap and are in no other column. `None` where jobs only fail by themselves.
+#[must_use]
+pub(super) fn missing_results(summary: &ExperimentSummary) -> Option<String> {
+    let shares = |fleet: &FleetSummary| {
+        let mut parts: Vec<(f64, &str)> = WITHOUT_RESULT
+            .into_iter()
+            .map(|outcome| (share_ended(fleet, outcome), outcome.label()))
+            .filter(|(share, _)| *share >= 0.000_5)
+            .collect();
+        parts.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let text = |(share, label): &(f64, &str)| format!("{:.1}\u{a0}% {}", 100.0 * share, words(label));
+        parts.iter().map(text).collect::<Vec<_>>().join(", ")
+    };
+    let is_to_blame = |fleet: &&FleetSummary| {
+        without_result(fleet) - share_ended(fleet, JobOutcome::Canceled) >= MORE_WITHOUT_RESULT / 2.0
+    };
+    let fleets: Vec<String> = summary
+        .fleets
+        .iter()
+        .filter(is_to_blame)
+        .map(|fleet| format!("{} {}", fleet.name, shares(fleet)))
+        .collect();
+    (!fleets.is_empty()).then(|| format!("Jobs without a result: {}", fleets.join("; ")))
 }
 
 /// Missed where one objective is missed, else unclear where one is unclear.

@@ -75,6 +75,35 @@ impl Axis {
     }
 }
 
+/// The power of ten at or below.
+fn decade(value: f64) -> f64 {
+    libm::pow(10.0, libm::floor(libm::log10(value) + 1e-9))
+}
+
+/// The largest of 1, 2 or 5 times a power of ten that is at most `value`: where a logarithmic axis starts.
+pub(super) fn round_down(value: f64) -> f64 {
+    let power = decade(value);
+    [5.0, 2.0, 1.0].map(|digit| digit * power).into_iter().find(|nice| *nice <= value).unwrap_or(power)
+}
+
+/// The smallest of 1, 2 or 5 times a power of ten that is at least `value`: where a logarithmic axis ends.
+pub(super) fn round_up(value: f64) -> f64 {
+    let power = decade(value);
+    [1.0, 2.0, 5.0, 10.0].map(|digit| digit * power).into_iter().find(|nice| *nice >= value).unwrap_or(value)
+}
+
+/// Values further apart than this share no linear axis: the lower ones would lie on its end.
+const WIDE: f64 = 20.0;
+
+/// An axis for values from `low` to `high`, with some room for labels: from zero, or logarithmic where they are far apart.
+pub(super) fn spanning((low, high): (f64, f64), start: f64, end: f64) -> Axis {
+    if low > 0.0 && high > WIDE * low {
+        let (from, to) = (round_down(low * 0.9), round_up(high * 1.08));
+        return Axis { from, to, start, end, spread: Spread::Logarithmic };
+    }
+    Axis { from: 0.0, to: up_to(high * 1.08, 6), start, end, spread: Spread::Linear }
+}
+
 /// The smallest of 1, 2 or 5 times a power of ten that is at least `step`.
 pub(super) fn nice_step(step: f64) -> f64 {
     let power = libm::pow(10.0, libm::floor(libm::log10(step.max(1e-9))));
@@ -145,6 +174,13 @@ mod tests {
         let log = Axis { from: 0.5, to: 20.0, start: 0.0, end: 100.0, spread: Spread::Logarithmic };
         let texts: Vec<String> = log.ticks(5).into_iter().map(|(_, text)| text).collect();
         assert_eq!(texts, ["0.5", "1", "2", "5", "10", "20"]);
+        assert_eq!(
+            (round_down(0.7), round_down(5.0), round_up(83.0), round_up(1000.0)),
+            (0.5, 5.0, 100.0, 1000.0)
+        );
+        let wide = spanning((4.0, 3000.0), 0.0, 1.0);
+        assert_eq!((wide.spread, wide.from, wide.to), (Spread::Logarithmic, 2.0, 5000.0));
+        assert_eq!(spanning((4.0, 70.0), 0.0, 1.0).spread, Spread::Linear);
         assert!((up_to(83.0, 5) - 100.0).abs() < 1e-9 && (up_to(0.0, 5) - 1.0).abs() < 1e-9);
     }
 }

@@ -3,7 +3,7 @@
 use plotters::prelude::DrawingBackend;
 use plotters::style::{Color, RGBColor};
 
-use super::axis::{Axis, Frame, Spread, up_to};
+use super::axis::{Axis, Frame, Spread, spanning};
 use super::canvas::{Align, Canvas, Dash, NAME, Place, Stroke, Type};
 use super::{Drawing, Drawn, Titled, colour};
 use crate::experiment::{Bound, Estimate, ExperimentSummary, Metric, Objective, pareto_front};
@@ -75,21 +75,30 @@ impl<'a> CostWait<'a> {
     }
 
     fn frame(&self, top: f64) -> Frame<'static> {
-        let highest = |value: fn(&Point<'_>) -> f64| self.points.iter().map(value).fold(0.0, f64::max);
-        let cost = highest(|point| ends(&point.cost).1.max(point.cost.mean));
-        let wait = highest(|point| ends(&point.wait).1.max(point.wait.mean));
-        let wait = wait.max(self.wait_limit.unwrap_or(0.0));
-        // Some room above and to the right, for labels.
-        let x =
-            Axis { from: 0.0, to: up_to(cost * 1.08, 6), start: 70.0, end: 930.0, spread: Spread::Linear };
-        let y = Axis { from: 0.0, to: up_to(wait * 1.08, 6), start: 545.0, end: top, spread: Spread::Linear };
+        let range = |value: fn(&Point<'_>) -> Estimate| {
+            let values = || self.points.iter().map(move |point| value(point));
+            let low = values().map(|value| ends(&value).0.min(value.mean)).fold(f64::INFINITY, f64::min);
+            let high = values().map(|value| ends(&value).1.max(value.mean)).fold(0.0, f64::max);
+            (low, high)
+        };
+        let x = spanning(range(|point| point.cost), 70.0, 930.0);
+        let (low, high) = range(|point| point.wait);
+        let limit = self.wait_limit;
+        let y = spanning((low.min(limit.unwrap_or(low)), high.max(limit.unwrap_or(0.0))), 545.0, top);
+        let named = |axis: &Axis, linear, logarithmic| {
+            if axis.spread == Spread::Linear { linear } else { logarithmic }
+        };
         Frame {
             x_ticks: x.ticks(6),
             y_ticks: y.ticks(6),
+            x_name: named(&x, "cost in $ per 1000 jobs", "cost in $ per 1000 jobs (logarithmic axis)"),
+            y_name: named(
+                &y,
+                "wait that 95 % of jobs do not exceed, in s",
+                "wait that 95 % of jobs do not exceed, in s (logarithmic axis)",
+            ),
             x,
             y,
-            x_name: "cost in $ per 1000 jobs",
-            y_name: "wait that 95 % of jobs do not exceed, in s",
         }
     }
 

@@ -3,7 +3,7 @@
 use plotters::prelude::DrawingBackend;
 use plotters::style::{Color, RGBColor};
 
-use super::axis::{Axis, Frame, Spread};
+use super::axis::{Axis, Frame, Spread, round_down, round_up};
 use super::canvas::{Align, Canvas, Dash, LABEL, NAME, Place, Stroke};
 use super::{Drawing, Drawn, Titled, colour};
 use crate::experiment::{ExperimentSummary, FleetSummary, Metric};
@@ -57,17 +57,8 @@ impl<'a> WaitCurves<'a> {
         let low = waits().map(|wait| seconds(wait.quantile_ms(0.01))).fold(f64::INFINITY, f64::min);
         let high = waits().map(|wait| seconds(wait.quantile_ms(0.9995))).fold(0.0, f64::max);
         let low = if low.is_finite() { low.max(0.1) } else { 0.1 };
-        let from = [5.0, 2.0, 1.0]
-            .map(|digit| digit * decade(low))
-            .into_iter()
-            .find(|from| *from <= low)
-            .unwrap_or(0.1);
-        let high = high.max(from * 10.0);
-        let to = [1.0, 2.0, 5.0, 10.0]
-            .map(|digit| digit * decade(high))
-            .into_iter()
-            .find(|to| *to >= high)
-            .unwrap_or(high);
+        let from = round_down(low);
+        let to = round_up(high.max(from * 10.0));
         let x = Axis { from, to, start: 70.0, end: 930.0, spread: Spread::Logarithmic };
         let y = Axis { from: 0.0, to: 100.0, start: 545.0, end: top, spread: Spread::Linear };
         Frame {
@@ -86,14 +77,18 @@ impl<'a> WaitCurves<'a> {
         fleet: &FleetSummary,
         stroke: Stroke,
     ) -> Drawn<DB> {
-        let mut places: Vec<Place> = Vec::with_capacity(POINTS);
+        let mut places: Vec<Place> = Vec::with_capacity(4 * POINTS);
+        let mut level = frame.y.at(0.0);
         for (ms, share) in fleet.waits.wait.ecdf(POINTS) {
             let place = frame.place(ms as f64 / 1000.0, 100.0 * share);
             // What lies left of the axis only lifts the start.
             if place.0 <= frame.x.start {
                 places.clear();
             }
+            // A share stays what it is until the next wait.
+            places.push((place.0, level));
             places.push(place);
+            level = place.1;
         }
         canvas.line(&places, stroke)
     }
@@ -125,11 +120,6 @@ impl<'a> WaitCurves<'a> {
 fn stroke(index: usize) -> Stroke {
     let (ink, dash) = LINES[index];
     Stroke::solid(ink, 2.2).dashed(dash)
-}
-
-/// The power of ten at or below.
-fn decade(value: f64) -> f64 {
-    libm::pow(10.0, libm::floor(libm::log10(value) + 1e-9))
 }
 
 impl Drawing for WaitCurves<'_> {

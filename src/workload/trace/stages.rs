@@ -14,6 +14,9 @@ use super::mapping::text_of;
 use super::reader::Row;
 use super::row::Texts;
 
+/// Stage of jobs whose row names none, in shapes.
+const NO_STAGE: u16 = u16::MAX;
+
 /// Gathers rows into pipelines. Pipelines leave in the order of their first rows.
 pub(super) struct StageCollector {
     within_ms: i64,
@@ -104,9 +107,10 @@ impl StageCollector {
     }
 
     /// Stage and class of each job, and the jobs, in the order of stages: as listed, then by earliest job, then by name.
+    /// Jobs without a stage come last.
     fn in_stage_order(&self, rows: Vec<Row>) -> (Vec<(u16, ClassId)>, Box<[JobSpec]>) {
         let mut order: Vec<(usize, i64, &str, u32)> = Vec::new();
-        for row in &rows {
+        for row in rows.iter().filter(|row| row.stage != 0) {
             // Rows come in time order: the first of a stage is its earliest.
             if !order.iter().any(|(.., stage)| *stage == row.stage) {
                 let (place, name) = &self.stages[row.stage as usize];
@@ -123,11 +127,18 @@ impl StageCollector {
                 jobs.push(row.spec);
             }
         }
+        for row in rows.iter().filter(|row| row.stage == 0) {
+            shape.push((NO_STAGE, row.spec.class));
+            jobs.push(row.spec);
+        }
         (shape, jobs.into())
     }
 }
 
+/// A job without a stage is held back by nothing and holds nothing back: it starts with its pipeline, as with GitLab's
+/// `needs: []` in the last stage.
 fn template_of(shape: &[(u16, ClassId)], classes: &Arena<Class>) -> Template {
+    let last = shape.iter().map(|(stage, _)| *stage).filter(|stage| *stage != NO_STAGE).max().unwrap_or(0);
     let nodes: Vec<TemplateNode> = shape
         .iter()
         .map(|(stage, class)| {
@@ -135,16 +146,15 @@ fn template_of(shape: &[(u16, ClassId)], classes: &Arena<Class>) -> Template {
             TemplateNode {
                 class: *class,
                 name: data.name.clone(),
-                stage: *stage,
+                stage: (*stage).min(last),
                 when: When::OnSuccess,
                 allow_failure: data.allow_failure,
                 retry: data.retry,
-                has_needs: false,
+                has_needs: *stage == NO_STAGE,
                 needs: 0,
                 dependents: (0, 0),
             }
         })
         .collect();
-    let stages = shape.last().map_or(1, |(stage, _)| usize::from(*stage) + 1);
-    Template::assemble("recorded".to_owned(), nodes, stages, &[])
+    Template::assemble("recorded".to_owned(), nodes, usize::from(last) + 1, &[])
 }
