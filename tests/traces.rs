@@ -1,6 +1,7 @@
 //! Four recorded workloads, each on several fleets: every job of the trace ends in exactly one way, every waited
 //! millisecond has one cause, every dollar one purpose. The traces are not part of this repository: they are read from
 //! `../shared/traces`, and where that is missing the tests say so and pass.
+#![allow(clippy::print_stdout, clippy::disallowed_methods)] // the table of results, with the time that each run took
 
 use std::fs;
 use std::io::Read;

@@ -293,6 +293,10 @@ impl Metric {
                 (area(GaugeKey::RequestedMillicores), area(GaugeKey::ProvisionedMillicores))
             }),
             Self::Waste => Ratio(|run| {
+                // A pool without nodes has a bill that nobody shares out: no waste is known, rather than nothing else.
+                if run.waste.total().0 == 0 {
+                    return (0.0, 0.0);
+                }
                 let useful = run.waste.of(WasteKind::UsefulWork).read().as_dollars();
                 (instance_cost(run) - useful, instance_cost(run))
             }),

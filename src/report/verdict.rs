@@ -149,7 +149,7 @@ fn cost_phrase(summary: &ExperimentSummary, fleet: usize) -> String {
 fn wait_phrase(summary: &ExperimentSummary, fleet: usize) -> String {
     let Some(wait) = difference(summary, fleet, Metric::WaitP95) else { return "(no job waited)".to_owned() };
     let sign = if wait.absolute.mean < 0.0 { "" } else { "+" };
-    let amount = format!("{sign}{}\u{a0}s p95", plus_minus(&wait.absolute, 1e-3));
+    let amount = format!("{sign}{}\u{a0}s\u{a0}p95", plus_minus(&wait.absolute, 1e-3));
     match wait.verdict {
         Verdict::Better => format!("with shorter waits ({amount})"),
         Verdict::Worse => format!("but its jobs wait longer ({amount})"),

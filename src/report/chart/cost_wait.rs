@@ -77,7 +77,9 @@ impl<'a> CostWait<'a> {
     fn frame(&self, top: f64) -> Frame<'static> {
         let range = |value: fn(&Point<'_>) -> Estimate| {
             let values = || self.points.iter().map(move |point| value(point));
-            let low = values().map(|value| ends(&value).0.min(value.mean)).fold(f64::INFINITY, f64::min);
+            // A fleet without waits lies on the end of a logarithmic axis.
+            let low = values().map(|value| ends(&value).0).filter(|low| *low > 0.0);
+            let low = low.fold(f64::INFINITY, f64::min);
             let high = values().map(|value| ends(&value).1.max(value.mean)).fold(0.0, f64::max);
             (low, high)
         };

@@ -53,8 +53,9 @@ impl<'a> WaitCurves<'a> {
     fn frame(&self, top: f64) -> Frame<'static> {
         let waits = || self.fleets.iter().map(|fleet| &fleet.waits.wait);
         let seconds = |ms: Option<u64>| ms.unwrap_or(0) as f64 / 1000.0;
-        // Few waits are shorter than the shortest 1 %, and a logarithmic axis has no zero.
-        let low = waits().map(|wait| seconds(wait.quantile_ms(0.01))).fold(f64::INFINITY, f64::min);
+        // Few waits are shorter than the shortest 1 %, and a logarithmic axis has no zero, where a fleet's waits may start.
+        let low = waits().map(|wait| seconds(wait.quantile_ms(0.01))).filter(|low| *low > 0.0);
+        let low = low.fold(f64::INFINITY, f64::min);
         let high = waits().map(|wait| seconds(wait.quantile_ms(0.9995))).fold(0.0, f64::max);
         let low = if low.is_finite() { low.max(0.1) } else { 0.1 };
         let from = round_down(low);
@@ -84,6 +85,7 @@ impl<'a> WaitCurves<'a> {
             // What lies left of the axis only lifts the start.
             if place.0 <= frame.x.start {
                 places.clear();
+                level = place.1;
             }
             // A share stays what it is until the next wait.
             places.push((place.0, level));
