@@ -11,7 +11,9 @@ use crate::metrics::{
     WaitCause, WaitSplit, WorkCounters,
 };
 use crate::units::{HourlyPrice, SimTime};
-use crate::workload::{Arrival, ArrivalKind, Arrivals, FailureReason, JobNumber, JobSampler, TraceError};
+use crate::workload::{
+    Arrival, ArrivalKind, Arrivals, ClassId, FailureReason, JobNumber, JobSampler, TraceError,
+};
 
 use super::plan::Plan;
 use super::{FinishedRun, Keep};
@@ -160,8 +162,10 @@ impl Pool<'_> {
                     self.pipelines.delay_over(pipeline, node, self.now, &mut more);
                     steps.append(&mut more);
                 }
-                PipelineStep::Skipped { build, .. } => {
-                    let mut record = JobRecord::pending(build.0 as u32, 0, 0, Arch::Amd64, self.now);
+                PipelineStep::Skipped { ordinal, node, class, build } => {
+                    let arch = arch_of(&self.arrivals, class);
+                    let mut record = JobRecord::pending(build.0 as u32, class.raw(), ordinal, arch, self.now);
+                    record.pipeline_job = node;
                     record.outcome = JobOutcome::Canceled;
                     self.recorder.job_ended(&record);
                 }
@@ -193,7 +197,8 @@ impl Pool<'_> {
             let now = self.now;
             let build = &mut self.builds[id];
             build.started_at = now;
-            let (spec, arch) = (build.pending.spec, arch_of(&self.arrivals, build));
+            let spec = build.pending.spec;
+            let arch = arch_of(&self.arrivals, spec.class);
             let class = &self.arrivals.classes()[spec.class];
             let number = JobNumber::new(build.ordinal, build.pending.node);
             let whole = spec.work.as_ms();
@@ -211,7 +216,7 @@ impl Pool<'_> {
         let now = self.now;
         let build = self.builds.remove(id);
         self.free_milli += build.cores_milli;
-        let arch = arch_of(&self.arrivals, &build);
+        let arch = arch_of(&self.arrivals, build.pending.spec.class);
         self.recorder.gauge(now, GaugeKey::RunningJobs(arch), -1);
         self.recorder.gauge(now, GaugeKey::RequestedMillicores, -(build.cores_milli as i64));
         let class = &self.arrivals.classes()[build.pending.spec.class];
@@ -239,10 +244,13 @@ impl Pool<'_> {
     }
 
     fn finish(mut self, end: SimTime, price: HourlyPrice) -> FinishedRun {
-        for (_, build) in self.builds.iter().filter(|(_, build)| build.pending.at <= end) {
+        // A retry on its way into the queue is all that is left of its job; others have not begun to wait.
+        let is_open = |build: &Build| build.pending.at <= end || build.pending.attempt > 0;
+        for (_, build) in self.builds.iter().filter(|(_, build)| is_open(build)) {
             let started = build.started_at != SimTime::NEVER;
             let outcome = if started { JobOutcome::StillRunning } else { JobOutcome::StillWaiting };
-            self.recorder.job_ended(&record_of(build, arch_of(&self.arrivals, build), outcome, end));
+            let arch = arch_of(&self.arrivals, build.pending.spec.class);
+            self.recorder.job_ended(&record_of(build, arch, outcome, end));
         }
         self.recorder.bill(
             CostKind::Instance(Arch::Amd64, CapacityType::OnDemand),
@@ -273,8 +281,8 @@ impl Pool<'_> {
     }
 }
 
-fn arch_of(arrivals: &Arrivals, build: &Build) -> Arch {
-    let wanted = arrivals.classes()[build.pending.spec.class].arch;
+fn arch_of(arrivals: &Arrivals, class: ClassId) -> Arch {
+    let wanted = arrivals.classes()[class].arch;
     if wanted.allows(Arch::Amd64) { Arch::Amd64 } else { Arch::Arm64 }
 }
 
@@ -282,11 +290,12 @@ fn arch_of(arrivals: &Arrivals, build: &Build) -> Arch {
 fn record_of(build: &Build, arch: Arch, outcome: JobOutcome, until: SimTime) -> JobRecord {
     let started_at = build.started_at;
     let mut wait = WaitSplit::default();
-    wait.add(WaitCause::RetryAfterInterruption, build.pending.at - build.wait_since);
+    wait.add(WaitCause::RetryAfterInterruption, build.pending.at.min(until) - build.wait_since);
     wait.add(WaitCause::GitlabQueue, started_at.min(until).saturating_since(build.pending.at));
     let class = build.pending.spec.class.raw();
     JobRecord {
         attempt: u16::from(build.pending.attempt),
+        pipeline_job: build.pending.node,
         outcome,
         wait_since: build.wait_since,
         picked_at: started_at,
