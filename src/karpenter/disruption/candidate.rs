@@ -129,10 +129,15 @@ pub(super) fn suits(nodes: &Nodes, node: &Node, reason: Reason, version: Version
         && node.clock.consolidatable_at(consolidate_after) <= now
 }
 
-/// The lists of nodes among which the candidates of the methods with this reason are.
+/// The lists of nodes among which the candidates of the methods with this reason are: none where no pool takes nodes for it.
 pub(super) fn lists(nodes: &Nodes, reason: Reason, version: Version) -> [&[NodeId]; 2] {
+    let is_taken = |pool: &super::nodes::Pool| match (version, pool.settings.consolidation_policy) {
+        (Version::V1_8, policy) => policy == ConsolidationPolicy::WhenEmptyOrUnderutilized,
+        (Version::V1_15, policy) => policy != ConsolidationPolicy::WhenEmpty,
+    };
     match (reason, version) {
         (Reason::Empty, _) => [nodes.empty(), &[]],
+        _ if !nodes.pools.iter().any(is_taken) => [&[], &[]],
         (_, Version::V1_8) => [nodes.busy(), nodes.empty()],
         _ => [nodes.busy(), &[]],
     }
