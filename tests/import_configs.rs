@@ -5,3 +5,7 @@
 mod facts;
 #[path = "import_configs/karpenter.rs"]
 mod karpenter;
+#[path = "import_configs/pipelines.rs"]
+mod pipelines;
+#[path = "import_configs/runners.rs"]
+mod runners;

@@ -30,9 +30,9 @@ pub(super) enum Command {
     Validate(ValidateArguments),
     /// Write a commented starter scenario.
     Init(InitArguments),
-    /// Turn exports of GitLab, GitHub and others into what scenarios read.
-    #[command(subcommand)]
-    Import(ImportCommand),
+    /// Turn what people have into scenario text or a trace: NodePools, runner configurations, Helm values and pipelines
+    /// as they are, exports of GitLab, GitHub and others by a subcommand.
+    Import(super::import::ImportArguments),
     /// Compare the waits of a recorded trace with those that its fleet has in the simulation.
     Calibrate(CalibrateArguments),
     /// Show what the embedded price catalogue knows.

@@ -7,6 +7,7 @@ mod clock;
 mod completions;
 mod exit;
 mod files;
+mod import;
 mod import_jobs;
 mod init;
 mod interrupt;
@@ -47,7 +48,7 @@ fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Run(arguments) => run::run(arguments, terminal),
         Command::Validate(arguments) => validate::validate(arguments, terminal),
         Command::Init(arguments) => init::init(arguments, terminal),
-        Command::Import(command) => import_jobs::import(command, terminal),
+        Command::Import(arguments) => import::import(arguments, terminal),
         Command::Calibrate(arguments) => calibrate::calibrate(arguments, terminal),
         Command::Catalog(command) => catalog::catalog(command),
         Command::Schema => terminal::answer(&crate::scenario::json_schema()).map(|()| Exit::Success),

@@ -169,7 +169,7 @@ pub(crate) fn accepted(toml: &str) -> Result<(), String> {
         whole += &JOB.replace("TAGS", &tags.unwrap_or_default());
     }
     if runner.is_none() {
-        whole += RUNNER;
+        whole += &format!("{RUNNER}tags = [{}]\n", tags_of_jobs(&document).join(", "));
     }
     whole += POOL;
     if let Some(labels) = runner.and_then(|runner| runner.get("node_selector")) {
@@ -178,4 +178,30 @@ pub(crate) fn accepted(toml: &str) -> Result<(), String> {
     resolve(&whole, "import.toml", &mut |_: &str| Err("no file".to_owned()))
         .map(|_| ())
         .map_err(|problems| problems.iter().map(|problem| problem.render(false)).collect())
+}
+
+/// Every tag that the jobs of the pipelines ask for, as TOML, with the values of matrices filled in.
+fn tags_of_jobs(document: &Table) -> Vec<String> {
+    let mut all = Vec::new();
+    let pipelines = document.get("workload").and_then(|workload| workload.get("pipeline"));
+    for pipeline in pipelines.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() {
+        let jobs = pipeline.get("job").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        for job in jobs {
+            let tags = job.get("tags").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let entries = job.get("matrix").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            for tag in tags.iter().filter_map(Value::as_str) {
+                let mut filled = vec![tag.to_owned()];
+                for (key, values) in entries.iter().filter_map(Value::as_table).flatten() {
+                    for value in values.as_array().unwrap() {
+                        let value = value.as_str().unwrap();
+                        filled.push(
+                            tag.replace(&format!("${{{key}}}"), value).replace(&format!("${key}"), value),
+                        );
+                    }
+                }
+                all.extend(filled.into_iter().map(|tag| Value::String(tag).to_string()));
+            }
+        }
+    }
+    all
 }

@@ -34,6 +34,11 @@ impl Block {
         self.lines.push((format!("{key} = {}", value.into()), remark.into()));
     }
 
+    /// A key with a value that knows its origin.
+    pub(super) fn sourced(&mut self, key: &str, value: &super::pool_draft::Sourced) {
+        self.lines.push((format!("{key} = {}", value.text), value.remark()));
+    }
+
     /// A key that the source leaves to a default of `whom`.
     pub(super) fn defaulted(&mut self, key: &str, value: impl Into<String>, whom: &str) {
         self.lines.push((format!("{key} = {}", value.into()), format!("defaulted: {whom}")));

@@ -34,7 +34,8 @@ impl Sourced {
         Self { text: text.into(), origin: Origin::Defaulted(whom) }
     }
 
-    fn remark(&self) -> String {
+    /// The comment that says so.
+    pub(super) fn remark(&self) -> String {
         match &self.origin {
             Origin::Taken(span) => line_of(span),
             Origin::Defaulted(whom) => format!("defaulted: {whom}"),

@@ -21,6 +21,10 @@ pub(super) struct Findings {
     pub problems: Vec<Diagnostic>,
     /// Remarks, in the order found.
     pub remarks: Vec<Remark>,
+    /// Whether a placeholder in a value that decides something refuses the text, instead of leaving the value out.
+    pub refuse_placeholders: bool,
+    /// Values written out for references so far.
+    pub expanded: usize,
     /// Keys that were not used, by path.
     pub unused: Vec<(String, Span)>,
 }
@@ -87,9 +91,29 @@ impl Findings {
         is
     }
 
+    /// Whether `text` is a placeholder: says so, for the person to give the value.
+    fn is_placeholder(&mut self, node: &Node, what: &str, text: &str) -> bool {
+        let Some(name) = placeholder(text) else { return false };
+        let message = format!("`{name}` must be replaced: it decides `{what}`");
+        if self.refuse_placeholders {
+            self.grammar(
+                node,
+                message,
+                "the rendered value",
+                "render the template first and import the result",
+            );
+        } else {
+            self.remark(&node.span, message);
+        }
+        true
+    }
+
     /// A whole number within `low..=high`.
     pub(super) fn integer(&mut self, node: &Node, what: &str, low: i64, high: i64) -> Option<i64> {
         let text = self.text(node, what)?;
+        if self.is_placeholder(node, what, text) {
+            return None;
+        }
         match text.parse::<i64>() {
             Ok(number) if (low..=high).contains(&number) => Some(number),
             _ => {
@@ -104,6 +128,9 @@ impl Findings {
     /// A Kubernetes quantity of CPU, as `500m` or `2`.
     pub(super) fn cpu(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.text(node, what)?;
+        if self.is_placeholder(node, what, text) {
+            return None;
+        }
         match text.parse::<Millicores>() {
             Ok(cpu) => Some(cpu.to_string()),
             Err(error) => self.quantity(node, what, &error.to_string()),
@@ -113,6 +140,9 @@ impl Findings {
     /// A Kubernetes quantity of memory, as `512Mi` or `2Gi`.
     pub(super) fn memory(&mut self, node: &Node, what: &str) -> Option<String> {
         let text = self.text(node, what)?;
+        if self.is_placeholder(node, what, text) {
+            return None;
+        }
         match text.parse::<Mebibytes>() {
             Ok(memory) => Some(memory.to_string()),
             Err(error) => self.quantity(node, what, &error.to_string()),
@@ -134,6 +164,9 @@ impl Findings {
     /// A duration in the spelling of Go, or `Never`; the text as it stands.
     pub(super) fn duration<'n>(&mut self, node: &'n Node, what: &str) -> Option<&'n str> {
         let text = self.text(node, what)?;
+        if self.is_placeholder(node, what, text) {
+            return None;
+        }
         if text == "Never" || text.parse::<SimDuration>().is_ok() {
             return Some(text);
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// What a syntax error in `source` becomes where the text is a template: the first directive, and what to do.
 pub(super) fn explained(source: &Arc<Source>, problem: Diagnostic) -> Diagnostic {
-    first_directive(source).unwrap_or(problem)
+    first_directive(source, 1).unwrap_or(problem)
 }
 
 /// The refusal of a Terraform file: HCL is never what is imported.
@@ -14,7 +14,7 @@ pub(super) fn terraform(source: &Arc<Source>) -> Option<Diagnostic> {
     let blocks = ["resource \"", "module \"", "variable \"", "data \"", "locals {", "terraform {"];
     let line = source.text.lines().find(|line| blocks.iter().any(|block| line.starts_with(block)))?;
     let at = place(source, line, 0, line.len());
-    let inner = first_directive(source);
+    let inner = first_directive(source, 1);
     let found = inner.map(|inner| format!("; it holds {}", inner.message)).unwrap_or_default();
     Some(
         Diagnostic::new(
@@ -27,10 +27,19 @@ pub(super) fn terraform(source: &Arc<Source>) -> Option<Diagnostic> {
     )
 }
 
-/// A refusal that names the first directive or placeholder of the text, if it has one.
-pub(super) fn first_directive(source: &Arc<Source>) -> Option<Diagnostic> {
+/// A line from `from_line` on that is nothing but a directive: what the text says depends on it.
+pub(super) fn control_line(source: &Arc<Source>, from_line: usize) -> Option<Diagnostic> {
+    let starts = |line: &str| {
+        let code = line.trim_start();
+        (code.starts_with("{{") && !code.starts_with("{{/*")) || code.starts_with("%{")
+    };
+    source.text.lines().skip(from_line - 1).any(starts).then(|| first_directive(source, from_line)).flatten()
+}
+
+/// A refusal that names the first directive or placeholder from `from_line` on, if there is one.
+pub(super) fn first_directive(source: &Arc<Source>, from_line: usize) -> Option<Diagnostic> {
     let mut best: Option<(usize, Diagnostic)> = None;
-    for line in source.text.lines() {
+    for line in source.text.lines().skip(from_line - 1) {
         let code = line.trim_start();
         if code.starts_with('#') {
             continue;

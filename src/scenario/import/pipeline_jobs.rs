@@ -1,0 +1,363 @@
+//! What each job of a `.gitlab-ci.yml` says, `default` included (GitLab 18, `doc/ci/yaml`). Knows no scenario.
+
+use super::super::source::Span;
+use super::pipeline_file::File;
+use super::pipeline_runs::{Run, Variables, runs};
+use super::reading::Findings;
+use super::yaml::{Node, Yaml};
+use crate::units::SimDuration;
+
+/// How a job starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobStart {
+    /// When its stage or its needs are done.
+    OnSuccess,
+    /// After a failure.
+    OnFailure,
+    /// In any case.
+    Always,
+    /// When a person says so.
+    Manual,
+    /// Some time later by itself.
+    Delayed,
+    /// Not at all.
+    Never,
+    /// It starts another pipeline and has no pod.
+    Trigger,
+}
+
+/// A job of an imported pipeline.
+#[derive(Clone, Debug)]
+pub struct PipelineJob {
+    /// Name.
+    pub name: String,
+    /// Where it is.
+    pub span: Span,
+    /// Stage.
+    pub stage: String,
+    /// How it starts.
+    pub start: JobStart,
+    /// Its copies by `parallel` or its matrix; one for a plain job.
+    pub runs: Vec<Run>,
+    /// Entries of its matrix, variable to values; empty without one.
+    pub matrix: Vec<Vec<(String, Vec<String>)>>,
+    /// Tags as written.
+    pub tags: Vec<String>,
+    /// Jobs of these files it needs; `None` where it waits for the stages before.
+    pub needs: Option<Vec<String>>,
+    /// `timeout`.
+    pub timeout: Option<SimDuration>,
+    /// `retry`: at most so often, for these reasons (empty: all).
+    pub retry: Option<(u8, Vec<String>)>,
+    /// `interruptible`.
+    pub interruptible: bool,
+    /// `allow_failure` for every exit code.
+    pub allow_failure: bool,
+    /// Image without variables.
+    pub image: Option<String>,
+    /// `resource_group`.
+    pub resource_group: Option<String>,
+    /// Number of services of its own.
+    pub services: usize,
+}
+
+/// Reads all jobs.
+pub(super) fn read(file: &File, findings: &mut Findings) -> Vec<PipelineJob> {
+    let global = Variables::of(file.root.get("variables"));
+    let default = file.root.get("default");
+    let names: Vec<&str> = file.jobs.iter().map(|(name, _)| name.as_str()).collect();
+    file.jobs
+        .iter()
+        .map(|(name, node)| {
+            let reader = Reader { name, node, default, root: &file.root };
+            reader.job(&global, &names, findings)
+        })
+        .collect()
+}
+
+struct Reader<'a> {
+    name: &'a str,
+    node: &'a Node,
+    default: Option<&'a Node>,
+    root: &'a Node,
+}
+
+impl<'a> Reader<'a> {
+    /// The value of `key`: the job's, else that of `default` unless `inherit` says no.
+    fn own_or_default(&self, key: &str) -> Option<&'a Node> {
+        if self.node.peek(key).is_some() {
+            return self.node.get(key);
+        }
+        let inherit = self.node.at("inherit.default");
+        let inherits = match inherit.map(|node| &node.value) {
+            Some(Yaml::List(items)) => items.iter().any(|item| item.text() == Some(key)),
+            Some(_) => inherit.and_then(Node::flag) != Some(false),
+            None => true,
+        };
+        if !inherits {
+            return None;
+        }
+        // `image` and `services` at the top are the older spelling of `default`.
+        let at_top = matches!(key, "image" | "services").then(|| self.root.get(key)).flatten();
+        self.default.and_then(|default| default.get(key)).or(at_top)
+    }
+
+    fn job(&self, global: &Variables, names: &[&str], findings: &mut Findings) -> PipelineJob {
+        let node = self.node;
+        let start = self.start();
+        let tags: Vec<String> = match self.own_or_default("tags") {
+            Some(tags) if start != JobStart::Trigger => {
+                flattened(tags).into_iter().filter_map(Node::text).map(str::to_owned).collect()
+            }
+            _ => Vec::new(),
+        };
+        let variables = global.with(node.get("variables"));
+        let (runs, matrix) = runs(self.name, node.get("parallel"), &tags, &variables, findings);
+        if start == JobStart::Never && node.peek("when").is_none() {
+            let text = format!("job `{}` has no script in these files, only overrides: left out", self.name);
+            findings.remark(&node.span, text);
+        }
+        if node.get("rules").is_some() || node.get("only").is_some() || node.get("except").is_some() {
+            node.use_all();
+        }
+        PipelineJob {
+            name: self.name.to_owned(),
+            span: node.span.clone(),
+            stage: node.get("stage").and_then(Node::text).unwrap_or("test").to_owned(),
+            start,
+            runs,
+            matrix,
+            tags,
+            needs: node.get("needs").map(|needs| self.needs(needs, names, findings)),
+            timeout: self.timeout(findings),
+            retry: self.retry(findings),
+            interruptible: self.own_or_default("interruptible").and_then(Node::flag).unwrap_or(false),
+            allow_failure: self.allow_failure(findings),
+            image: self.image(),
+            resource_group: self.resource_group(findings),
+            services: self.own_or_default("services").map_or(0, |services| flattened(services).len()),
+        }
+    }
+
+    fn start(&self) -> JobStart {
+        if self.node.get("trigger").is_some() {
+            return JobStart::Trigger;
+        }
+        // Where a parent is missing, the script may be there.
+        let parents = self.node.peek("extends").map(flattened).unwrap_or_default();
+        let whole =
+            parents.iter().all(|parent| parent.text().is_some_and(|name| self.root.peek(name).is_some()));
+        if whole && self.node.peek("script").is_none() && self.node.peek("run").is_none() {
+            return JobStart::Never;
+        }
+        match self.node.get("when").and_then(Node::text) {
+            Some("manual") => JobStart::Manual,
+            Some("delayed") => JobStart::Delayed,
+            Some("never") => JobStart::Never,
+            Some("always") => JobStart::Always,
+            Some("on_failure") => JobStart::OnFailure,
+            _ => JobStart::OnSuccess,
+        }
+    }
+
+    fn needs(&self, needs: &Node, names: &[&str], findings: &mut Findings) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        for need in flattened(needs) {
+            let other = ["pipeline", "project"].iter().find(|key| need.peek(key).is_some());
+            if let Some(key) = other {
+                need.use_all();
+                let job = need.peek("job").and_then(Node::text).unwrap_or("?");
+                let text = format!(
+                    "`{}` needs `{job}` of another {key}: ignored, it does not delay the job here",
+                    self.name
+                );
+                findings.remark(&need.span, text);
+                continue;
+            }
+            let Some(wanted) = need.text().or_else(|| need.get("job").and_then(Node::text)) else {
+                if !matches!(need.value, Yaml::Null) {
+                    findings.wrong_type(need, "needs", "the name of a job");
+                }
+                continue;
+            };
+            need.use_all();
+            if need.peek("parallel").is_some() {
+                let text = format!("`{}` needs some copies of `{wanted}`: here it waits for all", self.name);
+                findings.remark(&need.span, text);
+            }
+            match names.iter().find(|name| **name == wanted).copied().or_else(|| copy_of(wanted, names)) {
+                Some(name) => {
+                    if name != wanted {
+                        let text =
+                            format!("`{}` needs one copy, `{wanted}`: here it waits for all", self.name);
+                        findings.remark(&need.span, text);
+                    }
+                    if !found.iter().any(|known| known == name) {
+                        found.push(name.to_owned());
+                    }
+                }
+                None => {
+                    let optional = need.peek("optional").and_then(Node::flag) == Some(true);
+                    let kind = if optional { "optional" } else { "but" };
+                    let text = format!(
+                        "`{}` needs `{wanted}`, {kind} not in these files: it does not wait for it",
+                        self.name
+                    );
+                    findings.remark(&need.span, text);
+                }
+            }
+        }
+        found
+    }
+
+    fn timeout(&self, findings: &mut Findings) -> Option<SimDuration> {
+        let node = self.own_or_default("timeout")?;
+        let text = findings.text(node, "timeout")?;
+        let span = timeout(text);
+        if span.is_none() {
+            findings.grammar(
+                node,
+                format!("`{text}` is not a timeout"),
+                "such as \"90 minutes\" or \"1h 30m\"",
+                "",
+            );
+        }
+        span
+    }
+
+    fn retry(&self, findings: &mut Findings) -> Option<(u8, Vec<String>)> {
+        let node = self.own_or_default("retry")?;
+        let (max, when) = match &node.value {
+            Yaml::Map(_) => (node.get("max"), node.get("when")),
+            _ => (Some(node), None),
+        };
+        if let Some(codes) = node.get("exit_codes") {
+            let all: Vec<&str> = if codes.items().is_empty() {
+                codes.text().into_iter().collect()
+            } else {
+                codes.items().iter().filter_map(Node::text).collect()
+            };
+            let text = format!("retry for exit codes {} is not modelled", all.join(", "));
+            findings.remark(&codes.span, text);
+        }
+        let max = max.map_or(Some(2), |node| findings.integer(node, "retry", 0, 2))? as u8;
+        let mut reasons = Vec::new();
+        for reason in when.map(|node| findings.texts(node, "retry:when")).unwrap_or_default() {
+            let known = crate::workload::FailureReason::all().any(|own| own.name() == reason);
+            if known {
+                reasons.push(reason.to_owned());
+            } else if reason != "always" {
+                findings
+                    .remark(&node.span, format!("retry for `{reason}`: the simulation has no such failure"));
+            }
+        }
+        Some((max, reasons))
+    }
+
+    fn allow_failure(&self, findings: &mut Findings) -> bool {
+        let Some(node) = self.node.get("allow_failure") else { return false };
+        if let Some(codes) = node.get("exit_codes") {
+            let shown = codes.text().map(str::to_owned).unwrap_or_else(|| {
+                codes.items().iter().filter_map(Node::text).collect::<Vec<_>>().join(", ")
+            });
+            let text = format!("`{}` may fail with exit codes {shown} only: not modelled", self.name);
+            findings.remark(&codes.span, text);
+        }
+        node.flag().unwrap_or(false)
+    }
+
+    fn image(&self) -> Option<String> {
+        let node = self.own_or_default("image")?;
+        let text = node.text().or_else(|| node.get("name").and_then(Node::text))?;
+        (!text.contains('$') && !text.is_empty()).then(|| text.to_owned())
+    }
+
+    fn resource_group(&self, findings: &mut Findings) -> Option<String> {
+        let node = self.node.get("resource_group")?;
+        let name = node.text()?;
+        let text = format!("resource_group `{name}` of `{}`: one at a time is not modelled", self.name);
+        findings.remark(&node.span, text);
+        Some(name.to_owned())
+    }
+}
+
+/// Elements of a list with lists within written out; a lone value counts as a list of one.
+fn flattened(node: &Node) -> Vec<&Node> {
+    match &node.value {
+        Yaml::List(items) => items.iter().flat_map(flattened).collect(),
+        Yaml::Null => Vec::new(),
+        _ => vec![node],
+    }
+}
+
+/// The job that `wanted` is a copy of: `job: [a, b]` or `job 2/5`.
+fn copy_of<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
+    let of_matrix = wanted.split_once(": [").map(|(name, _)| name);
+    let numbered = wanted
+        .rsplit_once(' ')
+        .filter(|(_, copy)| {
+            copy.split_once('/').is_some_and(|(a, b)| a.parse::<u16>().is_ok() && b.parse::<u16>().is_ok())
+        })
+        .map(|(name, _)| name);
+    [of_matrix, numbered]
+        .into_iter()
+        .flatten()
+        .find_map(|base| names.iter().find(|name| **name == base).copied())
+}
+
+/// A timeout in the words GitLab takes: `3600`, `90m`, `1h 30m`, `18 hours`, `1 day and 2 hours`.
+fn timeout(text: &str) -> Option<SimDuration> {
+    if let Ok(seconds) = text.trim().parse::<u64>() {
+        return Some(SimDuration::from_secs(seconds));
+    }
+    let mut total = 0.0_f64;
+    let mut number = String::new();
+    let mut word = String::new();
+    let mut parts: Vec<(f64, String)> = Vec::new();
+    for letter in text.chars().chain([' ', '0']) {
+        if letter.is_ascii_digit() || letter == '.' {
+            if !word.is_empty() {
+                parts.push((number.parse().ok()?, std::mem::take(&mut word)));
+                number.clear();
+            }
+            number.push(letter);
+        } else if letter.is_ascii_alphabetic() {
+            word.push(letter);
+        } else if word == "and" {
+            word.clear();
+        }
+    }
+    for (amount, unit) in &parts {
+        total += amount
+            * match unit.to_lowercase().as_str() {
+                "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
+                "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
+                "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
+                "d" | "day" | "days" => 86_400.0,
+                "w" | "week" | "weeks" => 604_800.0,
+                "mo" | "month" | "months" => 2_592_000.0,
+                _ => return None,
+            };
+    }
+    (!parts.is_empty() && total < 1e10).then(|| SimDuration::from_secs_f64_rounded(total))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_read_in_the_words_of_gitlab() {
+        for (text, seconds) in [
+            ("3600", 3600),
+            ("90m", 5400),
+            ("1h 30m", 5400),
+            ("18 hours", 64_800),
+            ("1 day and 2 hours", 93_600),
+        ] {
+            assert_eq!(timeout(text), Some(SimDuration::from_secs(seconds)), "{text}");
+        }
+        assert_eq!(timeout("soon"), None);
+        assert_eq!(timeout("3 apples"), None);
+    }
+}
