@@ -29,14 +29,14 @@ impl Export {
         let finished = jiff::Timestamp::from_millisecond(started.as_millisecond() + duration as i64 * 1000);
         let finished = finished.expect("a time of 2026");
         let (pipeline, kind) = (id / 20, id % 20);
-        self.page.push(if self.next % PER_PAGE == 0 { '[' } else { ',' });
+        self.page.push(if self.next.is_multiple_of(PER_PAGE) { '[' } else { ',' });
         let _ = write!(
             self.page,
             r#"{{"id":{id},"status":"success","stage":"test","name":"unit {kind}/20","ref":"topic/cache-keys","tag":false,"coverage":null,"allow_failure":false,"created_at":"{started}","started_at":"{started}","finished_at":"{finished}","erased_at":null,"duration":{duration}.214,"queued_duration":{wait}.772,"archived":false,"tag_list":["arm64","medium"],"user":{{"id":412,"username":"mbell"}},"commit":{{"id":"7d0c3b5e","short_id":"7d0c3b5e","title":"Tidy cache keys"}},"pipeline":{{"id":{pipeline},"iid":811,"project_id":77,"sha":"7d0c3b5e","ref":"topic/cache-keys","status":"failed"}},"web_url":"https://git.acme.test/core/api/-/jobs/{id}","runner":{{"id":31,"description":"eks-arm","active":true}}}}"#,
             wait = id % 97,
         );
         self.next += 1;
-        if self.next % PER_PAGE == 0 || self.next == JOBS {
+        if self.next.is_multiple_of(PER_PAGE) || self.next == JOBS {
             self.page.push_str("]\n");
         }
     }

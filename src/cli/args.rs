@@ -68,8 +68,11 @@ pub(super) struct RunArguments {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
     /// Write all results into DIR/SCENARIO.
-    #[arg(short, long, value_name = "DIR", env = "FLEETSIM_OUT")]
-    pub out: Option<PathBuf>,
+    #[arg(short, long, value_name = "DIR", env = "FLEETSIM_OUT", default_value = "reports")]
+    pub out: PathBuf,
+    /// Write no files: the answer on the terminal only.
+    #[arg(long, env = "FLEETSIM_NO_FILES")]
+    pub no_files: bool,
     /// Leave out `jobs.csv` and `nodes.csv`, which hold every job and node of the first replication.
     #[arg(long, env = "FLEETSIM_NO_DETAIL")]
     pub no_detail: bool,

@@ -57,7 +57,8 @@ fn one(
     };
     clock.lap("summarise");
     let mut files = Vec::new();
-    if let Some(out) = &arguments.out {
+    if !arguments.no_files {
+        let out = &arguments.out;
         let finished =
             Finished { scenario: &scenario, summary: &summary, units: &units, seconds: clock.total() };
         files = write_results(&out.join(&scenario.name), &finished)?;
@@ -111,7 +112,7 @@ fn simulate_all(
     cancel: &AtomicBool,
     terminal: Terminal,
 ) -> Result<Units<RunOutcome>, Failed> {
-    let detail = arguments.out.is_some() && !arguments.no_detail;
+    let detail = !arguments.no_files && !arguments.no_detail;
     let broken: Mutex<Option<String>> = Mutex::new(None);
     let run = |fleet: usize, replication: usize| {
         let plan = &scenario.fleets[fleet];

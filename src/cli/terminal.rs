@@ -61,7 +61,7 @@ pub(super) fn complain(failed: &Failed) {
     match failed {
         Failed::Input(diagnostics) => diagnostics_on_stderr(diagnostics),
         Failed::Unreadable(message) | Failed::Usage(message) | Failed::Output(message) => {
-            say(&format!("error: {message}"))
+            say(&format!("error: {message}"));
         }
     }
 }

@@ -57,7 +57,7 @@ impl World<'_> {
         let mut sum = u64::from(self.scheduler.node_of(PodKey(id.raw())).map_or(0, |node| node.0));
         if let Some(node) = self.nodes.get(node) {
             sum ^= u64::from(node.active_pods) ^ u64::from(node.pods.first().map_or(0, |pod| pod.raw()));
-            sum ^= u64::from(self.facts[job.node.map_or(0, |node| node.index())].slowdown.0);
+            sum ^= u64::from(self.facts[job.node.map_or(0, crate::engine::Id::index)].slowdown.0);
         }
         if let Some(side) = &self.karpenter {
             let node = cluster::NodeId(node.raw());

@@ -173,7 +173,6 @@ impl World<'_> {
 
     /// EC2 answers the launch: an instance, or no capacity.
     pub(super) fn launched(&mut self, id: NodeId) {
-        let now = self.now;
         let mut side = self.karpenter.take().expect("Karpenter launches");
         match self.choose_instance(&mut side, id) {
             Some(chosen) => self.instance_chosen(&mut side, id, &chosen),
@@ -194,7 +193,6 @@ impl World<'_> {
                 self.nodes.remove(id);
             }
         }
-        let _ = now;
         self.karpenter = Some(side);
     }
 
