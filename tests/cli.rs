@@ -63,8 +63,12 @@ fn a_run_prints_the_answer_and_writes_a_complete_folder() {
         assert!(out.join("small").join(file).is_file(), "{file}");
     }
     let resolved = out.join("small/scenario.resolved.toml").display().to_string();
-    let again =
-        fleetsim().args(["run", &resolved, "--format", "csv", "--no-files"]).assert().success().get_output().clone();
+    let again = fleetsim()
+        .args(["run", &resolved, "--format", "csv", "--no-files"])
+        .assert()
+        .success()
+        .get_output()
+        .clone();
     assert_eq!(again.stdout, one.0, "the resolved scenario gives the same result");
 }
 
