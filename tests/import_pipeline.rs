@@ -76,6 +76,7 @@ fn a_pipeline_for_two_architectures_builds_and_tests_on_both_and_joins_on_one() 
 
 const POOL: &str = "apiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {name: a}\nspec:\n";
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 /// Broken files: what is wrong, name, text, and a part of the complaint with its line.
 fn broken() -> Vec<(&'static str, &'static str, String, &'static str)> {
     let pool = |rest: &str| format!("{POOL}{rest}");
@@ -178,7 +179,7 @@ fn broken_files_are_refused_with_their_place_and_never_end_the_program() {
         match imported(name, &text) {
             Ok(imported) => panic!("{what}: accepted: {}", imported.toml),
             Err(message) => {
-                assert!(message.contains(expected), "{what}: expected {expected}, found {message}")
+                assert!(message.contains(expected), "{what}: expected {expected}, found {message}");
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::fragment::{Block, line_of, list, name, quoted};
 use super::pipeline_file;
 use super::pipeline_jobs::{self, JobStart, PipelineJob};
-use super::pipeline_runs::Run;
+use super::pipeline_runs::{Matrix, MatrixEntry, Run};
 use super::reading::Findings;
 use super::yaml::Node;
 
@@ -204,7 +204,7 @@ fn details(job: &PipelineJob, block: &mut Block) {
 struct Group<'a> {
     name: String,
     runs: Vec<&'a Run>,
-    matrix: Option<&'a [Vec<(String, Vec<String>)>]>,
+    matrix: Option<&'a Matrix>,
 }
 
 /// A matrix is kept where at most one of its variables decides the tags and none decides the requests; else copies that
@@ -257,7 +257,7 @@ fn covers(job: &PipelineJob, entry: &[(String, Vec<String>)]) -> bool {
     })
 }
 
-fn matrix_toml(matrix: &[Vec<(String, Vec<String>)>]) -> String {
+fn matrix_toml(matrix: &[MatrixEntry]) -> String {
     let entries: Vec<String> = matrix
         .iter()
         .map(|entry| {

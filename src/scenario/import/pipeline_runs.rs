@@ -113,8 +113,10 @@ impl Variables {
     }
 }
 
-/// Entries of a matrix, variable to values.
-pub(super) type Matrix = Vec<Vec<(String, Vec<String>)>>;
+/// One entry of a matrix: variables with their values.
+pub(super) type MatrixEntry = Vec<(String, Vec<String>)>;
+/// All entries of a matrix.
+pub(super) type Matrix = Vec<MatrixEntry>;
 
 /// The copies of the job `name`.
 pub(super) fn runs(
