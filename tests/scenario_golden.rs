@@ -39,7 +39,7 @@ fn shipped_scenarios_resolve_to_themselves() {
 #[test]
 fn shipped_scenarios_give_the_results_on_record() {
     for path in scenarios() {
-        let arguments = ["run", &path.display().to_string(), "--reps", "1", "--format", "csv"];
+        let arguments = ["run", &path.display().to_string(), "--reps", "1", "--format", "csv", "--no-files"];
         let mut command = Command::cargo_bin("fleetsim").unwrap();
         let output = command.env_clear().args(arguments).assert().success().get_output().clone();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
