@@ -325,6 +325,9 @@ fn timeout(text: &str) -> Option<SimDuration> {
             word.push(letter);
         } else if word == "and" {
             word.clear();
+        } else if !word.is_empty() && !number.is_empty() {
+            parts.push((number.parse().ok()?, std::mem::take(&mut word)));
+            number.clear();
         }
     }
     for (amount, unit) in &parts {
