@@ -28,11 +28,13 @@ pub(crate) enum Fleet {
     Nodes6000,
     /// 130 nodes that always run.
     Fixed130,
+    /// As `Nodes130`, with nodes that are underutilized consolidated too.
+    Consolidating130,
 }
 
 impl Fleet {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Nodes130, Self::Nodes6000, Self::Fixed130];
+    pub(crate) const ALL: [Self; 4] = [Self::Nodes130, Self::Nodes6000, Self::Fixed130, Self::Consolidating130];
 
     /// Name in the bench's report.
     pub(crate) fn name(self) -> &'static str {
@@ -40,6 +42,7 @@ impl Fleet {
             Self::Nodes130 => "karpenter_130_nodes",
             Self::Nodes6000 => "karpenter_6000_nodes",
             Self::Fixed130 => "fixed_130_nodes",
+            Self::Consolidating130 => "consolidating_130_nodes",
         }
     }
 
@@ -144,7 +147,8 @@ fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
             labels: Vec::new(),
             taints: Vec::new(),
         }]),
-        Fleet::Nodes130 | Fleet::Nodes6000 => CapacityPlan::Karpenter(Box::new(karpenter())),
+        Fleet::Nodes130 | Fleet::Nodes6000 => karpenter(ConsolidationPolicy::WhenEmpty),
+        Fleet::Consolidating130 => karpenter(ConsolidationPolicy::WhenEmptyOrUnderutilized),
     };
     // 6,000 nodes take 140 bindings a second, more than the default client of kube-scheduler may send.
     let scheduler =
@@ -165,7 +169,7 @@ fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
     }
 }
 
-fn karpenter() -> KarpenterPlan {
+fn karpenter(consolidation_policy: ConsolidationPolicy) -> CapacityPlan {
     let spec = NodePoolSpec {
         name: "ci".to_owned(),
         requirements: vec![
@@ -179,9 +183,10 @@ fn karpenter() -> KarpenterPlan {
         ..NodePoolSpec::default()
     };
     let disruption = PoolDisruption {
-        consolidation_policy: ConsolidationPolicy::WhenEmpty,
+        consolidation_policy,
         consolidate_after: Some(SimDuration::from_secs(30)),
         budgets: vec![Budget::new("10%", None, None, None)],
     };
-    KarpenterPlan::new(vec![PoolPlan { spec, disruption, ..PoolPlan::default() }])
+    let pool = PoolPlan { spec, disruption, ..PoolPlan::default() };
+    CapacityPlan::Karpenter(Box::new(KarpenterPlan::new(vec![pool])))
 }

@@ -60,25 +60,29 @@ pub(super) fn test(
     let placements = results.placements.clone();
     let claim = match &results.claims[..] {
         [] => return Ok(Move { placements, replacement: None }),
-        [claim] => claim.clone(),
+        [claim] => claim,
         several => return Err(Skip::NeedsSeveralNewNodes(several.len() as u32)),
     };
     if settings.version == Version::V1_8 && candidates.iter().any(|candidate| candidate.is_offering_missing) {
         return Err(Skip::CandidateOfferingMissing);
     }
     let price: f64 = candidates.iter().map(|candidate| candidate.price).sum();
-    let mut replacement = in_price_order(cluster, claim);
-    let allows = |replacement: &Replacement, kind| {
+    let allows = |claim: &NewClaim, kind| {
         let label = cluster.instance_types().capacity_type_label(kind);
-        replacement.claim.requirements.allows(labels::CAPACITY_TYPE, label, cluster.vocabulary())
+        claim.requirements.allows(labels::CAPACITY_TYPE, label, cluster.vocabulary())
     };
-    let allows_spot = allows(&replacement, CapacityType::Spot);
-    if allows_spot && candidates.iter().all(|candidate| candidate.capacity_type == Some(CapacityType::Spot)) {
-        return spot_to_spot(cluster, settings, candidates.len(), price, replacement)
+    let allows_spot = allows(claim, CapacityType::Spot);
+    let are_all_spot = candidates.iter().all(|candidate| candidate.capacity_type == Some(CapacityType::Spot));
+    if allows_spot && are_all_spot && !settings.spot_to_spot_consolidation {
+        return Err(Skip::SpotToSpotGateOff);
+    }
+    let mut replacement = in_price_order(cluster, claim.clone());
+    if allows_spot && are_all_spot {
+        return spot_to_spot(cluster, candidates.len(), price, replacement)
             .map(|replacement| Move { placements, replacement: Some(replacement) });
     }
     keep_cheaper_than(cluster, price, &mut replacement)?;
-    if allows_spot && allows(&replacement, CapacityType::OnDemand) {
+    if allows_spot && allows(&replacement.claim, CapacityType::OnDemand) {
         // The price filter assumed that spot will launch, so nothing dearer must.
         pin_to_spot(cluster, &mut replacement);
     }
@@ -87,14 +91,10 @@ pub(super) fn test(
 
 fn spot_to_spot(
     cluster: &Cluster,
-    settings: Settings,
     candidates: usize,
     price: f64,
     mut replacement: Replacement,
 ) -> Result<Replacement, Skip> {
-    if !settings.spot_to_spot_consolidation {
-        return Err(Skip::SpotToSpotGateOff);
-    }
     pin_to_spot(cluster, &mut replacement);
     let (types, allowed) = priced(cluster, &replacement);
     replacement.types.retain(|id| types.cheapest(*id, allowed).is_some());
