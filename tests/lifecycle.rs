@@ -3,11 +3,12 @@
 #[path = "support/plans.rs"]
 mod plans;
 
-use fleetsim::catalog::{CapacityType, InterruptionRating};
+use fleetsim::catalog::{Arch, CapacityType, InterruptionRating};
 use fleetsim::ec2::{Delay, hourly_hazard};
-use fleetsim::gitlab::{ManagerConfig, Signal, Stop};
+use fleetsim::gitlab::{EntryConfig, ManagerConfig, RunnerConfig, Signal, Stop};
+use fleetsim::kubernetes::{Taint, TaintEffect, Toleration};
 use fleetsim::metrics::{FailureReason, JobOutcome, JobRecord, NodeEnd, NodeRecord, WaitCause, WasteKind};
-use fleetsim::simulation::{CapacityPlan, DaemonSet, Image};
+use fleetsim::simulation::{CapacityPlan, DaemonSet, ExecutorPlan, Image, OwnExecutor};
 use fleetsim::units::{Ppm, Resources, SimDuration, SimTime};
 use fleetsim::workload::{ArchChoice, Distribution, Emulation, ImageId, Retry};
 use plans::{Case, at_secs, hours, mins, secs};
@@ -503,4 +504,82 @@ fn a_run_that_ends_at_its_horizon_says_what_still_ran_and_waited() {
     let outcomes: Vec<JobOutcome> = run.jobs().iter().map(|job| job.outcome).collect();
     assert_eq!(outcomes, [JobOutcome::StillRunning, JobOutcome::StillWaiting]);
     assert_eq!(run.finished.outcome.end, SimTime::ZERO + mins(10));
+}
+
+/// Two runners told apart by the tag `b`, each with a manager of ten slots; the second has an executor of its own.
+fn two_runners(own: impl FnOnce(&mut ExecutorPlan)) -> Case {
+    let second = RunnerConfig { tags: vec!["b".to_owned()], run_untagged: false, ..RunnerConfig::default() };
+    let entry = EntryConfig { runner: 1, request_concurrency: 10, ..EntryConfig::default() };
+    let manager = ManagerConfig { concurrent: 10, entries: vec![entry], ..ManagerConfig::default() };
+    Case::new().manager(10).manager_as(manager).change(|plan| {
+        plan.gitlab.runners.push(second);
+        let mut executor = plan.executor.clone();
+        own(&mut executor);
+        plan.own_executors.push(OwnExecutor { manager: 1, entry: 0, executor });
+    })
+}
+
+/// A class for each of the two runners.
+fn classes_of_two(case: Case, cpu: u32) -> Case {
+    case.class("a", cpu, 1024, nothing(), |_| {})
+        .class("b", cpu, 1024, nothing(), |class| class.tags = vec!["b".to_owned()])
+}
+
+#[test]
+fn each_runner_waits_for_a_pod_with_its_own_patience_and_looks_in_its_own_rhythm() {
+    let case = two_runners(|executor| (executor.poll_timeout, executor.poll_interval) = (secs(60), secs(10)));
+    let case = classes_of_two(case.nodes(1, "m6i.large"), 4000).class("small a", 100, 100, nothing(), |_| {});
+    let case = case.class("small b", 100, 100, nothing(), |class| class.tags = vec!["b".to_owned()]);
+    let case = case.job(secs(0), "a", mins(1)).job(secs(0), "b", mins(1));
+    let run = case.job(secs(0), "small a", mins(1)).job(secs(0), "small b", mins(1)).run();
+    let waited = |build| {
+        let job = run.job(build);
+        assert_eq!(job.outcome, JobOutcome::PodTimeout);
+        over_at(&job) - job.pod_created_at
+    };
+    assert_eq!((waited(0), waited(1)), (secs(183), secs(70)));
+    let seen_after = |build| run.job(build).script_started_at - run.job(build).pod_created_at;
+    assert_eq!((seen_after(2), seen_after(3)), (secs(3), secs(10)));
+}
+
+#[test]
+fn helpers_and_services_of_a_runner_take_room_beside_its_own_jobs_only() {
+    let case = two_runners(|executor| executor.overhead = Resources::new(500, 256));
+    let run = classes_of_two(case.nodes(1, "m6i.large"), 900)
+        .job(secs(0), "a", mins(1))
+        .job(secs(0), "a", mins(1))
+        .job(mins(10), "b", mins(1))
+        .job(mins(10), "b", mins(1))
+        .run();
+    // Two pods of 900m fit beside each other, two of 1400m do not.
+    let pods_at_once = |first, second| {
+        let (first, second) = (run.job(first), run.job(second));
+        first.bound_at.max(second.bound_at) < first.script_ended_at.min(second.script_ended_at)
+    };
+    assert!(pods_at_once(0, 1) && !pods_at_once(2, 3));
+    assert_eq!(run.count(JobOutcome::Success), 4);
+}
+
+#[test]
+fn only_the_runner_that_tolerates_a_taint_uses_its_nodes() {
+    let taint = Taint { key: "ci".to_owned(), value: "b".to_owned(), effect: TaintEffect::NoSchedule };
+    let case = two_runners(|executor| {
+        executor.tolerations = vec![Toleration { key: Some("ci".to_owned()), value: None, effect: None }];
+    });
+    let case = classes_of_two(case.nodes(1, "m6i.large"), 1000).change(|plan| {
+        let CapacityPlan::FixedNodes(groups) = &mut plan.capacity else { unreachable!() };
+        groups[0].taints = vec![taint];
+    });
+    let run = case.job(secs(0), "a", mins(1)).job(secs(0), "b", mins(1)).run();
+    assert_eq!((run.job(0).outcome, run.job(1).outcome), (JobOutcome::PodTimeout, JobOutcome::Success));
+}
+
+#[test]
+fn a_job_for_any_architecture_runs_where_its_runner_selects() {
+    let case = two_runners(|executor| executor.arch = Some(Arch::Arm64));
+    let case = case.nodes(1, "m6i.large").nodes(1, "m6g.large").class("b", 100, 100, nothing(), |class| {
+        (class.tags, class.arch) = (vec!["b".to_owned()], ArchChoice::Either);
+    });
+    let run = case.job(secs(0), "b", mins(1)).job(secs(1), "b", mins(1)).run();
+    assert!(run.jobs().iter().all(|job| job.arch == Arch::Arm64 && job.outcome == JobOutcome::Success));
 }

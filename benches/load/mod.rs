@@ -34,7 +34,8 @@ pub(crate) enum Fleet {
 
 impl Fleet {
     /// All of them.
-    pub(crate) const ALL: [Self; 4] = [Self::Nodes130, Self::Nodes6000, Self::Fixed130, Self::Consolidating130];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Nodes130, Self::Nodes6000, Self::Fixed130, Self::Consolidating130];
 
     /// Name in the bench's report.
     pub(crate) fn name(self) -> &'static str {
@@ -162,6 +163,7 @@ fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
         gitlab,
         pipeline_latency: SimDuration::from_secs(1),
         executor: ExecutorPlan { poll_timeout: SimDuration::from_mins(10), ..ExecutorPlan::default() },
+        own_executors: Vec::new(),
         kubernetes: KubernetesPlan { scheduler, ..KubernetesPlan::default() },
         capacity,
         ec2,

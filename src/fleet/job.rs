@@ -50,9 +50,9 @@ pub struct Job {
     pub ordinal: u64,
     /// Its class.
     pub class: u32,
-    /// Its pod kind: requests, selectors and tolerations.
+    /// Its pod kind: requests, selectors and tolerations. Known from the pick on.
     pub kind: u32,
-    /// What its pod requests.
+    /// What its build container requests; from the pick on what its pod requests, the executor's containers included.
     pub requests: Resources,
     /// Work on the reference CPU.
     pub work: SimDuration,

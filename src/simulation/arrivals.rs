@@ -9,6 +9,7 @@ use crate::units::{SimDuration, SimTime};
 use crate::workload::{Arrival, ArrivalKind, ClassId};
 
 use super::event::Event;
+use super::kinds::NO_KIND;
 use super::plan::PodSource;
 use super::world::World;
 
@@ -64,7 +65,6 @@ impl World<'_> {
 
     fn create_build(&mut self, pending: &PendingJob, wait_since: SimTime) {
         let spec = pending.spec;
-        let kind = self.kind_of(spec.class, spec.requests);
         self.builds = self.builds.max(pending.build.0 as u32 + 1);
         let job = self.jobs.insert(Job {
             build: pending.build.0 as u32,
@@ -76,8 +76,8 @@ impl World<'_> {
             pipeline_node: pending.node,
             ordinal: self.pipelines.ordinal(pending.pipeline),
             class: spec.class.raw(),
-            kind,
-            requests: self.kinds.get(kind).requests,
+            kind: NO_KIND,
+            requests: spec.requests,
             work: spec.work,
             slot: u32::MAX,
             node: None,

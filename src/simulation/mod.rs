@@ -5,6 +5,7 @@ mod decisions;
 mod disruption;
 mod emptiness;
 mod event;
+mod executors;
 mod fifo;
 mod foresight;
 mod interruptions;
@@ -23,7 +24,8 @@ mod world;
 pub use decisions::{Decided, Decision};
 pub use karpenter_plan::{KarpenterPlan, PoolPlan};
 pub use plan::{
-    CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, Plan, PodSource,
+    CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, OwnExecutor, Plan,
+    PodSource,
 };
 
 use crate::engine::Streams;

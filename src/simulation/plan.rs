@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{CapacityType, Catalog, TypeId, ZoneId};
+use crate::catalog::{Arch, CapacityType, Catalog, TypeId, ZoneId};
 use crate::ec2::{
     AllocationStrategy, BillingRules, Delay, Emulation, Occupancy, PoolWeights, SpotParameters, StandingCost,
     StartupModel,
@@ -27,8 +27,10 @@ pub struct Plan {
     pub gitlab: GitlabConfig,
     /// From a job's end until what needed it is pending.
     pub pipeline_latency: SimDuration,
-    /// The Kubernetes executor.
+    /// The Kubernetes executor of every runner entry that has none of its own.
     pub executor: ExecutorPlan,
+    /// Runner entries whose executor is another one.
+    pub own_executors: Vec<OwnExecutor>,
     /// kube-scheduler, kubelet, daemon sets.
     pub kubernetes: KubernetesPlan,
     /// Where pods run.
@@ -50,8 +52,19 @@ pub enum PodSource {
     Direct,
 }
 
-/// The Kubernetes executor of the runner managers.
-#[derive(Clone, Debug)]
+/// The executor of one `[[runners]]` entry of one manager process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnExecutor {
+    /// Index of the process in [`GitlabConfig::managers`].
+    pub manager: u32,
+    /// Index of the entry in [`crate::gitlab::ManagerConfig::entries`].
+    pub entry: u32,
+    /// How it runs jobs.
+    pub executor: ExecutorPlan,
+}
+
+/// A Kubernetes executor of a runner manager.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExecutorPlan {
     /// Who makes pods of builds.
     pub pod_source: PodSource,
@@ -69,6 +82,8 @@ pub struct ExecutorPlan {
     pub overhead: Resources,
     /// `node_selector` of every pod, beside the job's architecture.
     pub node_selector: Vec<(String, String)>,
+    /// The architecture that its node selector asks for; jobs that leave it open follow it.
+    pub arch: Option<Arch>,
     /// Whether the selector `kubernetes.io/arch` is set from the job's architecture.
     pub select_arch: bool,
     /// Tolerations of every pod.
@@ -192,6 +207,7 @@ impl Default for ExecutorPlan {
             teardown: SimDuration::from_secs(5),
             overhead: Resources::ZERO,
             node_selector: Vec::new(),
+            arch: None,
             select_arch: true,
             tolerations: Vec::new(),
             do_not_disrupt: false,

@@ -11,6 +11,7 @@ use crate::units::{SimDuration, SimTime};
 use crate::workload::{FailureReason, JobNumber};
 
 use super::event::Event;
+use super::plan::ExecutorPlan;
 use super::world::World;
 
 const POD_START: Purpose = Purpose::named("pod start");
@@ -37,8 +38,14 @@ impl World<'_> {
         self.scratch.bindings = outcomes;
     }
 
-    fn pod_wait(&self) -> PodWait {
-        PodWait::with(self.plan.executor.poll_interval, self.plan.executor.poll_timeout)
+    /// The executor of a build that was picked.
+    fn executor_of(&self, job: &Job) -> &ExecutorPlan {
+        self.executors.get(self.kinds.get(job.kind).executor)
+    }
+
+    fn pod_wait(&self, job: &Job) -> PodWait {
+        let executor = self.executor_of(job);
+        PodWait::with(executor.poll_interval, executor.poll_timeout)
     }
 
     /// When the job's time-out strikes: GitLab's clock runs from the pick, the wait for the pod included.
@@ -53,7 +60,7 @@ impl World<'_> {
             return;
         }
         if !changed {
-            let over_at = (job.pod_created_at + self.pod_wait().fails_after()).min(self.times_out_at(job));
+            let over_at = (job.pod_created_at + self.pod_wait(job).fails_after()).min(self.times_out_at(job));
             let build = job.build;
             self.queue.push(over_at.max(self.now), Event::PodWaitOver { job: id, build });
         }
@@ -77,7 +84,7 @@ impl World<'_> {
         self.recorder.gauge(now, GaugeKey::RequestedMillicores, i64::from(job.requests.cpu.0));
         self.karpenter_pod_bound(id, node_id);
         let ready_at = now + pod_start.image_pull + pod_start.start;
-        let wait = self.pod_wait();
+        let wait = self.pod_wait(&job);
         let build = job.build;
         let times_out_at = self.times_out_at(&job);
         self.jobs[id].image_pull = pod_start.image_pull;
@@ -126,7 +133,7 @@ impl World<'_> {
         let job = &self.jobs[id];
         let class = &self.arrivals.classes()[Id::new(job.class)];
         let facts = &self.facts[node.index()];
-        let emulated = self.classes[job.class as usize].emulated && self.nodes[node].arch == Arch::Amd64;
+        let emulated = self.kinds.get(job.kind).emulated && self.nodes[node].arch == Arch::Amd64;
         let whole = self.speed.execution_time_slowed(
             job.work,
             Id::new(job.class),
@@ -211,7 +218,10 @@ impl World<'_> {
         let was_unbound = job.phase == JobPhase::Unbound;
         job.phase = JobPhase::Ended;
         job.ends_at = now;
+        let job = *job;
         let (slot, build, has_pod, node) = (job.slot, job.build, job.has_pod, job.node);
+        let executor = self.executor_of(&job);
+        let (teardown, cleanup) = (executor.teardown, executor.cleanup);
         if was_unbound {
             self.recorder.gauge(now, GaugeKey::PendingPods, -1);
             self.delete_pod(id);
@@ -220,13 +230,10 @@ impl World<'_> {
             self.recorder.gauge(now, GaugeKey::RunningJobs(arch), -1);
             self.nodes[node].active_pods -= 1;
             self.karpenter_pod_terminating(id, node);
-            self.queue.push(now + self.plan.executor.teardown, Event::PodGone { job: id, build });
+            self.queue.push(now + teardown, Event::PodGone { job: id, build });
         }
-        let free_at = if has_slot && slot != u32::MAX {
-            self.gitlab.finish(now, self.plan.executor.cleanup, Slot(slot))
-        } else {
-            now
-        };
+        let free_at =
+            if has_slot && slot != u32::MAX { self.gitlab.finish(now, cleanup, Slot(slot)) } else { now };
         self.jobs[id].slot_free_at = free_at;
         self.conclude(id, outcome, reason, free_at);
         self.forget_if_over(id);

@@ -57,15 +57,13 @@ impl World<'_> {
 
     fn drain_pod(&self, id: JobId) -> DrainPod {
         let job = &self.jobs[id];
-        let is_protected =
-            self.plan.executor.do_not_disrupt || self.arrivals.classes()[Id::new(job.class)].do_not_disrupt;
-        let class = self.kinds.get(job.kind).karpenter_class as usize;
-        let facts = self.karpenter.as_ref().map(|side| side.pod_facts[class]);
+        let kind = self.kinds.get(job.kind);
+        let facts = self.karpenter.as_ref().map(|side| side.pod_facts[kind.karpenter_class as usize]);
         DrainPod {
             pod: PodId(id.raw()),
             group: DrainGroup::Plain,
             grace: GRACE,
-            do_not_disrupt: if is_protected { DoNotDisrupt::Always } else { DoNotDisrupt::No },
+            do_not_disrupt: if kind.do_not_disrupt { DoNotDisrupt::Always } else { DoNotDisrupt::No },
             started_at: Some(job.bound_at).filter(|at| *at != SimTime::NEVER),
             stays: facts.is_some_and(|facts| facts.tolerates_disrupted_taint),
         }

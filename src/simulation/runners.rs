@@ -27,13 +27,15 @@ impl World<'_> {
 
     fn picked(&mut self, pick: &Pick) {
         let id: JobId = Id::new(pick.job);
+        let executor = self.executors.of(pick.manager, pick.entry);
+        self.executor_chosen(id, executor);
         let job = &mut self.jobs[id];
         assert_eq!(job.phase, JobPhase::Pending, "only a pending build is picked");
         job.phase = JobPhase::Picked;
         job.picked_at = pick.at;
         job.slot = pick.slot.0;
         self.recorder.gauge(self.now, GaugeKey::PendingJobs, -1);
-        let create_at = pick.run_at + self.plan.executor.pod_creation;
+        let create_at = pick.run_at + self.executors.get(executor).pod_creation;
         if create_at <= self.now {
             self.create_pod(id);
         } else {
@@ -42,8 +44,18 @@ impl World<'_> {
         }
     }
 
+    /// What the build's pod is like follows from its executor.
+    fn executor_chosen(&mut self, id: JobId, executor: u32) {
+        let (class, requests) = (Id::new(self.jobs[id].class), self.jobs[id].requests);
+        let kind = self.kind_of(class, requests, executor);
+        let job = &mut self.jobs[id];
+        job.kind = kind;
+        job.requests = self.kinds.get(kind).requests;
+    }
+
     /// Nobody stands between GitLab and Kubernetes: the pending build is a pod at once.
     pub(super) fn becomes_pod(&mut self, id: JobId) {
+        self.executor_chosen(id, 0);
         let job = &mut self.jobs[id];
         job.phase = JobPhase::Picked;
         job.picked_at = self.now;

@@ -10,6 +10,7 @@ use crate::units::{Resources, SimTime};
 use crate::workload::{ArchChoice, Arrivals, Class, ClassId, Emulation, JobSampler};
 
 use super::Keep;
+use super::executors::Executors;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKind, PodKinds};
 use super::plan::{CapacityPlan, Plan};
@@ -24,6 +25,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         ..RecorderSettings::new(plan.horizon)
     });
     let ec2 = &plan.ec2;
+    let executors = Executors::new(plan);
     let mut world = World {
         plan,
         streams,
@@ -42,7 +44,8 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
             layer_mb_per_second: plan.kubernetes.pull_mb_per_second,
             ..PullSpeed::default()
         },
-        kinds: PodKinds::default(),
+        kinds: PodKinds::new(executors.len()),
+        executors,
         classes: Vec::new(),
         speed: SpeedModel::new(ec2.catalog.generations(), &[], &ec2.emulation, ec2.occupancy),
         arrivals,
@@ -106,38 +109,35 @@ impl World<'_> {
             let class = self.arrivals.classes()[id].clone();
             self.speed.add_class(self.plan.ec2.catalog.generations(), &speed_class(self.plan, &class));
             let tags = self.gitlab.tag_set(class.tags.iter().map(String::as_str));
-            let emulated = self.plan.executor.emulate_arm64 && class.arch == ArchChoice::Arm64;
-            self.classes.push(ClassKind { tags, kind: 0, requests: class.requests, emulated });
-            self.classes[id.index()].kind = self.new_kind(id, class.requests);
+            self.classes.push(ClassKind { tags, requests: class.requests });
+            self.kinds.add_class();
         }
     }
 
-    /// The kind of pod for a build of `class` that requests `requests` beside the executor's own containers.
-    pub(super) fn kind_of(&mut self, class: ClassId, requests: Resources) -> u32 {
-        let known = &self.classes[class.index()];
-        if requests == known.requests { known.kind } else { self.new_kind(class, requests) }
+    /// The kind of pod of a build of `class` that requests `requests` beside the containers of its executor.
+    pub(super) fn kind_of(&mut self, class: ClassId, requests: Resources, executor: u32) -> u32 {
+        let is_usual = requests == self.classes[class.index()].requests;
+        let key = (class.raw(), requests, executor);
+        let known = if is_usual { self.kinds.usual(class.raw(), executor) } else { self.kinds.find(key) };
+        known.unwrap_or_else(|| {
+            let kind = self.make_kind(class, requests, executor);
+            self.kinds.insert(key, is_usual, kind)
+        })
     }
 
-    fn new_kind(&mut self, class: ClassId, requests: Resources) -> u32 {
-        if let Some(kind) = self.kinds.find(class.raw(), requests) {
-            return kind;
-        }
-        let described = self.arrivals.classes()[class].clone();
-        let kind = self.make_kind(&described, requests, self.classes[class.index()].emulated);
-        self.kinds.insert(class.raw(), requests, kind)
-    }
-
-    fn make_kind(&mut self, class: &Class, requests: Resources, emulated: bool) -> PodKind {
-        let executor = &self.plan.executor;
+    fn make_kind(&mut self, class: ClassId, requests: Resources, number: u32) -> PodKind {
+        let executor = self.executors.get(number);
+        let class = &self.arrivals.classes()[class];
         let total = requests + executor.overhead;
+        let wanted = match class.arch {
+            ArchChoice::Amd64 => Some(Arch::Amd64),
+            ArchChoice::Arm64 => Some(Arch::Arm64),
+            ArchChoice::Either => executor.arch,
+        };
+        let emulated = executor.emulate_arm64 && wanted == Some(Arch::Arm64);
         let mut node_selector = executor.node_selector.clone();
         if executor.select_arch {
-            let arch = match class.arch {
-                _ if emulated => Some(Arch::Amd64),
-                ArchChoice::Amd64 => Some(Arch::Amd64),
-                ArchChoice::Arm64 => Some(Arch::Arm64),
-                ArchChoice::Either => None,
-            };
+            let arch = if emulated { Some(Arch::Amd64) } else { wanted };
             node_selector.extend(arch.map(|arch| ("kubernetes.io/arch".to_owned(), arch.label().to_owned())));
         }
         let shape = PodShape {
@@ -150,7 +150,8 @@ impl World<'_> {
         let karpenter_class = self.karpenter.as_mut().map_or(0, |side| {
             side.register_class(total, &node_selector, &executor.tolerations, do_not_disrupt)
         });
-        PodKind { shape: self.scheduler.register_shape(shape), karpenter_class, requests: total }
+        let shape = self.scheduler.register_shape(shape);
+        PodKind { shape, karpenter_class, requests: total, executor: number, do_not_disrupt, emulated }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::workload::{Arrivals, JobSampler};
 
 use super::decisions::Decided;
 use super::event::Event;
+use super::executors::Executors;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKinds};
 use super::nodes::NodeFacts;
@@ -39,6 +40,7 @@ pub(super) struct World<'p> {
     /// By node id: its removal by Karpenter, once that is under way.
     pub removals: Vec<Option<Removal>>,
     pub pull_speed: PullSpeed,
+    pub executors: Executors<'p>,
     pub kinds: PodKinds,
     pub classes: Vec<ClassKind>,
     pub speed: SpeedModel,

@@ -86,6 +86,7 @@ impl Case {
                 gitlab,
                 pipeline_latency: secs(1),
                 executor: ExecutorPlan::default(),
+                own_executors: Vec::new(),
                 kubernetes: KubernetesPlan::default(),
                 capacity: CapacityPlan::FixedNodes(Vec::new()),
                 ec2: Ec2Plan::new(catalog),

@@ -7,7 +7,6 @@ use super::super::layers::FleetDocument;
 use super::Run;
 use super::ec2::{type_at, zones};
 use super::fit::{self, Surroundings};
-use super::gitlab::TolerationText;
 use super::job::Described;
 use super::karpenter::{self, Pool};
 use crate::catalog::{CapacityType, Catalog};
@@ -20,7 +19,8 @@ use crate::units::{HourlyPrice, Ppm};
 pub(super) struct Request<'a> {
     pub fleet: &'a FleetDocument,
     pub catalog: &'a Catalog,
-    pub executor: &'a ExecutorPlan,
+    /// By runner.
+    pub executors: &'a [ExecutorPlan],
     pub kubernetes: &'a KubernetesPlan,
     pub run: &'a Run<'a>,
 }
@@ -32,25 +32,22 @@ pub(super) fn plan(
     problems: &mut Problems,
 ) -> Option<CapacityPlan> {
     let fleet = &request.fleet.table;
-    let tolerations: Vec<TolerationText> = request
-        .executor
-        .tolerations
+    let around: Vec<Surroundings<'_>> = request
+        .executors
         .iter()
-        .map(|own| TolerationText { key: own.key.clone(), value: own.value.clone(), effect: None })
+        .map(|executor| Surroundings {
+            catalog: request.catalog,
+            daemons: request.kubernetes.daemon_requests(),
+            executor,
+        })
         .collect();
-    let around = Surroundings {
-        catalog: request.catalog,
-        daemons: request.kubernetes.daemon_requests(),
-        overhead: request.executor.overhead,
-        emulate_arm64: request.executor.emulate_arm64,
-        tolerations: &tolerations,
-    };
     let before = problems.len();
     let (capacity, rooms) = match fleet.text("kind") {
         "fifo" => return Some(fifo(fleet)),
         "fixed" => {
             let groups = fixed(request, problems);
-            let rooms = groups.iter().map(|group| fit::room(group.instance_type, &around)).collect();
+            let of = |around| groups.iter().map(|group| fit::room(group.instance_type, around)).collect();
+            let rooms = around.iter().map(of).collect();
             (CapacityPlan::FixedNodes(groups), rooms)
         }
         _ => {

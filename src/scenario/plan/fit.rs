@@ -2,12 +2,13 @@
 
 use super::super::check::Problems;
 use super::super::diagnostic::{Code, Diagnostic};
-use super::gitlab::TolerationText;
 use super::job::Described;
 use super::karpenter::Pool;
 use crate::catalog::{Arch, Catalog, TypeId, TypeLabel};
 use crate::karpenter::requirements::{Operator, RequirementSpec};
 use crate::karpenter::type_set::MAX_TYPES;
+use crate::kubernetes::Toleration;
+use crate::simulation::ExecutorPlan;
 use crate::units::Resources;
 use crate::workload::ArchChoice;
 
@@ -18,28 +19,27 @@ pub(super) struct Room {
     pub instance_type: String,
 }
 
-/// What pods of a fleet ask for beside their own requests.
+/// What the pods of a runner ask for beside their own requests.
 pub(super) struct Surroundings<'a> {
     pub catalog: &'a Catalog,
     pub daemons: Resources,
-    pub overhead: Resources,
-    pub emulate_arm64: bool,
-    pub tolerations: &'a [TolerationText],
+    pub executor: &'a ExecutorPlan,
 }
 
-/// The types that the pools may launch for pods that tolerate `around.tolerations`; reports pools that may launch none.
+/// The types that the pools may launch for pods of each runner; reports pools that may launch none. `around` holds at least
+/// one runner's surroundings.
 pub(super) fn rooms_of_pools(
     pools: &[Pool],
-    around: &Surroundings<'_>,
+    around: &[Surroundings<'_>],
     problems: &mut Problems,
-) -> Vec<Room> {
-    let labelled: Vec<(TypeId, Vec<TypeLabel<'_>>)> = around
-        .catalog
+) -> Vec<Vec<Room>> {
+    let catalog = around[0].catalog;
+    let labelled: Vec<(TypeId, Vec<TypeLabel<'_>>)> = catalog
         .type_ids()
-        .filter(|id| around.catalog.prices(*id).is_some())
-        .map(|id| (id, around.catalog.labels(id)))
+        .filter(|id| catalog.prices(*id).is_some())
+        .map(|id| (id, catalog.labels(id)))
         .collect();
-    let mut rooms = Vec::new();
+    let mut rooms: Vec<Vec<Room>> = around.iter().map(|_| Vec::new()).collect();
     for pool in pools {
         let admitted: Vec<TypeId> = labelled
             .iter()
@@ -47,14 +47,17 @@ pub(super) fn rooms_of_pools(
             .map(|(id, _)| *id)
             .collect();
         if admitted.is_empty() {
-            problems.push(none_admitted(pool, &labelled, around.catalog));
+            problems.push(none_admitted(pool, &labelled, catalog));
         }
-        let tolerated = pool.spec.taints.iter().all(|taint| {
-            taint.effect == crate::karpenter::taints::TaintEffect::PreferNoSchedule
-                || around.tolerations.iter().any(|own| tolerates(own, &taint.key, &taint.value))
-        });
-        if tolerated {
-            rooms.extend(admitted.into_iter().map(|id| room(id, around)));
+        for (rooms, around) in rooms.iter_mut().zip(around) {
+            let tolerations = &around.executor.tolerations;
+            let is_tolerated = pool.spec.taints.iter().all(|taint| {
+                taint.effect == crate::karpenter::taints::TaintEffect::PreferNoSchedule
+                    || tolerations.iter().any(|own| tolerates(own, &taint.key, &taint.value))
+            });
+            if is_tolerated {
+                rooms.extend(admitted.iter().map(|id| room(*id, around)));
+            }
         }
     }
     rooms
@@ -89,7 +92,7 @@ pub(super) fn room(id: TypeId, around: &Surroundings<'_>) -> Room {
     Room { arch: kind.arch, free, instance_type: kind.name.to_string() }
 }
 
-fn tolerates(own: &TolerationText, key: &str, value: &str) -> bool {
+fn tolerates(own: &Toleration, key: &str, value: &str) -> bool {
     own.key.as_ref().is_none_or(|wanted| wanted == key)
         && own.value.as_ref().is_none_or(|wanted| wanted == value)
 }
@@ -156,22 +159,34 @@ fn none_admitted(pool: &Pool, labelled: &[(TypeId, Vec<TypeLabel<'_>>)], catalog
         .help(help)
 }
 
-/// Reports every described class whose pod fits into none of `rooms`.
+fn runs_on(class: &Described, room: &Room, executor: &ExecutorPlan) -> bool {
+    class.arch.allows(room.arch)
+        || (executor.emulate_arm64 && class.arch == ArchChoice::Arm64 && room.arch == Arch::Amd64)
+}
+
+fn fits(class: &Described, rooms: &[Room], around: &Surroundings<'_>) -> bool {
+    let needed = class.requests + around.executor.overhead;
+    rooms.iter().any(|room| runs_on(class, room, around.executor) && needed.fits_in(room.free))
+}
+
+/// Reports every described class of which some runner's pod fits into none of that runner's `rooms`.
 pub(super) fn check(
     described: &[Described],
-    rooms: &[Room],
-    around: &Surroundings<'_>,
+    rooms: &[Vec<Room>],
+    around: &[Surroundings<'_>],
     problems: &mut Problems,
 ) {
     for class in described {
-        let needed = class.requests + around.overhead;
-        let runs_on = |room: &Room| {
-            class.arch.allows(room.arch)
-                || (around.emulate_arm64 && class.arch == ArchChoice::Arm64 && room.arch == Arch::Amd64)
+        let misfit = |runner: &usize| !fits(class, &rooms[*runner], &around[*runner]);
+        let found = match class.runners.iter().copied().find(misfit) {
+            // A tag from a variable may keep the class away from runners that it does not fit.
+            Some(_) if class.are_tags_open && !class.runners.iter().all(misfit) => None,
+            found => found,
         };
-        if rooms.iter().any(|room| runs_on(room) && needed.fits_in(room.free)) {
-            continue;
-        }
+        let Some(runner) = found else { continue };
+        let (rooms, executor) = (&rooms[runner], around[runner].executor);
+        let needed = class.requests + executor.overhead;
+        let runs_on = |room: &Room| runs_on(class, room, executor);
         let largest =
             rooms.iter().filter(|room| runs_on(room)).max_by_key(|room| (room.free.cpu, room.free.memory));
         let (label, help) = match largest {
@@ -188,7 +203,7 @@ pub(super) fn check(
                 format!(
                     "the largest node is {}; of it {} are free after the kubelet and DaemonSets, which {} of the pod's \
                      helper and services share",
-                    room.instance_type, room.free, around.overhead
+                    room.instance_type, room.free, executor.overhead
                 ),
             ),
         };

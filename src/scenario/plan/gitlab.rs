@@ -187,12 +187,13 @@ fn agree(first: &Runner<'_>, other: &Runner<'_>, keys: &[&str], what: &str, prob
     }
 }
 
-/// What the executor does alike for all pods of a fleet.
+/// What a runner's executor adds to every pod, and how long it waits for it.
 pub(super) struct Executor {
     pub poll_interval: SimDuration,
     pub poll_timeout: SimDuration,
     pub overhead: Resources,
     pub node_selector: Vec<(String, String)>,
+    pub arch: Option<Arch>,
     pub tolerations: Vec<TolerationText>,
     pub do_not_disrupt: bool,
 }
@@ -206,52 +207,26 @@ pub(super) struct TolerationText {
     pub effect: Option<String>,
 }
 
-const EXECUTOR_KEYS: [&str; 8] = [
-    "poll_interval",
-    "poll_timeout",
-    "helper_cpu_request",
-    "helper_memory_request",
-    "service_cpu_request",
-    "service_memory_request",
-    "node_tolerations",
-    "pod_annotations",
-];
-
-/// The executor of a fleet. Architecture selectors are a property of jobs, through their runner; all else is shared.
-pub(super) fn executor(runners: &[Runner<'_>], problems: &mut Problems) -> Option<Executor> {
-    let first = runners.first()?;
-    for other in &runners[1..] {
-        agree(first, other, &EXECUTOR_KEYS, "one cluster", problems);
-        if other_selectors(first) != other_selectors(other) {
-            let message =
-                format!("runners `{}` and `{}` select nodes by different labels", first.name, other.name);
-            problems.push(
-                Diagnostic::new(
-                    Code::Conflict,
-                    other.table.span("node_selector"),
-                    message,
-                    "differs from the first runner",
-                )
-                .help("only kubernetes.io/arch may differ between the runners of a fleet"),
-            );
-        }
-    }
-    let table = first.table;
+/// The executor of a runner.
+pub(super) fn executor(runner: &Runner<'_>, problems: &mut Problems) -> Executor {
+    let table = runner.table;
     let sum = |cpu: &str, memory: &str| Resources {
         cpu: table.cpu_if(cpu).unwrap_or(Millicores(0)),
         memory: table.memory_if(memory).unwrap_or(Mebibytes(0)),
     };
-    Some(Executor {
+    Executor {
         poll_interval: table.duration("poll_interval"),
         poll_timeout: table.duration("poll_timeout"),
         overhead: sum("helper_cpu_request", "helper_memory_request")
             + sum("service_cpu_request", "service_memory_request"),
-        node_selector: other_selectors(first),
+        node_selector: other_selectors(runner),
+        arch: runner.arch,
         tolerations: tolerations(table, problems),
         do_not_disrupt: do_not_disrupt(table, problems),
-    })
+    }
 }
 
+/// Selected labels beside the architecture.
 fn other_selectors(runner: &Runner<'_>) -> Vec<(String, String)> {
     let mut labels: Vec<(String, String)> = runner
         .table

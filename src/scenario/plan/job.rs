@@ -38,6 +38,10 @@ pub(super) struct Described {
     pub name: String,
     pub requests: Resources,
     pub arch: ArchChoice,
+    /// Indexes of the runners that may take its jobs.
+    pub runners: Vec<usize>,
+    /// Whether tags from variables decide which of them do.
+    pub are_tags_open: bool,
     pub span: Span,
 }
 
@@ -156,7 +160,15 @@ pub(super) fn class(
     class.tags = tags;
     let place = table.get("cpu").or_else(|| table.get("memory"));
     let span = place.map_or_else(|| line_of(span), |item| item.span.clone());
-    jobs.described.push(Described { name: name.to_owned(), requests, arch: class.arch, span });
+    let takers = (0..jobs.runners.len()).filter(|index| templated || jobs.runners[*index].takes(&class.tags));
+    jobs.described.push(Described {
+        name: name.to_owned(),
+        requests,
+        arch: class.arch,
+        runners: takers.collect(),
+        are_tags_open: templated,
+        span,
+    });
     class
 }
 

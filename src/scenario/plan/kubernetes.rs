@@ -4,8 +4,9 @@ use super::super::document::Table;
 use super::gitlab::{Executor, TolerationText};
 use super::job::Jobs;
 use super::spread::delay;
+use crate::gitlab::GitlabConfig;
 use crate::kubernetes::{SchedulerConfig, ScoringStrategy, TaintEffect, Toleration};
-use crate::simulation::{DaemonSet, ExecutorPlan, Image, KubernetesPlan};
+use crate::simulation::{DaemonSet, ExecutorPlan, Image, KubernetesPlan, OwnExecutor};
 use crate::units::Resources;
 
 /// kube-scheduler, kubelet and DaemonSets of a fleet.
@@ -44,24 +45,43 @@ pub(super) fn plan(table: &Table, jobs: &Jobs<'_, '_>) -> KubernetesPlan {
     }
 }
 
-/// The executor of a fleet; a fleet without runners (a FIFO pool) has the default one.
-pub(super) fn executor(table: &Table, executor: Option<&Executor>) -> ExecutorPlan {
-    let mut plan = ExecutorPlan {
+/// The executors of a fleet, by runner; a fleet without runners (a FIFO pool) has the default one.
+pub(super) fn executors(table: &Table, runners: &[Executor]) -> Vec<ExecutorPlan> {
+    let usual = ExecutorPlan {
         pod_creation: table.duration("pod_creation"),
         cleanup: table.duration("pod_cleanup"),
         teardown: table.duration("pod_teardown"),
         emulate_arm64: table.flag("emulate_arm64"),
         ..ExecutorPlan::default()
     };
-    if let Some(own) = executor {
-        plan.poll_interval = own.poll_interval;
-        plan.poll_timeout = own.poll_timeout;
-        plan.overhead = own.overhead;
-        plan.node_selector.clone_from(&own.node_selector);
-        plan.tolerations = own.tolerations.iter().map(toleration).collect();
-        plan.do_not_disrupt = own.do_not_disrupt;
+    if runners.is_empty() {
+        return vec![usual];
     }
-    plan
+    let of_runner = |own: &Executor| ExecutorPlan {
+        poll_interval: own.poll_interval,
+        poll_timeout: own.poll_timeout,
+        overhead: own.overhead,
+        node_selector: own.node_selector.clone(),
+        arch: own.arch,
+        tolerations: own.tolerations.iter().map(toleration).collect(),
+        do_not_disrupt: own.do_not_disrupt,
+        ..usual.clone()
+    };
+    runners.iter().map(of_runner).collect()
+}
+
+/// Runner entries whose executor is not that of the first runner.
+pub(super) fn own_executors(gitlab: &GitlabConfig, by_runner: &[ExecutorPlan]) -> Vec<OwnExecutor> {
+    let mut own = Vec::new();
+    for (manager, process) in (0..).zip(&gitlab.managers) {
+        for (number, entry) in (0..).zip(&process.entries) {
+            let executor = &by_runner[entry.runner as usize];
+            if *executor != by_runner[0] {
+                own.push(OwnExecutor { manager, entry: number, executor: executor.clone() });
+            }
+        }
+    }
+    own
 }
 
 fn toleration(own: &TolerationText) -> Toleration {

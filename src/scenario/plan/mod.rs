@@ -67,12 +67,12 @@ pub(super) fn ready(
         problems.push(nothing_arrives(&fleet.span));
     }
     let gitlab = gitlab::config(table, &runners, run.seed, problems);
-    let executor = gitlab::executor(&runners, problems);
+    let executors: Vec<_> = runners.iter().map(|runner| gitlab::executor(runner, problems)).collect();
     let catalog = Arc::new(ec2::catalog(table.section("ec2"), files, problems)?);
     let kubernetes = kubernetes::plan(table.section("kubernetes"), &jobs);
-    let executor = kubernetes::executor(table.section("kubernetes"), executor.as_ref());
+    let executors = kubernetes::executors(table.section("kubernetes"), &executors);
     let capacity = capacity::plan(
-        &capacity::Request { fleet, catalog: &catalog, executor: &executor, kubernetes: &kubernetes, run },
+        &capacity::Request { fleet, catalog: &catalog, executors: &executors, kubernetes: &kubernetes, run },
         &jobs.described,
         problems,
     );
@@ -85,8 +85,9 @@ pub(super) fn ready(
         warmup: SimTime::ZERO + run.warmup,
         standing: standing::costs(table, &runners, &catalog, problems),
         pipeline_latency: table.section("gitlab").duration("pipeline_processing"),
+        own_executors: kubernetes::own_executors(&gitlab, &executors),
         gitlab,
-        executor,
+        executor: executors[0].clone(),
         kubernetes,
         ec2: ec2_plan(table, catalog, problems),
         capacity: capacity?,
