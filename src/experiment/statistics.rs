@@ -64,10 +64,11 @@ impl Estimate {
         self
     }
 
-    /// Half of the interval's width.
+    /// How far the interval reaches from the mean: to its farther end, so that cutting one end does not make it look
+    /// narrower.
     #[must_use]
-    pub fn half_width(&self) -> Option<f64> {
-        self.interval.map(|(lower, upper)| (upper - lower) / 2.0)
+    pub fn margin(&self) -> Option<f64> {
+        self.interval.map(|(lower, upper)| (upper - self.mean).max(self.mean - lower))
     }
 }
 

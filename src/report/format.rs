@@ -55,15 +55,15 @@ pub(super) fn plain(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// Half of the interval's width where it is more than the rounding of equal results.
-fn half_width(estimate: &Estimate, factor: f64) -> Option<f64> {
-    let half = estimate.half_width()?;
+/// How far the interval reaches from the mean, where that is more than the rounding of equal results.
+fn margin(estimate: &Estimate, factor: f64) -> Option<f64> {
+    let half = estimate.margin()?;
     (half > 1e-9 * estimate.mean.abs()).then_some(half * factor.abs())
 }
 
-/// A mean and half of its interval's width, with matched digits: `38 ±2`. Both are multiplied by `factor` first.
+/// A mean and how far its interval reaches from it, with matched digits: `38 ±2`. Both are multiplied by `factor` first.
 pub(super) fn plus_minus(estimate: &Estimate, factor: f64) -> String {
-    match half_width(estimate, factor) {
+    match margin(estimate, factor) {
         Some(half) => {
             let decimals = decimals_for(half);
             format!("{}{GROUP}±{}", number(estimate.mean * factor, decimals), number(half, decimals))
@@ -74,7 +74,7 @@ pub(super) fn plus_minus(estimate: &Estimate, factor: f64) -> String {
 
 /// A mean with as many digits as its interval supports, at most three significant ones after the point: `38`.
 pub(super) fn mean(estimate: &Estimate, factor: f64) -> String {
-    match half_width(estimate, factor) {
+    match margin(estimate, factor) {
         Some(half) => {
             let value = estimate.mean * factor;
             number(value, decimals_for(half).min(three_digit_decimals(value)))
@@ -109,6 +109,8 @@ mod tests {
         assert_eq!(plus_minus(&of(24_960.4, 312.0), 1.0), "24\u{a0}960\u{a0}±312");
         assert_eq!(plus_minus(&of(0.0, 0.0), 1.0), "0");
         assert_eq!(plus_minus(&of(176.258_3, 3e-14), 1.0), "176");
+        let cut = of(30.0, 46.0).within(0.0, f64::INFINITY);
+        assert_eq!(plus_minus(&cut, 1.0), "30\u{a0}±46");
         assert_eq!(mean(&of(-0.204, 0.01), 100.0), "−20.4");
         assert_eq!(number(-0.001, 1), "0.0");
         assert_eq!(three_digits(1234.56), "1235");
