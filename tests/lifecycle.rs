@@ -252,14 +252,16 @@ fn a_stage_starts_when_the_whole_stage_before_has_ended_and_gitlab_has_noticed()
 }
 
 #[test]
-fn a_job_whose_stage_before_failed_is_cancelled() {
+fn a_job_whose_stage_before_failed_is_skipped_and_not_counted_as_a_job() {
     let run = small(1)
         .class("flaky", 1000, 1024, nothing(), |class| class.failure_probability = Ppm::ONE)
         .job_in(("a", "build"), secs(0), "flaky", secs(30))
         .job_in(("a", "test"), secs(0), "test", secs(10))
         .run();
     let (build, test) = (run.job(0), run.job(1));
-    assert_eq!((test.outcome, test.pipeline, test.pipeline_job), (JobOutcome::Canceled, build.pipeline, 1));
+    assert_eq!((test.outcome, test.pipeline, test.pipeline_job), (JobOutcome::Skipped, build.pipeline, 1));
+    let counts = &run.finished.outcome.jobs;
+    assert_eq!((counts.jobs(), counts.ended(JobOutcome::Skipped)), (1, 1));
 }
 
 #[test]

@@ -352,14 +352,14 @@ fn jobs_wait_for_what_they_need(case: &Case, drawn: &Drawn, run: &Run) {
                 false => template.nodes[*node as usize].stage < written.stage,
             };
             let before: Vec<u32> = (0..template.nodes.len() as u32).filter(is_before).collect();
-            let Some((first, _)) = place(later).filter(|(first, _)| first.outcome != JobOutcome::Canceled)
+            let Some((first, _)) = place(later).filter(|(first, _)| first.outcome != JobOutcome::Skipped)
             else {
                 continue;
             };
             assert!(first.pending_at >= arrival.at);
             // A need that is skipped decides at once; others are not waited for then.
             let is_skipped =
-                |node: &u32| place(*node).is_some_and(|(_, last)| last.outcome == JobOutcome::Canceled);
+                |node: &u32| place(*node).is_some_and(|(_, last)| last.outcome == JobOutcome::Skipped);
             if written.has_needs && before.iter().any(is_skipped) {
                 continue;
             }
@@ -537,7 +537,7 @@ fn gauges_agree_with_records(case: &Case, run: &Run) {
         i128::from(stop.saturating_since(start).as_ms())
     };
     let area = |key: GaugeKey| outcome.timeline.series[key.index()].counted_area;
-    let pending = jobs.iter().filter(|job| job.outcome != JobOutcome::Canceled);
+    let pending = jobs.iter().filter(|job| job.outcome != JobOutcome::Skipped);
     let pending: i128 = pending.map(|job| spent(job.pending_at, job.picked_at.min(over_at(job, end)))).sum();
     assert_eq!(area(GaugeKey::PendingJobs), pending, "pending jobs");
     let pods =

@@ -196,7 +196,7 @@ fn charts_are_drawn_in_both_formats_and_are_the_same_every_time() {
 
 #[test]
 fn charts_of_many_similar_fleets_leave_no_fleet_unnamed() {
-    let names = ["a", "b-with-a-longer-name", "c", "d-spot", "e-spot-and-more", "f", "g-graviton", "h"];
+    let names = ["a", "b-with-a-longer-name", "c", "d-spot", "e-spot-and-more", "f", "g-graviton", "h", "i"];
     let fleets: Vec<Fleet> = (0u32..)
         .zip(names)
         .map(|(n, name)| {
@@ -211,7 +211,7 @@ fn charts_of_many_similar_fleets_leave_no_fleet_unnamed() {
         if chart.name == "cost_and_wait" || chart.name == "costs" {
             assert!(names.iter().all(|name| chart.svg.contains(name)), "{}", chart.name);
         }
-        assert!(chart.name != "waits" || chart.svg.contains("2 more fleets are not drawn"));
+        assert!(chart.name != "waits" || chart.svg.contains("1 more fleet is not drawn"));
     }
 }
 
@@ -252,6 +252,21 @@ fn a_fleet_is_not_cheap_because_it_leaves_jobs_undone() {
         assert!(text.contains("No fleet is clearly cheaper and good enough"), "{text}");
         assert!(text.contains("Jobs without a result: hasty 12.0\u{a0}% timed out"), "{text}");
     }
+}
+
+#[test]
+fn a_fleet_that_times_jobs_out_is_not_simply_cheaper() {
+    let units = Units::from_results(2, vec![Some(hundred_jobs(1.0, 0)), Some(hundred_jobs(0.2, 1))]);
+    let names = ["sound".to_owned(), "emulated".to_owned()];
+    let summary = summarise(&names, &units, 0, Confidence::default()).unwrap();
+    let sentence = verdict_sentence(&summary, &[]);
+    assert!(
+        sentence.contains("1.0\u{a0}% of its jobs hit their time-out (0.0\u{a0}% with sound)"),
+        "{sentence}"
+    );
+    let text = summary_text(&summary, &[], &[], SummaryFormat::Table);
+    assert!(text.contains("Jobs without a result: emulated 1.0\u{a0}% timed out"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
 }
 
 #[test]

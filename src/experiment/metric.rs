@@ -97,6 +97,8 @@ pub enum Metric {
     PodStartP95,
     /// Share of jobs without a result because of the fleet.
     JobsLost,
+    /// Share of jobs that hit their time-out.
+    JobsTimedOut,
     /// Attempts after the first, per 1,000 jobs.
     Retries,
     /// Nodes taken back by EC2.
@@ -113,7 +115,7 @@ pub enum Metric {
     SpotShare,
     /// Nodes launched.
     Launches,
-    /// Jobs.
+    /// Jobs, without skipped ones.
     Jobs,
     /// Jobs whose last attempt ended so.
     JobsEnded(JobOutcome),
@@ -158,7 +160,7 @@ impl Metric {
         all
     }
 
-    const HEADLINES: [Self; 21] = [
+    const HEADLINES: [Self; 22] = [
         Self::CostTotal,
         Self::CostPerThousandJobs,
         Self::CostPerMonth,
@@ -171,6 +173,7 @@ impl Metric {
         Self::PodStartMean,
         Self::PodStartP95,
         Self::JobsLost,
+        Self::JobsTimedOut,
         Self::Retries,
         Self::NodeInterruptions,
         Self::JobInterruptions,
@@ -215,6 +218,7 @@ impl Metric {
             Self::PodStartMean => "pod_start_mean",
             Self::PodStartP95 => "pod_start_p95",
             Self::JobsLost => "jobs_lost_share",
+            Self::JobsTimedOut => "jobs_timed_out_share",
             Self::Retries => "retries",
             Self::NodeInterruptions => "node_interruptions",
             Self::JobInterruptions => "job_interruptions",
@@ -243,7 +247,9 @@ impl Metric {
             Self::QueueMean | Self::QueueP95 | Self::PodStartMean | Self::PodStartP95 => {
                 MetricUnit::Milliseconds
             }
-            Self::JobsLost | Self::Utilisation | Self::Waste | Self::SpotShare => MetricUnit::Share,
+            Self::JobsLost | Self::JobsTimedOut | Self::Utilisation | Self::Waste | Self::SpotShare => {
+                MetricUnit::Share
+            }
             Self::Retries => MetricUnit::PerThousandJobs,
             Self::NodeHours => MetricUnit::Hours,
             Self::NodeInterruptions | Self::JobInterruptions | Self::Launches => MetricUnit::Count,
@@ -257,12 +263,9 @@ impl Metric {
         match self {
             Self::Utilisation | Self::JobsEnded(JobOutcome::Success) => Direction::HigherIsBetter,
             Self::NodeHours | Self::SpotShare | Self::Launches | Self::Jobs => Direction::Neutral,
-            Self::JobsEnded(
-                JobOutcome::Canceled
-                | JobOutcome::StillRunning
-                | JobOutcome::Failed(_)
-                | JobOutcome::TimedOut,
-            ) => Direction::Neutral,
+            Self::JobsEnded(JobOutcome::Skipped | JobOutcome::StillRunning | JobOutcome::Failed(_)) => {
+                Direction::Neutral
+            }
             _ => Direction::LowerIsBetter,
         }
     }
@@ -285,6 +288,9 @@ impl Metric {
             Self::PodStartMean => Ratio(|run| mean_of(&run.waits.pod_start)),
             Self::PodStartP95 => Quantile(0.95, |run| &run.waits.pod_start),
             Self::JobsLost => Ratio(|run| (run.jobs.lost() as f64, run.jobs.jobs() as f64)),
+            Self::JobsTimedOut => {
+                Ratio(|run| (run.jobs.ended(JobOutcome::TimedOut) as f64, run.jobs.jobs() as f64))
+            }
             Self::Retries => Ratio(|run| (1000.0 * run.jobs.retries() as f64, run.jobs.jobs() as f64)),
             Self::NodeInterruptions => Mean(|run| run.nodes.ended(NodeEnd::Interrupted) as f64),
             Self::JobInterruptions => Mean(|run| run.jobs.attempts_ended(JobOutcome::Interrupted) as f64),

@@ -31,8 +31,8 @@ pub enum JobOutcome {
     PodTimeout,
     /// GitLab dropped it because no runner picked it in time (`stuck_or_timeout_failure`).
     Dropped,
-    /// Its pipeline did not need it any more.
-    Canceled,
+    /// GitLab skipped it: it never became pending because a job that it needs failed, and is no job that a fleet ran.
+    Skipped,
     /// The run ended before the script started.
     StillWaiting,
     /// The run ended while the script ran.
@@ -49,7 +49,7 @@ impl JobOutcome {
         Self::Interrupted,
         Self::PodTimeout,
         Self::Dropped,
-        Self::Canceled,
+        Self::Skipped,
         Self::StillWaiting,
         Self::StillRunning,
     ];
@@ -65,7 +65,7 @@ impl JobOutcome {
             Self::Interrupted => 4,
             Self::PodTimeout => 5,
             Self::Dropped => 6,
-            Self::Canceled => 7,
+            Self::Skipped => 7,
             Self::StillWaiting => 8,
             Self::StillRunning => 9,
         }
@@ -82,13 +82,14 @@ impl JobOutcome {
             Self::Interrupted => "interrupted",
             Self::PodTimeout => "pod_timeout",
             Self::Dropped => "dropped",
-            Self::Canceled => "canceled",
+            Self::Skipped => "skipped",
             Self::StillWaiting => "still_waiting",
             Self::StillRunning => "still_running",
         }
     }
 
-    /// Whether the fleet, not the job itself, is the reason that the job has no result: it is lost unless retried.
+    /// Whether the fleet, not the job itself, is the reason that the job has no result: it is lost unless retried. A
+    /// time-out is not among these, since a script that hangs has one on every fleet; it is counted by itself.
     #[must_use]
     pub const fn is_fleet_failure(self) -> bool {
         matches!(

@@ -42,10 +42,11 @@ impl JobCounts {
         self.by_outcome[outcome.index()]
     }
 
-    /// Jobs, each counted once however often it was tried.
+    /// Jobs, each counted once however often it was tried. Skipped ones are none: they never asked for a machine, and a
+    /// fleet is not cheaper by the job for failing what they needed.
     #[must_use]
     pub fn jobs(&self) -> u64 {
-        self.by_outcome.iter().sum()
+        self.by_outcome.iter().sum::<u64>() - self.ended(JobOutcome::Skipped)
     }
 
     /// Attempts after the first.
@@ -149,7 +150,8 @@ impl NodeTotals {
     }
 }
 
-/// Deterministic counts of work done by the simulator (events, heap operations, probes), in a fixed order by name.
+/// Deterministic counts of work done by the simulator (events, heap operations, probes), in a fixed order by name. A name
+/// that ends in `_peak` is a highest level: of several runs the highest counts, not the sum.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkCounters {
     counters: Vec<(&'static str, u64)>,
@@ -169,10 +171,19 @@ impl WorkCounters {
         self.counters.iter().copied()
     }
 
-    /// Adds the counters of `other`.
+    /// Whether the counter `name` is a highest level, not a sum.
+    #[must_use]
+    pub fn is_peak(name: &str) -> bool {
+        name.ends_with("_peak")
+    }
+
+    /// Adds the counters of `other`; of peaks the higher stays.
     pub fn merge(&mut self, other: &Self) {
         for (name, count) in other.iter() {
-            self.add(name, count);
+            match self.counters.iter_mut().find(|(known, _)| Self::is_peak(name) && *known == name) {
+                Some((_, peak)) => *peak = count.max(*peak),
+                None => self.add(name, count),
+            }
         }
     }
 }

@@ -6,8 +6,8 @@ use std::io::Write;
 
 use super::money::apportion;
 use crate::experiment::{Difference, Estimate, ExperimentSummary, FleetSummary, Metric, TimelineBand};
-use crate::metrics::{CostKind, GaugeKey, JobRecord, Names, NodeRecord, WaitCause, WasteKind};
-use crate::units::{Money, SimTime};
+use crate::metrics::{CostKind, GaugeKey, JobOutcome, JobRecord, Names, NodeRecord, WaitCause, WasteKind};
+use crate::units::{Money, SimDuration, SimTime};
 
 /// A real number in a CSV field: the shortest text that reads back as the same number rounded to nine decimals.
 fn real(value: f64) -> String {
@@ -187,7 +187,8 @@ impl<W: Write> JobsCsv<W> {
         Ok(Self(csv))
     }
 
-    /// Adds one run. Instants that never came are empty fields.
+    /// Adds one run. Instants that never came are empty fields, and so is the wait of a skipped job, which never became
+    /// pending; its `wait_since_ms` says when it was skipped.
     ///
     /// # Errors
     /// Where the file cannot be written.
@@ -199,6 +200,8 @@ impl<W: Write> JobsCsv<W> {
         jobs: &[JobRecord],
     ) -> csv::Result<()> {
         for job in jobs {
+            let is_skipped = job.outcome == JobOutcome::Skipped;
+            let wait = |time: SimDuration| if is_skipped { String::new() } else { time.as_ms().to_string() };
             self.0.write_field(fleet)?;
             self.0.write_field(replication.to_string())?;
             self.0.write_field(job.ordinal.to_string())?;
@@ -212,7 +215,7 @@ impl<W: Write> JobsCsv<W> {
             self.0.write_field(job.node.map(|node| node.to_string()).unwrap_or_default())?;
             for at in [
                 job.wait_since,
-                job.pending_at,
+                if is_skipped { SimTime::NEVER } else { job.pending_at },
                 job.picked_at,
                 job.pod_created_at,
                 job.bound_at,
@@ -222,9 +225,9 @@ impl<W: Write> JobsCsv<W> {
             ] {
                 self.0.write_field(instant(at))?;
             }
-            self.0.write_field(job.wait.total().as_ms().to_string())?;
+            self.0.write_field(wait(job.wait.total()))?;
             for cause in WaitCause::ALL {
-                self.0.write_field(job.wait.of(cause).as_ms().to_string())?;
+                self.0.write_field(wait(job.wait.of(cause)))?;
             }
             self.0.write_record(None::<&[u8]>)?;
         }

@@ -1,7 +1,9 @@
-//! Where the simulator's own time went: seconds per phase, as measured by the caller, and deterministic work per job.
+//! Where the simulator's own time went: seconds per phase, as measured by the caller, and deterministic work: per job,
+//! peaks as they are.
 
 use super::format::number;
 use crate::experiment::ExperimentSummary;
+use crate::metrics::WorkCounters;
 
 /// The text of `--timings`: `phases` are (name, seconds) in the order in which they ran.
 #[must_use]
@@ -18,8 +20,16 @@ pub fn timings_text(phases: &[(&str, f64)], summary: &ExperimentSummary) -> Stri
         let jobs = (fleet.jobs.jobs() + fleet.jobs.retries()).max(1);
         out.push_str(&format!("work of {}, per job attempt:\n", fleet.name));
         let width = fleet.work.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
-        for (name, count) in fleet.work.iter() {
+        let (peaks, sums): (Vec<_>, Vec<_>) =
+            fleet.work.iter().partition(|(name, _)| WorkCounters::is_peak(name));
+        for (name, count) in sums {
             out.push_str(&format!("  {name:width$}  {:>12.3}\n", count as f64 / jobs as f64));
+        }
+        if !peaks.is_empty() {
+            out.push_str(&format!("highest levels of {} in one run:\n", fleet.name));
+        }
+        for (name, level) in peaks {
+            out.push_str(&format!("  {name:width$}  {:>12}\n", number(level as f64, 0)));
         }
     }
     out

@@ -34,11 +34,33 @@ pub fn chosen_fleet(summary: &ExperimentSummary, objectives: &[Objective]) -> us
 /// So much larger a share of jobs without a result is more than a nuisance.
 const MORE_WITHOUT_RESULT: f64 = 0.01;
 
-/// Share of jobs that ended so.
+/// So large a share of time-outs is told.
+const TOLD_TIME_OUTS: f64 = 0.001;
+
+/// Share of jobs that ended so; of skipped ones, which are no jobs that ran, their share of all that were created.
 fn share_ended(fleet: &FleetSummary, outcome: JobOutcome) -> f64 {
     let count = |metric| fleet.estimate(metric).map_or(0.0, |estimate| estimate.mean);
-    let jobs = count(Metric::Jobs);
-    if jobs > 0.0 { count(Metric::JobsEnded(outcome)) / jobs } else { 0.0 }
+    let ended = count(Metric::JobsEnded(outcome));
+    let skipped = if outcome == JobOutcome::Skipped { ended } else { 0.0 };
+    let jobs = count(Metric::Jobs) + skipped;
+    if jobs > 0.0 { ended / jobs } else { 0.0 }
+}
+
+/// Share of jobs that hit their time-out, where it is large enough to be told.
+fn told_time_outs(fleet: &FleetSummary) -> Option<f64> {
+    Some(share_ended(fleet, JobOutcome::TimedOut)).filter(|share| *share > TOLD_TIME_OUTS)
+}
+
+/// What the sentence adds for a fleet that times jobs out: jobs that are cut short wait, cost and hold up less.
+fn time_out_phrase(summary: &ExperimentSummary, fleet: usize) -> String {
+    let Some(share) = told_time_outs(&summary.fleets[fleet]) else { return String::new() };
+    let mut phrase = format!(", and {:.1}\u{a0}% of its jobs hit their time-out", 100.0 * share);
+    if fleet != summary.baseline {
+        let baseline = &summary.fleets[summary.baseline];
+        let share = share_ended(baseline, JobOutcome::TimedOut);
+        phrase.push_str(&format!(" ({:.1}\u{a0}% with {})", 100.0 * share, baseline.name));
+    }
+    phrase
 }
 
 /// Share of jobs without a result: lost with the fleet, timed out, or never run because an earlier job was.
@@ -52,11 +74,11 @@ const WITHOUT_RESULT: [JobOutcome; 6] = [
     JobOutcome::TimedOut,
     JobOutcome::Dropped,
     JobOutcome::Failed(FailureReason::RunnerSystem),
-    JobOutcome::Canceled,
+    JobOutcome::Skipped,
 ];
 
-/// Which fleets leave more than a nuisance of their jobs without a result, and how those ended: time-outs and skipped
-/// jobs make a fleet look cheap and are in no other column. `None` where jobs only fail by themselves.
+/// Which fleets leave more than a nuisance of their jobs without a result or time more than a few out, and how those
+/// ended: time-outs and skipped jobs make a fleet look cheap and are in no other column. `None` where jobs only fail by themselves.
 #[must_use]
 pub(super) fn missing_results(summary: &ExperimentSummary) -> Option<String> {
     let shares = |fleet: &FleetSummary| {
@@ -70,7 +92,8 @@ pub(super) fn missing_results(summary: &ExperimentSummary) -> Option<String> {
         parts.iter().map(text).collect::<Vec<_>>().join(", ")
     };
     let is_to_blame = |fleet: &&FleetSummary| {
-        without_result(fleet) - share_ended(fleet, JobOutcome::Canceled) >= MORE_WITHOUT_RESULT / 2.0
+        told_time_outs(fleet).is_some()
+            || without_result(fleet) - share_ended(fleet, JobOutcome::Skipped) >= MORE_WITHOUT_RESULT / 2.0
     };
     let fleets: Vec<String> = summary
         .fleets
@@ -115,8 +138,9 @@ pub fn verdict_sentence(summary: &ExperimentSummary, objectives: &[Objective]) -
         ObjectiveState::Unclear => "; whether it keeps every objective is not clear yet",
         ObjectiveState::Missed => "; every fleet misses an objective",
     };
+    let time_outs = time_out_phrase(summary, chosen);
     let partial = if summary.is_partial { " (ended early: not all replications ran)" } else { "" };
-    format!("{sentence}{caution}{partial}.")
+    format!("{sentence}{time_outs}{caution}{partial}.")
 }
 
 fn baseline_sentence(summary: &ExperimentSummary) -> String {
@@ -159,7 +183,8 @@ fn wait_phrase(summary: &ExperimentSummary, fleet: usize) -> String {
     }
 }
 
-/// Cost and wait of a fleet against the baseline in a few words: `−54 %, slower`; `≈` where no difference is clear.
+/// Cost and wait of a fleet against the baseline in a few words: `−54 %, slower`; `≈` where no difference is clear. A
+/// fleet that times clearly more jobs out is not simply faster: that is said as well.
 #[must_use]
 pub fn short_verdict(fleet: &FleetSummary) -> String {
     let difference = |metric: Metric| fleet.difference(metric);
@@ -181,7 +206,13 @@ pub fn short_verdict(fleet: &FleetSummary) -> String {
         Some(Verdict::NoClearDifference | Verdict::Identical) => "wait ≈",
         _ => "wait ?",
     };
-    format!("{cost}, {wait}")
+    let time_outs = difference(Metric::JobsTimedOut).filter(|_| told_time_outs(fleet).is_some());
+    let has_more = time_outs.is_some_and(|more| match more.verdict {
+        Verdict::Unknown => more.absolute.mean > TOLD_TIME_OUTS,
+        verdict => verdict == Verdict::Worse,
+    });
+    let time_outs = if has_more { ", more time-outs" } else { "" };
+    format!("{cost}, {wait}{time_outs}")
 }
 
 /// One line per objective: which fleets keep it, by mark and word, with their values where they differ.

@@ -144,7 +144,7 @@ impl World<'_> {
         let arch = if arch.allows(Arch::Amd64) { Arch::Amd64 } else { Arch::Arm64 };
         let mut record = JobRecord::pending(build, class.raw(), pipeline, arch, self.now);
         record.pipeline_job = node;
-        record.outcome = JobOutcome::Canceled;
+        record.outcome = JobOutcome::Skipped;
         self.recorder.job_ended(&record);
     }
 }

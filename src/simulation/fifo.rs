@@ -166,7 +166,7 @@ impl Pool<'_> {
                     let arch = arch_of(&self.arrivals, class);
                     let mut record = JobRecord::pending(build.0 as u32, class.raw(), ordinal, arch, self.now);
                     record.pipeline_job = node;
-                    record.outcome = JobOutcome::Canceled;
+                    record.outcome = JobOutcome::Skipped;
                     self.recorder.job_ended(&record);
                 }
                 PipelineStep::Blocked { pipeline } => {

@@ -11,20 +11,22 @@ use crate::report::format::mean;
 use crate::report::verdict::wait_finding;
 
 /// Colour and dash by place in the legend: both differ, so that either is enough.
-const LINES: [(RGBColor, Dash); 6] = [
+const LINES: [(RGBColor, Dash); 8] = [
     (colour::BLACK, Dash::Solid),
     (colour::GREEN, Dash::Dashed),
     (colour::PURPLE, Dash::Solid),
     (colour::VERMILLION, Dash::Mixed),
     (colour::SKY, Dash::Solid),
     (colour::GREY, Dash::Dotted),
+    (colour::ORANGE, Dash::Dashed),
+    (colour::BLUE, Dash::Mixed),
 ];
 /// Points of a curve.
 const POINTS: usize = 400;
 
 /// The chart.
 pub(super) struct WaitCurves<'a> {
-    /// At most six: the baseline first, then the chosen fleet, then by cost.
+    /// At most as many as there are lines: the baseline first, then the chosen fleet, then by cost.
     fleets: Vec<&'a FleetSummary>,
     left_out: usize,
     title: String,
@@ -132,6 +134,7 @@ impl Drawing for WaitCurves<'_> {
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB> {
         let left_out = match self.left_out {
             0 => String::new(),
+            1 => " 1 more fleet is not drawn.".to_owned(),
             n => format!(" {n} more fleets are not drawn."),
         };
         let below = format!(
