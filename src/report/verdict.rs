@@ -81,10 +81,16 @@ const WITHOUT_RESULT: [JobOutcome; 6] = [
 /// ended: time-outs and skipped jobs make a fleet look cheap and are in no other column. `None` where jobs only fail by themselves.
 #[must_use]
 pub(super) fn missing_results(summary: &ExperimentSummary) -> Option<String> {
+    // What is skipped on every fleet follows scripts that fail by themselves.
+    let skipped = summary.fleets.iter().map(|fleet| share_ended(fleet, JobOutcome::Skipped));
+    let least_skipped = skipped.fold(f64::INFINITY, f64::min);
     let shares = |fleet: &FleetSummary| {
         let mut parts: Vec<(f64, &str)> = WITHOUT_RESULT
             .into_iter()
-            .map(|outcome| (share_ended(fleet, outcome), outcome.label()))
+            .map(|outcome| match outcome {
+                JobOutcome::Skipped => (share_ended(fleet, outcome) - least_skipped, "more skipped"),
+                _ => (share_ended(fleet, outcome), outcome.label()),
+            })
             .filter(|(share, _)| *share >= 0.000_5)
             .collect();
         parts.sort_by(|a, b| b.0.total_cmp(&a.0));
