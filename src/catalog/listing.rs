@@ -38,6 +38,8 @@ pub struct CatalogRow {
     pub memory_mib: u32,
     /// What pods may use.
     pub allocatable: Resources,
+    /// Local NVMe storage in GB, 0 without.
+    pub local_nvme_gb: u32,
     /// Most pods.
     pub max_pods: u32,
     /// Name of the CPU generation.
@@ -90,6 +92,7 @@ impl Catalog {
             vcpus: kind.vcpus,
             memory_mib: kind.memory.0,
             allocatable: kind.allocatable(),
+            local_nvme_gb: kind.local_nvme_gb,
             max_pods: kind.max_pods,
             cpu_generation: generation.name,
             speed: generation.single_thread,

@@ -21,6 +21,21 @@ pub enum PriceBasis {
     Scenario,
 }
 
+impl PriceBasis {
+    /// Source and date, for people.
+    #[must_use]
+    pub const fn source(self) -> &'static str {
+        match self {
+            Self::Exact => "price table of Karpenter, 2026-07-20",
+            Self::Listed => "price list of Apache Libcloud, 2022-05 to 2025-03",
+            Self::Scaled => "us-east-1 of 2026-07-20 times the family's regional factor",
+            Self::Sibling => "us-east-1 of 2026-07-20 times the regional factor of a sibling family",
+            Self::BareMetal => "bare metal, from dedicated tenancy of 2026-07-20: up to 10 % too high",
+            Self::Scenario => "given by the scenario",
+        }
+    }
+}
+
 /// How savings and rating of a Spot offering are known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SpotBasis {
@@ -32,6 +47,19 @@ pub enum SpotBasis {
     Typical,
     /// Given by the scenario.
     Scenario,
+}
+
+impl SpotBasis {
+    /// Source and date, for people.
+    #[must_use]
+    pub const fn source(self) -> &'static str {
+        match self {
+            Self::Advisor => "AWS Spot Instance Advisor, 2025-06-28",
+            Self::Sibling => "AWS Spot Instance Advisor, 2025-06-28, nearest size or preceding family",
+            Self::Typical => "no figure exists: median savings of the region, middle rating",
+            Self::Scenario => "given by the scenario",
+        }
+    }
 }
 
 /// Share of capacity interrupted in a month, in the five bands of the AWS Spot Instance Advisor.

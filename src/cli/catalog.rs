@@ -2,16 +2,16 @@
 
 use super::args::{ArchName, CatalogCommand, Format, ListArguments};
 use super::exit::{Exit, Failed};
-use super::terminal::answer;
-use crate::catalog::{Arch, Catalog, CatalogRow, TypeFilter};
+use super::terminal::{Terminal, answer};
+use crate::catalog::{Arch, Catalog, CatalogRow, SpeedBasis, TypeFilter};
 use serde_json::json;
 use std::fmt::Write;
 
 /// Prints types of the catalogue.
-pub(super) fn catalog(command: &CatalogCommand) -> Result<Exit, Failed> {
+pub(super) fn catalog(command: &CatalogCommand, terminal: Terminal) -> Result<Exit, Failed> {
     let text = match command {
         CatalogCommand::Show { instance_type, region, format } => show(instance_type, region, *format)?,
-        CatalogCommand::List(arguments) => list(arguments)?,
+        CatalogCommand::List(arguments) => list(arguments, terminal.verbose > 0)?,
     };
     answer(&text)?;
     Ok(Exit::Success)
@@ -21,7 +21,7 @@ fn open(region: &str) -> Result<Catalog, Failed> {
     Catalog::builtin(region).map_err(|error| Failed::Usage(error.to_string()))
 }
 
-fn list(arguments: &ListArguments) -> Result<String, Failed> {
+fn list(arguments: &ListArguments, all_columns: bool) -> Result<String, Failed> {
     let catalog = open(&arguments.region)?;
     let filter = TypeFilter {
         arch: arguments.arch.map(|arch| match arch {
@@ -33,7 +33,11 @@ fn list(arguments: &ListArguments) -> Result<String, Failed> {
         max_vcpus: arguments.max_vcpus,
         all: arguments.all,
     };
-    Ok(rows(&catalog.list(&filter), arguments.format))
+    let found = catalog.list(&filter);
+    Ok(match (arguments.format, all_columns) {
+        (Format::Table, false) => short_table(&found),
+        (format, _) => rows(&found, format),
+    })
 }
 
 fn show(instance_type: &str, region: &str, format: Format) -> Result<String, Failed> {
@@ -53,6 +57,15 @@ fn show(instance_type: &str, region: &str, format: Format) -> Result<String, Fai
     for (column, value) in HEADINGS.iter().zip(cells(&row)).skip(1) {
         let _ = writeln!(text, "  {column:<22}{value}");
     }
+    let speed = match row.speed_basis {
+        Some(SpeedBasis::Measured) => "measured on this family",
+        Some(SpeedBasis::Sibling) | None => "that of the nearest family measured",
+    };
+    let _ = writeln!(text, "  {:<22}{speed} (Spare Cores, 2026-08)", "speed from");
+    let _ = writeln!(text, "  {:<22}{}", "on-demand from", row.price_basis.source());
+    if let Some(basis) = row.spot_basis {
+        let _ = writeln!(text, "  {:<22}{}", "Spot from", basis.source());
+    }
     text.push_str("labels\n");
     for label in catalog.labels(id) {
         let _ = writeln!(text, "  {} = {}", label.key, label.values.join(", "));
@@ -60,7 +73,7 @@ fn show(instance_type: &str, region: &str, format: Format) -> Result<String, Fai
     Ok(text)
 }
 
-const HEADINGS: [&str; 12] = [
+const HEADINGS: [&str; 13] = [
     "type",
     "arch",
     "vCPUs",
@@ -68,6 +81,7 @@ const HEADINGS: [&str; 12] = [
     "allocatable mCPU",
     "allocatable MiB",
     "pods",
+    "local NVMe GB",
     "CPU generation",
     "speed (m5 = 1)",
     "on-demand $/h",
@@ -75,7 +89,7 @@ const HEADINGS: [&str; 12] = [
     "interruptions",
 ];
 
-fn cells(row: &CatalogRow) -> [String; 12] {
+fn cells(row: &CatalogRow) -> [String; 13] {
     [
         row.name.clone(),
         row.arch.to_string(),
@@ -84,6 +98,7 @@ fn cells(row: &CatalogRow) -> [String; 12] {
         row.allocatable.cpu.0.to_string(),
         row.allocatable.memory.0.to_string(),
         row.max_pods.to_string(),
+        row.local_nvme_gb.to_string(),
         row.cpu_generation.to_owned(),
         format!("{:.2}", row.speed.as_f64()),
         format!("{:.5}", row.on_demand.as_dollars()),
@@ -100,7 +115,7 @@ fn rows(rows: &[CatalogRow], format: Format) -> String {
             format!("{:#}\n", json!({ "schema": "fleetsim.catalog/1", "instance_types": values }))
         }
         Format::Csv => {
-            let columns = "instance_type,arch,vcpus,memory_mib,allocatable_millicpu,allocatable_mib,max_pods,\
+            let columns = "instance_type,arch,vcpus,memory_mib,allocatable_millicpu,allocatable_mib,max_pods,local_nvme_gb,\
                            cpu_generation,speed,on_demand_usd_per_hour,spot_usd_per_hour,interruption_rating\n";
             rows.iter().fold(columns.to_owned(), |text, row| text + &cells(row).join(",") + "\n")
         }
@@ -120,6 +135,27 @@ fn table(rows: &[CatalogRow]) -> String {
     format!("{table}\n{} types\n", rows.len())
 }
 
+/// What fits into 80 columns.
+fn short_table(rows: &[CatalogRow]) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header([
+        "type",
+        "arch",
+        "vCPUs",
+        "GiB",
+        "speed",
+        "on-demand",
+        "spot",
+        "interrupted",
+    ]);
+    for row in rows {
+        let [name, arch, vcpus, .., speed, on_demand, spot, rating] = cells(row);
+        let memory = format!("{}", f64::from(row.memory_mib) / 1024.0);
+        table.add_row([name, arch, vcpus, memory, speed, on_demand, spot, rating]);
+    }
+    format!("{table}\n{} types; prices in $/h, speed of m5 = 1; -v shows all columns\n", rows.len())
+}
+
 fn as_json(row: &CatalogRow) -> serde_json::Value {
     json!({
         "instance_type": row.name,
@@ -129,10 +165,13 @@ fn as_json(row: &CatalogRow) -> serde_json::Value {
         "allocatable_millicpu": row.allocatable.cpu.0,
         "allocatable_mib": row.allocatable.memory.0,
         "max_pods": row.max_pods,
+        "local_nvme_gb": row.local_nvme_gb,
         "cpu_generation": row.cpu_generation,
         "speed": row.speed.as_f64(),
         "on_demand_usd_per_hour": row.on_demand.as_dollars(),
         "spot_usd_per_hour": row.spot.map(crate::units::HourlyPrice::as_dollars),
         "interruption_rating": row.rating.map(crate::catalog::InterruptionRating::label),
+        "on_demand_source": row.price_basis.source(),
+        "spot_source": row.spot_basis.map(crate::catalog::SpotBasis::source),
     })
 }

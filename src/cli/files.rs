@@ -41,7 +41,16 @@ pub(super) struct ResultFolder {
 
 impl ResultFolder {
     /// Prepares `target`; nothing is visible there until [`ResultFolder::publish`].
+    ///
+    /// # Errors
+    /// A file stands where the folder or one above it should be, or nothing can be written there.
     pub(super) fn prepare(target: &Path) -> Result<Self, Failed> {
+        if let Some(file) = target.ancestors().find(|path| path.exists() && !path.is_dir()) {
+            return Err(Failed::Output(format!(
+                "`{}` is a file; results are written into a folder (--out DIR)",
+                file.display()
+            )));
+        }
         let parent =
             target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
@@ -162,6 +171,8 @@ mod tests {
         assert!(!target.join("charts").exists() && target.join("b.csv").exists());
         let abandoned = ResultFolder::prepare(&target).unwrap();
         drop(abandoned);
+        let in_the_way = ResultFolder::prepare(&target.join("b.csv/peak")).unwrap_err();
+        assert!(matches!(in_the_way, Failed::Output(text) if text.contains("b.csv` is a file")));
         assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
     }
 }

@@ -15,6 +15,7 @@ mod progress;
 mod results;
 mod run;
 mod terminal;
+mod traces;
 mod validate;
 
 use args::{Arguments, Command};
@@ -50,7 +51,7 @@ fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Init(arguments) => init::init(arguments, terminal),
         Command::Import(arguments) => import::import(arguments, terminal),
         Command::Calibrate(arguments) => calibrate::calibrate(arguments, terminal),
-        Command::Catalog(command) => catalog::catalog(command),
+        Command::Catalog(command) => catalog::catalog(command, terminal),
         Command::Schema => terminal::answer(&crate::scenario::json_schema()).map(|()| Exit::Success),
         Command::Completions { shell } => completions::completions(*shell),
     }

@@ -2,6 +2,7 @@
 
 use super::exit::Failed;
 use super::files::ResultFolder;
+use super::traces::trace_rows;
 use crate::experiment::{ExperimentSummary, Units};
 use crate::metrics::{Names, RunOutcome};
 use crate::report::{
@@ -10,7 +11,6 @@ use crate::report::{
 };
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::CapacityPlan;
-use std::path::Path;
 
 /// What a scenario's runs left.
 pub(super) struct Finished<'a> {
@@ -20,10 +20,9 @@ pub(super) struct Finished<'a> {
     pub seconds: f64,
 }
 
-/// Writes everything into `target` and returns the paths of the files people look at first.
-pub(super) fn write_results(target: &Path, finished: &Finished<'_>) -> Result<Vec<String>, Failed> {
+/// Writes everything into `folder`, publishes it and returns the paths of the files people look at first.
+pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Result<Vec<String>, Failed> {
     let (scenario, summary) = (finished.scenario, finished.summary);
-    let folder = ResultFolder::prepare(target)?;
     folder.write("scenario.resolved.toml", scenario.to_toml().as_bytes())?;
     folder.write("provenance.json", provenance_json(&provenance(finished)).as_bytes())?;
     folder.write(
@@ -112,6 +111,7 @@ fn provenance(finished: &Finished<'_>) -> Provenance {
         seed: scenario.seed,
         replications: scenario.replications as usize,
         fleets: scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect(),
+        traces: trace_rows(scenario),
         command: std::env::args().collect(),
         started_at: started.to_string(),
         elapsed_ms,

@@ -3,11 +3,12 @@
 use super::args::{Format, RunArguments};
 use super::clock::Clock;
 use super::exit::{Exit, Failed};
-use super::files::{beside, scenario_text};
+use super::files::{ResultFolder, beside, scenario_text};
 use super::interrupt;
 use super::progress::Display;
 use super::results::{Finished, write_results};
 use super::terminal::{Terminal, answer, say};
+use super::traces::say_traces;
 use crate::engine::Streams;
 use crate::experiment::{Confidence, Units, run_units, summarise};
 use crate::metrics::RunOutcome;
@@ -39,6 +40,9 @@ fn one(
 ) -> Result<Exit, Failed> {
     let mut clock = Clock::start();
     let scenario = read(path, arguments)?;
+    // A folder that cannot be written is found out before hours of simulation, not after.
+    let target = arguments.out.join(&scenario.name);
+    let folder = (!arguments.no_files).then(|| ResultFolder::prepare(&target)).transpose()?;
     clock.lap("read");
     terminal.detail(&format!(
         "{}: {} fleets x {} replications of {} from {}",
@@ -48,6 +52,7 @@ fn one(
         scenario.horizon,
         scenario.start
     ));
+    say_traces(&scenario, terminal);
     let units = simulate_all(&scenario, arguments, cancel, terminal)?;
     clock.lap("simulate");
     let names: Vec<String> = scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect();
@@ -57,11 +62,10 @@ fn one(
     };
     clock.lap("summarise");
     let mut files = Vec::new();
-    if !arguments.no_files {
-        let out = &arguments.out;
+    if let Some(folder) = folder {
         let finished =
             Finished { scenario: &scenario, summary: &summary, units: &units, seconds: clock.total() };
-        files = write_results(&out.join(&scenario.name), &finished)?;
+        files = write_results(folder, &finished)?;
         clock.lap("write");
     }
     if summary.is_partial {

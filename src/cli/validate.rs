@@ -4,6 +4,7 @@ use super::args::ValidateArguments;
 use super::exit::{Exit, Failed};
 use super::files::{beside, scenario_text};
 use super::terminal::{Terminal, answer};
+use super::traces::say_traces;
 use crate::scenario;
 
 /// Checks all scenarios; the mistakes of all files are reported together.
@@ -18,6 +19,7 @@ pub(super) fn validate(arguments: &ValidateArguments, terminal: Terminal) -> Res
                     answer(&resolved.to_toml())?;
                 }
                 terminal.note(&format!("{name}: no mistakes"));
+                say_traces(&resolved, terminal);
             }
             Err(diagnostics) => mistakes.extend(diagnostics),
         }

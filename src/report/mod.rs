@@ -16,7 +16,7 @@ pub use calibration::{calibration_csv, calibration_text};
 pub use chart::{Chart, ChartError, charts};
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
 pub use import_account::import_account_text;
-pub use provenance::{Provenance, provenance_json};
+pub use provenance::{Provenance, TraceRows, provenance_json};
 pub use table::{SUMMARY_SCHEMA, SummaryFormat, summary_text};
 pub use timings::timings_text;
 pub use verdict::{biggest_causes, chosen_fleet, objective_lines, short_verdict, verdict_sentence};

@@ -1,6 +1,7 @@
 //! `provenance.json`: where a result comes from. The only output that may name a day, a machine or a path.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Where a result comes from, as told by the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -17,6 +18,8 @@ pub struct Provenance {
     pub replications: usize,
     /// Names of the fleets.
     pub fleets: Vec<String>,
+    /// What became of the rows of each trace.
+    pub traces: Vec<TraceRows>,
     /// The command line.
     pub command: Vec<String>,
     /// When the run started, as RFC 3339 text.
@@ -25,6 +28,27 @@ pub struct Provenance {
     pub elapsed_ms: u64,
     /// Whether replications are missing.
     pub partial: bool,
+}
+
+/// What became of the rows of a trace, as far as the horizon needed them, in the first replication.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TraceRows {
+    /// The trace, as the scenario names it.
+    pub file: String,
+    /// Rows read.
+    pub rows: u64,
+    /// Jobs made of them.
+    pub jobs: u64,
+    /// Rows of jobs that never ran.
+    pub never_ran: u64,
+    /// Rows before the window.
+    pub before_window: u64,
+    /// Rows drawn out by a scale below one.
+    pub thinned: u64,
+    /// Rows that no rule matched; they are jobs all the same.
+    pub matched_no_rule: u64,
+    /// Rows that could not be used, by what is wrong with them.
+    pub dropped: BTreeMap<String, u64>,
 }
 
 /// The text of `provenance.json`.

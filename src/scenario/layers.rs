@@ -81,11 +81,11 @@ pub(super) fn read(
     if let Some(entry) = &extends {
         lowest = base_file(entry, files, &mut problems);
     }
-    let mut base = merged(&lowest.base, &own.base, ROOT);
+    let mut base = merged(&lowest.base, &own.base, ROOT, Some(&mut problems));
     let mut overlays = lowest.fleets;
     for (entry, over) in own.fleets {
         match overlays.iter_mut().find(|(below, _)| below.key == entry.key) {
-            Some((_, below)) => *below = merged(below, &over, ROOT),
+            Some((_, below)) => *below = merged(below, &over, ROOT, None),
             None => overlays.push((entry, over)),
         }
     }
@@ -105,7 +105,8 @@ fn complete(
     let base = filled(&base, ROOT, &start, &mut ignored);
     let mut fleets = Vec::new();
     for (entry, over) in &overlays {
-        let table = filled(&merged(&base, over, ROOT), ROOT, &entry.key_span, &mut problems);
+        let whole = merged(&base, over, ROOT, Some(&mut problems));
+        let table = filled(&whole, ROOT, &entry.key_span, &mut problems);
         fleets.push(FleetDocument { name: entry.key.clone(), span: entry.key_span.clone(), table });
     }
     if overlays.is_empty() {
@@ -247,7 +248,7 @@ fn apply_settings(
         if let Some((fleet, key)) = path.strip_prefix("fleet.").and_then(|rest| rest.split_once('.')) {
             let over = check::table(&one(key), ROOT, problems);
             match overlays.iter_mut().find(|(entry, _)| entry.key == fleet) {
-                Some((_, below)) => *below = merged(below, &over, ROOT),
+                Some((_, below)) => *below = merged(below, &over, ROOT, None),
                 None => problems.push(unknown_fleet(
                     fleet,
                     &key_span,
@@ -257,10 +258,10 @@ fn apply_settings(
             continue;
         }
         let over = check::table(&one(path), ROOT, problems);
-        *base = merged(base, &over, ROOT);
+        *base = merged(base, &over, ROOT, Some(&mut *problems));
         if !OF_THE_RUN.contains(&path) {
             for (_, below) in overlays.iter_mut() {
-                *below = merged(below, &over, ROOT);
+                *below = merged(below, &over, ROOT, None);
             }
         }
     }

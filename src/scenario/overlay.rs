@@ -1,47 +1,108 @@
 //! Overlays: the keys of a fleet, of a base file's heir or of `--set` laid over a scenario. Works on canonical documents
 //! and keeps places, so that a mistake in an overlay points at the overlay.
 
+use super::check::Problems;
+use super::diagnostic::{Code, Diagnostic};
 use super::document::{Entry, Item, Table, Value};
-use super::keys::{Key, Kind};
+use super::keys::{Key, Kind, nearest_word};
 use super::source::Span;
 
-/// `over` laid over `base`: tables of the reference are merged, elements of named lists are found by their name (new
-/// ones are added at the end), everything else is replaced.
+/// `over` laid over `base`: tables of the reference are merged, elements of named lists are found by their name, new
+/// ones added at the end, everything else is replaced.
+///
+/// A dotted key only changes elements: naming one that `base` lacks is reported in `unknown` and left out. Without
+/// `unknown` it is added, for an overlay whose base is not known yet.
 #[must_use]
-pub(super) fn merged(base: &Table, over: &Table, reference: &'static [Key]) -> Table {
+pub(super) fn merged(
+    base: &Table,
+    over: &Table,
+    reference: &'static [Key],
+    mut unknown: Option<&mut Problems>,
+) -> Table {
     let mut result = base.clone();
     for entry in &over.entries {
         let kind = reference.iter().find(|key| key.name == entry.key).map(|key| &key.kind);
-        let item = match (kind, result.get(&entry.key).map(|item| &item.value), &entry.item.value) {
+        let below = result.get(&entry.key).map(|item| &item.value);
+        let value = match (kind, below, &entry.item.value) {
             (Some(Kind::Table(inner)), Some(Value::Table(below)), Value::Table(above)) => {
-                Item { value: Value::Table(merged(below, above, inner)), span: entry.item.span.clone() }
+                Value::Table(merged(below, above, inner, unknown.as_deref_mut()))
             }
-            (Some(Kind::Named(inner)), Some(Value::Array(below)), Value::Array(above)) => Item {
-                value: Value::Array(merged_by_name(below, above, inner)),
-                span: entry.item.span.clone(),
-            },
-            _ => entry.item.clone(),
+            (Some(Kind::Named(inner)), Some(Value::Array(below)), Value::Array(above)) => {
+                Value::Array(merged_by_name(&entry.key, below, above, inner, unknown.as_deref_mut()))
+            }
+            (Some(Kind::Named(inner)), None, Value::Array(above)) => {
+                Value::Array(merged_by_name(&entry.key, &[], above, inner, unknown.as_deref_mut()))
+            }
+            _ => entry.item.value.clone(),
         };
+        let item = Item { value, span: entry.item.span.clone() };
         result.set(Entry { key: entry.key.clone(), key_span: entry.key_span.clone(), item });
     }
     result
 }
 
-fn merged_by_name(base: &[Item], over: &[Item], reference: &'static [Key]) -> Vec<Item> {
+fn merged_by_name(
+    list: &str,
+    base: &[Item],
+    over: &[Item],
+    reference: &'static [Key],
+    mut unknown: Option<&mut Problems>,
+) -> Vec<Item> {
     let mut result = base.to_vec();
     for element in over {
         let Value::Table(above) = &element.value else { continue };
         match result.iter_mut().find(|below| name_of(below) == name_of(element)) {
             Some(below) => {
                 if let Value::Table(found) = &below.value {
-                    let value = Value::Table(merged(found, above, reference));
+                    let value = Value::Table(merged(found, above, reference, unknown.as_deref_mut()));
                     *below = Item { value, span: below.span.clone() };
                 }
             }
-            None => result.push(element.clone()),
+            None => match (&mut unknown, dotted(above)) {
+                (Some(problems), Some(place)) => {
+                    problems.push(no_such_element(list, name_of(element).unwrap_or(""), place, base));
+                }
+                _ => result.push(element.clone()),
+            },
         }
     }
     result
+}
+
+/// Where the element is named, if only a dotted key that goes on behind its name does so: `runner.a.limit = 5` or
+/// `"runner.a.limit" = 5`, not `[runner.a]` or `runner.a = {…}`.
+fn dotted(element: &Table) -> Option<&Span> {
+    let entry = element.entry("name")?;
+    let Value::Text(name) = &entry.item.value else { return None };
+    let (span, text) = (&entry.key_span, &entry.key_span.source.text);
+    let key = span.text().trim().trim_matches(['"', '\'']);
+    if key == "name" {
+        // Written as a key of its own, below `[[runner]]`.
+        return None;
+    }
+    let goes_on = match key.strip_suffix(name.as_str()) {
+        Some(before) if before.is_empty() || before.ends_with('.') => {
+            text[span.range.end..].trim_start().starts_with('.') && !text.contains(&format!(".{name}]"))
+        }
+        _ => true,
+    };
+    goes_on.then_some(span)
+}
+
+fn no_such_element(list: &str, name: &str, place: &Span, known: &[Item]) -> Diagnostic {
+    let known: Vec<&str> = known.iter().filter_map(name_of).collect();
+    let hint = match nearest_word(known.iter().copied(), name) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("the scenario has no `{list}`"),
+        None => format!("`{list}` has {}", known.join(", ")),
+    };
+    Diagnostic::new(
+        Code::Reference,
+        place.clone(),
+        format!("there is no `{list}` called `{name}`"),
+        "a dotted key changes what is there",
+    )
+    .help(format!("{hint} (a new one is written below its own header [[…{list}]], with its name)"))
 }
 
 /// The key `name` of a table.
@@ -106,7 +167,9 @@ mod tests {
         let over = canonical(
             "\"node_pool.ci.zones\" = [\"b\", \"c\"]\n\"node_pool.ci.limits.cpu\" = 8\n[node_pool.new]\n",
         );
-        let result = merged(&base, &over, ROOT);
+        let mut problems = Problems::new();
+        let result = merged(&base, &over, ROOT, Some(&mut problems));
+        assert_eq!(problems, []);
         let Value::Array(pools) = &result.get("node_pool").unwrap().value else { panic!("a list") };
         let names: Vec<_> = pools.iter().filter_map(name_of).collect();
         assert_eq!(names, ["ci", "other", "new"]);
@@ -114,5 +177,33 @@ mod tests {
         assert_eq!(ci.get("weight").unwrap().value, Value::Integer(5));
         assert!(matches!(&ci.get("zones").unwrap().value, Value::Array(zones) if zones.len() == 2));
         assert!(ci.get("limits").is_some());
+    }
+
+    #[test]
+    fn a_dotted_key_changes_elements_and_never_makes_one() {
+        let base = canonical("[[runner]]\nname = \"eks\"\n");
+        let unknown = |text: &str| {
+            let mut problems = Problems::new();
+            let result = merged(&base, &canonical(text), ROOT, Some(&mut problems));
+            let Value::Array(runners) = &result.get("runner").unwrap().value else { panic!("a list") };
+            assert_eq!(runners.len() + problems.len(), 2, "{text}: added or reported");
+            !problems.is_empty()
+        };
+        for text in [
+            "\"runner.ekz.concurrent\" = 5\n",
+            "runner.ekz.concurrent = 5\n",
+            "[runner]\nekz.concurrent = 5\n",
+        ] {
+            assert!(unknown(text), "{text}");
+        }
+        for text in [
+            "[[runner]]\nname = \"b\"\n",
+            "runner = [{ name = \"b\" }]\n",
+            "[runner.b]\nconcurrent = 5\n",
+            "\"runner.b\" = { concurrent = 5 }\n",
+            "[runner]\nb = { concurrent = 5 }\n",
+        ] {
+            assert!(!unknown(text), "{text}");
+        }
     }
 }

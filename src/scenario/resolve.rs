@@ -11,7 +11,7 @@ use crate::engine::Streams;
 use crate::experiment::Objective;
 use crate::simulation::Plan;
 use crate::units::{SimDuration, SimTime};
-use crate::workload::{Arrivals, TraceError, Workload};
+use crate::workload::{Arrivals, TraceError, TraceReport, Workload};
 use jiff::ZonedDateTime;
 use std::sync::Arc;
 
@@ -155,6 +155,19 @@ impl Scenario {
         text.as_bytes().iter().chain(trace).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
         })
+    }
+
+    /// The traces of the fleets, each once, with what became of their rows in the first replication, up to the horizon.
+    #[must_use]
+    pub fn traces(&self) -> Vec<(&str, &TraceReport)> {
+        let mut found: Vec<(&str, &TraceReport)> = Vec::new();
+        for trace in self.fleets.iter().filter_map(|fleet| fleet.trace.as_ref()) {
+            let own = (trace.options.file.as_str(), &trace.report);
+            if !found.contains(&own) {
+                found.push(own);
+            }
+        }
+        found
     }
 
     /// Leaves only the fleets of these names, in the order of the scenario. The baseline stays if it is among them, else

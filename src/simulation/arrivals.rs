@@ -103,11 +103,12 @@ impl World<'_> {
     pub(super) fn enqueue(&mut self, id: JobId) {
         let job = &mut self.jobs[id];
         job.phase = JobPhase::Pending;
+        let class = &self.classes[job.class as usize];
         let queued = QueuedJob {
             job: id.raw(),
             build_id: u64::from(job.build),
-            tags: self.classes[job.class as usize].tags,
-            project: 0,
+            tags: class.tags,
+            project: class.project,
             protected: false,
         };
         self.recorder.gauge(self.now, GaugeKey::PendingJobs, 1);

@@ -32,6 +32,8 @@ pub(super) struct PodKind {
 pub(super) struct ClassKind {
     /// Tags as the queue knows them.
     pub tags: TagSetId,
+    /// Its GitLab project, a dense number.
+    pub project: u32,
     /// The class's own requests.
     pub requests: Resources,
 }

@@ -109,7 +109,8 @@ impl World<'_> {
             let class = self.arrivals.classes()[id].clone();
             self.speed.add_class(self.plan.ec2.catalog.generations(), &speed_class(self.plan, &class));
             let tags = self.gitlab.tag_set(class.tags.iter().map(String::as_str));
-            self.classes.push(ClassKind { tags, requests: class.requests });
+            let (project, requests) = (class.project, class.requests);
+            self.classes.push(ClassKind { tags, project, requests });
             self.kinds.add_class();
         }
     }

@@ -85,8 +85,8 @@ pub struct SpeedOverride {
 pub struct Class {
     /// Name, unique in a scenario; classes derived from it (by a trace's tags, by a matrix) keep it.
     pub name: String,
-    /// Who is billed for it; empty = nobody in particular.
-    pub team: String,
+    /// Its GitLab project, as a dense number: instance runners are fair between projects.
+    pub project: u32,
     /// Kubernetes requests of the build pod (all containers).
     pub requests: Resources,
     /// Where it may run.
@@ -113,8 +113,6 @@ pub struct Class {
     pub allow_failure: bool,
     /// How often the script itself fails, per attempt.
     pub failure_probability: Ppm,
-    /// `interruptible`: may be cancelled by a newer pipeline, and is counted as safe to lose.
-    pub interruptible: bool,
     /// Carries Karpenter's `karpenter.sh/do-not-disrupt: "true"`.
     pub do_not_disrupt: bool,
     /// Extra share of lost work that is detected by GitLab as a system failure (and not as a script failure) when the
@@ -131,7 +129,7 @@ impl Class {
     pub fn new(name: &str, requests: Resources, duration: Distribution) -> Self {
         Self {
             name: name.to_owned(),
-            team: String::new(),
+            project: 0,
             requests,
             arch: ArchChoice::Either,
             tags: Vec::new(),
@@ -145,7 +143,6 @@ impl Class {
             retry: Retry::ABSENT,
             allow_failure: false,
             failure_probability: Ppm::ZERO,
-            interruptible: false,
             do_not_disrupt: false,
             loss_reported_as_system_failure: Ppm::ONE,
             speed_overrides: Vec::new(),

@@ -60,7 +60,6 @@ macro_rules! job_keys {
     ($($more:expr),* $(,)?) => {
         &[
             $($more,)*
-            Key::new("team", Kind::Text, "Who is billed for it."),
             Key::new("cpu", Kind::Cpu, "CPU request of the build container; default is the runner's.").also(&["cpu_request"]),
             Key::new("memory", Kind::Memory, "Memory request of the build container; default is the runner's.").also(&["memory_request"]),
             Key::new("arch", Kind::List(&Kind::Choice(&["amd64", "arm64"])), "Architectures the job can run on; default is what its runner's nodes offer."),
@@ -74,7 +73,6 @@ macro_rules! job_keys {
             Key::new("retry_when", Kind::List(&Kind::Text), "GitLab's `retry: when`; default is every failure."),
             Key::new("allow_failure", Kind::Boolean, "Whether the pipeline goes on when the job fails."),
             Key::new("failure", Kind::Number(0.0, 1.0), "Share of attempts whose script fails.").also(&["failure_probability"]),
-            Key::new("interruptible", Kind::Boolean, "GitLab's `interruptible`."),
             Key::new("do_not_disrupt", Kind::Boolean, "Whether the pod carries karpenter.sh/do-not-disrupt."),
         ]
     };
@@ -88,9 +86,14 @@ const RULE: &[Key] = job_keys![
     Key::new("has_tags", Kind::List(&Kind::Text), "Tags the job must have, all of them.")
         .also(&["match_tags"]),
     Key::new("pipeline", Kind::Text, "Pattern the pipeline must match."),
+    Key::new("project", Kind::Text, "GitLab project; instance runners are fair between projects."),
 ];
 
-const OTHERWISE: &[Key] = job_keys![];
+const OTHERWISE: &[Key] = job_keys![Key::new(
+    "project",
+    Kind::Text,
+    "GitLab project; instance runners are fair between projects."
+),];
 
 const ARRIVALS: &[Key] = &[
     Key::new("per_week", Kind::Number(0.0, 1e8), "Mean number of arrivals in a week."),
@@ -122,6 +125,7 @@ const CLASS: &[Key] = job_keys![
     Key::new("name", Kind::Name, "Name of the class.").required(),
     Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.")
         .or("true"),
+    Key::new("project", Kind::Text, "GitLab project; instance runners are fair between projects."),
     Key::new("arrivals", Kind::Table(ARRIVALS), "When jobs of the class arrive.").required(),
     Key::new("duration", Kind::Distribution, "Work on the reference CPU (m5).").required(),
 ];

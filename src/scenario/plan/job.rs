@@ -22,6 +22,8 @@ pub(super) struct Jobs<'a, 'r> {
     pub runners: &'a [Runner<'r>],
     /// Images met so far; the index is the image's id.
     pub images: Vec<String>,
+    /// Projects met so far; the index is the project's number.
+    projects: Vec<String>,
     /// `[speed] cpu_bound`.
     pub cpu_bound: f64,
     /// `[speed] overrides`.
@@ -63,6 +65,8 @@ impl<'a, 'r> Jobs<'a, 'r> {
             runners,
             // Jobs without an image share one.
             images: vec![String::new()],
+            // So do jobs that name no project.
+            projects: vec![String::new()],
             cpu_bound: speed.number("cpu_bound"),
             speed_overrides: speed_overrides.collect(),
             lost_as_system_failure: Ppm::from_f64(fleet.section("gitlab").number("lost_as_system_failure")),
@@ -77,6 +81,16 @@ impl<'a, 'r> Jobs<'a, 'r> {
             self.images.len() - 1
         });
         ImageId(index as u32)
+    }
+
+    /// The number of the project called `name`, in order of appearance; 0 is the one without a name.
+    pub(super) fn project(&mut self, name: &str) -> u32 {
+        let found = self.projects.iter().position(|known| known == name);
+        let index = found.unwrap_or_else(|| {
+            self.projects.push(name.to_owned());
+            self.projects.len() - 1
+        });
+        index as u32
     }
 
     /// The runners that take jobs with `tags`.
@@ -146,7 +160,7 @@ pub(super) fn class(
     let requests = requests(table, name, &runners, problems);
     let duration = distribution(table, "duration").unwrap_or(Distribution::Constant(SimDuration::ZERO));
     let mut class = Class::new(name, requests, duration);
-    table.text("team").clone_into(&mut class.team);
+    class.project = jobs.project(table.text("project"));
     class.arch = arch(table, &tags, name, jobs, problems);
     class.image = jobs.image(table.text("image"));
     speed(table, &mut class, jobs);
@@ -154,7 +168,6 @@ pub(super) fn class(
     class.retry = retry(table, problems);
     class.allow_failure = table.flag("allow_failure");
     class.failure_probability = Ppm::from_f64(table.number_if("failure").unwrap_or(0.0));
-    class.interruptible = table.flag("interruptible");
     class.do_not_disrupt = table.flag("do_not_disrupt");
     class.loss_reported_as_system_failure = jobs.lost_as_system_failure;
     class.tags = tags;

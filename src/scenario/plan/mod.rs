@@ -62,7 +62,7 @@ pub(super) fn ready(
     let section = table.section("workload");
     let mut workload = workload::synthetic(section, run.horizon, &mut jobs, files, problems);
     workload.clock = WeekClock::from_zoned(run.start, SimTime::ZERO + run.horizon);
-    let trace = trace::trace(section, &mut workload, &mut jobs, files, problems);
+    let mut trace = trace::trace(section, &mut workload, &mut jobs, files, problems);
     if workload.synthetic.is_empty() && section.text_if("trace").is_none() {
         problems.push(nothing_arrives(&fleet.span));
     }
@@ -76,7 +76,7 @@ pub(super) fn ready(
         &jobs.described,
         problems,
     );
-    if let (Some(trace), true) = (&trace, problems.is_empty()) {
+    if let (Some(trace), true) = (&mut trace, problems.is_empty()) {
         read_ahead(trace, &mut workload, section, run, read, problems);
     }
     let plan = Plan {
@@ -96,7 +96,7 @@ pub(super) fn ready(
 }
 
 fn read_ahead(
-    trace: &Trace,
+    trace: &mut Trace,
     workload: &mut Workload,
     section: &Table,
     run: &Run<'_>,
@@ -109,8 +109,9 @@ fn read_ahead(
             && before.classes.as_slice() == workload.classes.as_slice()
             && before.templates.as_slice() == workload.templates.as_slice()
     };
-    if let Some((_, _, after)) = read.iter().find(same) {
+    if let Some((_, known, after)) = read.iter().find(same) {
         *workload = after.clone();
+        trace.report = known.report.clone();
         return;
     }
     let before = workload.clone();

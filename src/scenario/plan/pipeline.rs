@@ -33,6 +33,10 @@ pub(super) fn template(
         check_needs(job, &names, problems);
         draft.jobs.push(job_draft(job, job_span, name, classes, jobs, problems));
     }
+    let project = jobs.project(table.text("project"));
+    for job in &draft.jobs {
+        classes[job.class].project = project;
+    }
     if problems.len() > before {
         return None;
     }

@@ -13,7 +13,7 @@ use crate::engine::Streams;
 use crate::units::{Ppm, SimDuration, SimTime};
 use crate::workload::{
     Arrivals, BadRows, Field, MapRule, Pattern, Replay, TraceError, TraceInstant, TraceOptions, TraceReplay,
-    TraceTags, Workload,
+    TraceReport, TraceTags, Workload,
 };
 use std::io::{Cursor, Read};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub(in crate::scenario) struct Trace {
     pub bytes: Arc<[u8]>,
     /// How it is replayed.
     pub options: TraceOptions,
+    /// What became of its rows when it was read ahead.
+    pub report: TraceReport,
 }
 
 impl Trace {
@@ -51,7 +53,7 @@ pub(super) fn trace(
     let options = options(path, workload, result, jobs, problems);
     match bytes {
         Ok(bytes) => match as_trace(path, bytes, options.bad_rows) {
-            Ok(bytes) => Some(Trace { bytes: bytes.into(), options }),
+            Ok(bytes) => Some(Trace { bytes: bytes.into(), options, report: TraceReport::default() }),
             Err(error) => {
                 problems.push(import_problem(&error));
                 None
@@ -128,7 +130,7 @@ fn options(
 
 /// Reads the whole trace once: its classes and templates are then in the tables of `workload`.
 pub(super) fn read_ahead(
-    trace: &Trace,
+    trace: &mut Trace,
     workload: &mut Workload,
     seed: u64,
     horizon: SimDuration,
@@ -142,10 +144,11 @@ pub(super) fn read_ahead(
         while arrivals.next_arrival()?.is_some() {
             count += 1;
         }
-        Ok((arrivals.classes().clone(), arrivals.templates().clone(), count))
+        let report = arrivals.trace_reports().pop().unwrap_or_default();
+        Ok((arrivals.classes().clone(), arrivals.templates().clone(), report, count))
     })();
     match outcome {
-        Ok((_, _, 0)) => {
+        Ok((_, _, _, 0)) => {
             problems.push(
                 Diagnostic::new(
                     Code::Range,
@@ -156,12 +159,46 @@ pub(super) fn read_ahead(
                 .help("look at `window`, `scale` and `horizon`"),
             );
         }
-        Ok((classes, templates, _)) => {
+        Ok((classes, templates, report, _)) => {
             workload.classes = classes;
             workload.templates = templates;
+            trace.report = report;
         }
-        Err(error) => problems.push(explained(&error, trace, span)),
+        Err(error) => problems.append(&mut all_explained(error, trace, workload, horizon, span)),
     }
+}
+
+/// Every row that cannot be used, up to the number a report lists; other mistakes stand alone.
+fn all_explained(
+    error: TraceError,
+    trace: &Trace,
+    workload: &Workload,
+    horizon: SimDuration,
+    span: &Span,
+) -> Problems {
+    let mut report = TraceReport::default();
+    if matches!(error, TraceError::Row { .. }) {
+        let mut lenient = trace.clone();
+        lenient.options.bad_rows = BadRows::Drop;
+        let until = SimTime::ZERO + horizon;
+        let arrivals = lenient
+            .replay()
+            .and_then(|replay| Arrivals::new(workload, vec![replay], Streams::new(0, 0), until));
+        if let Ok(mut arrivals) = arrivals {
+            while let Ok(Some(_)) = arrivals.next_arrival() {}
+            report = arrivals.trace_reports().pop().unwrap_or_default();
+        }
+    }
+    if !report.bad_rows.contains(&error) {
+        report.bad_rows = vec![error];
+    }
+    let mut problems: Problems = report.bad_rows.iter().map(|row| explained(row, trace, span)).collect();
+    let count: u64 = report.dropped.values().map(|(count, _)| count).sum();
+    let more = count.saturating_sub(problems.len() as u64);
+    if let (Some(last), true) = (problems.last_mut(), more > 0) {
+        last.help = last.help.take().map(|help| format!("{help} ({more} more rows are bad)"));
+    }
+    problems
 }
 
 /// The row that cannot be used, shown in the trace itself.

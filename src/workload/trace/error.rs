@@ -39,6 +39,22 @@ impl RowProblem {
         Self::TooFewFields,
     ];
 
+    /// What is wrong, in a few words behind a number of rows.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Missing => "without a needed value",
+            Self::NotATime => "with an unreadable time",
+            Self::NotANumber => "with an unreadable number",
+            Self::Negative => "with a negative number",
+            Self::TooLarge => "with too large a number",
+            Self::FinishedBeforeStarted => "ended before they started",
+            Self::UnknownArch => "of an unknown architecture",
+            Self::OutOfOrder => "out of order",
+            Self::TooFewFields => "with too few fields",
+        }
+    }
+
     /// What was expected instead.
     #[must_use]
     pub const fn expected(self) -> &'static str {

@@ -73,7 +73,7 @@ fn glob(pattern: &[u8], text: &[u8]) -> bool {
 pub struct MapRule {
     /// All must match; none matches everything.
     pub patterns: Vec<(Field, Pattern)>,
-    /// The class, with its requests, architecture, team and so on.
+    /// The class, with its requests, architecture, project and so on.
     pub class: ClassId,
 }
 

@@ -133,4 +133,6 @@ pub struct TraceReport {
     pub unmapped: Vec<Unmapped>,
     /// Rows left out because they cannot be used: how many of each kind, and the first of them.
     pub dropped: BTreeMap<RowProblem, (u64, TraceError)>,
+    /// The first 20 of them, in the order of the file.
+    pub bad_rows: Vec<TraceError>,
 }

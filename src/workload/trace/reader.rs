@@ -17,6 +17,8 @@ use super::{BadRows, Place, Replay, RowProblem, TraceError, TraceOptions, TraceR
 /// Read ahead at once.
 const BUFFER_BYTES: usize = 1 << 17;
 const FOUND_CHARS: usize = 60;
+/// Bad rows listed at most.
+const LISTED_ROWS: usize = 20;
 
 /// One usable row.
 #[derive(Clone, Copy, Debug)]
@@ -134,11 +136,13 @@ impl TraceReader {
         line: u64,
         found: String,
     ) -> Result<(), TraceError> {
-        if self.drops
-            && let Some((count, _)) = self.report.dropped.get_mut(&problem)
-        {
+        let is_listed = self.report.bad_rows.len() < LISTED_ROWS;
+        let known = self.report.dropped.get_mut(&problem);
+        if let (Some((count, _)), true) = (known, self.drops) {
             *count += 1;
-            return Ok(());
+            if !is_listed {
+                return Ok(());
+            }
         }
         let column = column.map(|index| (index + 1, self.rows.header(index).to_owned()));
         let at = Place { file: self.file.clone(), line, column };
@@ -146,7 +150,10 @@ impl TraceReader {
         if !self.drops {
             return Err(error);
         }
-        self.report.dropped.insert(problem, (1, error));
+        if is_listed {
+            self.report.bad_rows.push(error.clone());
+        }
+        self.report.dropped.entry(problem).or_insert((1, error));
         Ok(())
     }
 }
