@@ -1,5 +1,9 @@
 //! Recordings of the real kube-scheduler (see the `scheduler` folder of the oracle): filters, scores, the set of best
 //! nodes; and the scheduler's fast path against a plain reading of the recorded rules.
+#![expect(
+    clippy::print_stdout,
+    reason = "the agreement per family is what the reader of the test wants to see"
+)]
 
 mod support;
 

@@ -45,12 +45,15 @@ struct Drawn {
     daemons: u32,
 }
 
+/// Architecture, capacity type, idle time, CPU limit and expiry of a random pool.
+type PoolParts = (u8, bool, Option<u64>, u8, Option<u64>);
+
 #[derive(Clone, Debug)]
 enum DrawnFleet {
     /// Nodes by type, how many, and whether Spot; a scale of the hazard.
     Fixed(Vec<(u8, u32, bool)>, u32),
     /// NodePools: type, Spot, `consolidate_after` in s, policy, `expire_after` in min; a scale; boot at once; shocks.
-    Karpenter(Vec<(u8, bool, Option<u64>, u8, Option<u64>)>, u32, bool, bool),
+    Karpenter(Vec<PoolParts>, u32, bool, bool),
 }
 
 const TYPES: [&str; 4] = ["m6i.large", "m6i.xlarge", "c6i.2xlarge", "m6g.xlarge"];

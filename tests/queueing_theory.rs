@@ -225,7 +225,7 @@ fn jobs_that_start_over_when_spot_is_taken_need_the_time_of_the_restart_law() {
         .manager_as(ManagerConfig { concurrent: 30, check_interval: ms(10), ..ManagerConfig::default() })
         .spot_nodes(30, "m6i.large")
         .class("an hour", 1500, 1024, Distribution::Constant(hours(1)), |class| {
-            class.retry = Retry::always(2)
+            class.retry = Retry::always(2);
         })
         .arriving("an hour", 1.0 / 10.0)
         .change(|plan| {
@@ -248,9 +248,9 @@ fn jobs_that_start_over_when_spot_is_taken_need_the_time_of_the_restart_law() {
             count(&|job| job.outcome == JobOutcome::Interrupted && !job.retried) / count(&|job| !job.retried),
         );
     }
-    assert_mean("interrupted attempts", &interrupted, 1.0 - (-0.5_f64).exp(), 0.0, 0.02);
+    assert_mean("interrupted attempts", &interrupted, 1.0 - libm::exp(-0.5), 0.0, 0.02);
     assert_mean("running time per success", &per_success, 1.2974, 1e-3, 0.02);
-    assert_mean("jobs lost after three attempts", &lost, (1.0 - (-0.5_f64).exp()).powi(3), 0.0, 0.05);
+    assert_mean("jobs lost after three attempts", &lost, (1.0 - libm::exp(-0.5)).powi(3), 0.0, 0.05);
 }
 
 /// One large node of Karpenter's takes every job; it goes some `after` its last pod, in the steps of the real controller.
@@ -285,7 +285,7 @@ fn a_node_with_idle_time_out_is_on_as_often_as_the_formula_says() {
         launches.push(nodes.len() as f64 / (whole as f64 / 60_000.0));
     }
     // λ = 0.1 per minute, S = 6 min: with exactly 5 min it were 0.667129, and 0.0332871 launches per minute.
-    let is_off = |idle: f64| (-0.1 * (6.0 + idle / 60.0)).exp();
+    let is_off = |idle: f64| libm::exp(-0.1 * (6.0 + idle / 60.0));
     let between = |what: &str, values: &[f64], low: f64, high: f64| {
         let (mean, error) = estimate(values);
         assert!(error < 0.02 * mean, "{what}: {error}");
@@ -309,7 +309,7 @@ fn jobs_without_length_meet_a_cold_fleet_as_often_as_nobody_came_within_the_idle
         let waited = jobs.iter().filter(|job| job.bound_at - job.pod_created_at > ms(500)).count();
         cold.push(waited as f64 / jobs.len() as f64);
     }
-    let nobody = |idle: f64| (-0.1 * idle / 60.0_f64).exp();
+    let nobody = |idle: f64| libm::exp(-0.1 * idle / 60.0);
     let (mean, error) = estimate(&cold);
     assert!(error < 0.01, "{error}");
     // Pods that come while the node starts wait with the first: 0.1 per minute for about 2 s.
