@@ -117,7 +117,7 @@ fn settings_and_the_environment_reach_the_scenario() {
     let stderr = fleetsim().args(wrong).assert().code(3).get_output().stderr.clone();
     assert!(String::from_utf8(stderr).unwrap().contains("--set:1:1"));
     let rows = |seed: &str| {
-        let arguments = ["run", &scenario, "--format", "csv", "--fleet", "spot"];
+        let arguments = ["run", &scenario, "--format", "csv", "--fleet", "spot", "--no-files"];
         fleetsim().env("FLEETSIM_SEED", seed).args(arguments).assert().success().get_output().stdout.clone()
     };
     assert_eq!(rows("5"), rows("5"));
