@@ -2,7 +2,7 @@
 
 use crate::catalog::CapacityType;
 
-/// A zone by its place in [`InstanceTypes`] (zones are numbered in name order).
+/// A zone by its place in [`InstanceTypes`](super::instance_types::InstanceTypes) (zones are numbered in name order).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ZoneId(pub u8);
 
