@@ -183,7 +183,7 @@ fn details(job: &PipelineJob, block: &mut Block) {
         }
     }
     if job.interruptible {
-        block.noted("interruptible", "true", "");
+        block.about("not modelled: interruptible (no pipeline is cancelled for a newer one)");
     }
     if job.allow_failure {
         block.noted("allow_failure", "true", "");
