@@ -271,13 +271,7 @@ impl Pool<'_> {
         ] {
             work.add(name, count);
         }
-        let classes = self.arrivals.classes().as_slice().iter().map(|class| class.name.clone()).collect();
-        FinishedRun {
-            outcome: self.recorder.finish(end, work),
-            classes,
-            traces: self.arrivals.trace_reports(),
-            decisions: Vec::new(),
-        }
+        FinishedRun::of(self.recorder.finish(end, work), &self.arrivals, Vec::new())
     }
 }
 

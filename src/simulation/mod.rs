@@ -57,6 +57,14 @@ pub struct FinishedRun {
     pub decisions: Vec<Decided>,
 }
 
+impl FinishedRun {
+    /// What is left of a run whose books are closed: names and trace accounts come from its `arrivals`.
+    fn of(outcome: RunOutcome, arrivals: &Arrivals, decisions: Vec<Decided>) -> Self {
+        let classes = arrivals.classes().as_slice().iter().map(|class| class.name.clone()).collect();
+        Self { outcome, classes, traces: arrivals.trace_reports(), decisions }
+    }
+}
+
 /// Simulates one fleet over one replication: a pure function of the plan, the arrivals and the streams.
 ///
 /// `arrivals` are read one at a time, in order of time, as the run reaches them.

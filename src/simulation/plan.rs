@@ -10,7 +10,7 @@ use crate::ec2::{
 use crate::gitlab::GitlabConfig;
 use crate::kubernetes::{SchedulerConfig, Taint, Toleration};
 use crate::metrics::CostKind;
-use crate::units::{HourlyPrice, Mebibytes, Ppm, Resources, SimDuration, SimTime};
+use crate::units::{HourlyPrice, Ppm, Resources, SimDuration, SimTime};
 
 use super::karpenter_plan::KarpenterPlan;
 
@@ -256,11 +256,5 @@ impl Ec2Plan {
             occupancy: Occupancy::Full,
             instance_noise: false,
         }
-    }
-
-    /// Requests that no instance of the catalog could hold, for early errors.
-    #[must_use]
-    pub fn largest_memory(&self) -> Mebibytes {
-        self.catalog.types().iter().map(|kind| kind.memory).max().unwrap_or_default()
     }
 }

@@ -169,12 +169,6 @@ impl<'p> World<'p> {
                 work.add(name, count);
             }
         }
-        let classes = self.arrivals.classes().as_slice().iter().map(|class| class.name.clone()).collect();
-        FinishedRun {
-            outcome: self.recorder.finish(end, work),
-            classes,
-            traces: self.arrivals.trace_reports(),
-            decisions: self.decisions.unwrap_or_default(),
-        }
+        FinishedRun::of(self.recorder.finish(end, work), &self.arrivals, self.decisions.unwrap_or_default())
     }
 }
