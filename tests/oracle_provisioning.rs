@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use fleetsim::catalog::CapacityType;
 use fleetsim::engine::Streams;
 use fleetsim::karpenter::cluster::{Cluster, LaunchedAs, NodeId, UnmanagedNode};
+use fleetsim::karpenter::disruption::DoNotDisrupt;
 use fleetsim::karpenter::instance_types::{InstanceTypeSpec, OfferingSpec};
 use fleetsim::karpenter::launch::launch_request;
 use fleetsim::karpenter::node_pools::{DaemonSetSpec, Limits, NodePoolSpec, PoolId, SIMULATED_LABELS};
@@ -359,7 +360,7 @@ fn pod_class(pod: &PodRecord) -> PodClassSpec {
         tolerations: tolerations(&pod.tolerations),
         spread: pod.spread.iter().map(spread).collect(),
         anti_affinity: pod.anti_affinity.iter().map(anti).collect(),
-        do_not_disrupt: pod.do_not_disrupt,
+        do_not_disrupt: if pod.do_not_disrupt { DoNotDisrupt::Always } else { DoNotDisrupt::No },
         ..PodClassSpec::default()
     }
 }
@@ -473,7 +474,7 @@ fn replay(types: &[TypeRecord], case: &Case) -> Replay {
         uid_of.push(rank(&pod.uid));
     }
     let pending = replay.pods.len();
-    displaced_pods(&replay.cluster, &mut replay.pods);
+    displaced_pods(SimTime::ZERO, &replay.cluster, &mut replay.pods);
     for pod in &mut replay.pods[pending..] {
         pod.uid = uid_of[pod.pod.0 as usize];
     }

@@ -1,5 +1,6 @@
 //! Pods as Karpenter sees them: what a class of equal pods asks for, and the effective requests of its containers.
 
+use super::disruption::DoNotDisrupt;
 use super::requirements::RequirementSpec;
 use super::taints::Toleration;
 use crate::units::Resources;
@@ -32,8 +33,8 @@ pub struct PodClassSpec {
     pub spread: Vec<SpreadConstraint>,
     /// Pod anti-affinity terms.
     pub anti_affinity: Vec<AntiAffinityTerm>,
-    /// Annotation `karpenter.sh/do-not-disrupt: "true"`.
-    pub do_not_disrupt: bool,
+    /// Annotation `karpenter.sh/do-not-disrupt`.
+    pub do_not_disrupt: DoNotDisrupt,
     /// Annotation `controller.kubernetes.io/pod-deletion-cost`, 0 where absent.
     pub deletion_cost: i32,
     /// Priority, 0 where absent.

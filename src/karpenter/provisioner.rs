@@ -192,7 +192,7 @@ impl Provisioner {
     fn pass(&mut self, now: SimTime, cluster: &mut Cluster, solver: &mut Solver, out: &mut Vec<Outcome>) {
         self.with_displaced.clear();
         self.with_displaced.extend_from_slice(&self.queue);
-        displaced_pods(cluster, &mut self.with_displaced);
+        displaced_pods(now, cluster, &mut self.with_displaced);
         if self.with_displaced.is_empty() {
             return;
         }
@@ -243,16 +243,17 @@ impl Provisioner {
     }
 }
 
-/// Adds the pods of nodes marked for deletion that are to be placed again: active ones without `do-not-disrupt`
+/// Adds the pods of nodes marked for deletion that are to be placed again: active ones that no `do-not-disrupt` protects
 /// (core `state/statenode.go` `CurrentlyReschedulablePods`, v1.15.0).
-pub fn displaced_pods(cluster: &Cluster, out: &mut Vec<PassPod>) {
+pub fn displaced_pods(now: SimTime, cluster: &Cluster, out: &mut Vec<PassPod>) {
     for &node in cluster.marked() {
         let Some(node) = cluster.node(node) else { continue };
         if node.stage < NodeStage::Launched {
             continue;
         }
         for bound in node.pods.iter().filter(|bound| bound.state == PodState::Active) {
-            if !cluster.pod_class(bound.class).spec.do_not_disrupt {
+            let protection = cluster.pod_class(bound.class).spec.do_not_disrupt;
+            if !protection.is_active(Some(bound.started_at), now) {
                 out.push(PassPod {
                     pod: bound.pod,
                     class: bound.class,

@@ -18,6 +18,10 @@ pub(super) fn check(item: &Item, kind: &'static Kind, name: &str, problems: &mut
             Value::Boolean(flag) => Some(Value::Boolean(flag)),
             _ => None,
         },
+        Kind::SwitchOrDuration => match item.value {
+            Value::Boolean(flag) => Some(Value::Boolean(flag)),
+            _ => duration(item, false, name, problems),
+        },
         Kind::Integer(low, high) => integer(item, *low, *high, name, problems),
         Kind::Number(low, high) => number(item, *low, *high, name, problems),
         Kind::Duration => duration(item, false, name, problems),

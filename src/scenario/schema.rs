@@ -90,6 +90,7 @@ fn of_kind(kind: &'static Kind, spelled: bool) -> Value {
         Kind::Duration | Kind::DurationOrNever => {
             json!({ "type": "string", "examples": ["30s", "5m", "7d"] })
         }
+        Kind::SwitchOrDuration => json!({ "type": ["boolean", "string"], "examples": [true, "30m"] }),
         Kind::Cpu => json!({ "type": ["string", "number"], "examples": ["500m", "2"] }),
         Kind::Memory => json!({ "type": "string", "examples": ["512Mi", "4Gi"] }),
         Kind::Choice(words) => json!({ "type": "string", "enum": words }),

@@ -41,6 +41,8 @@ pub struct PoolPlan {
     pub disruption: PoolDisruption,
     /// `expireAfter`; none is `Never`.
     pub expire_after: Option<SimDuration>,
+    /// `terminationGracePeriod`: the longest drain of its nodes; none waits for as long as it takes.
+    pub termination_grace_period: Option<SimDuration>,
     /// `ttlSecondsAfterEmpty` of Karpenter v0.2x: empty nodes go after so long, without validation and budget. The pool's
     /// disruption block should then consolidate nothing.
     pub ttl_after_empty: Option<SimDuration>,

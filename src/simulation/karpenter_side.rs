@@ -97,7 +97,7 @@ impl KarpenterSide {
         requests: Resources,
         node_selector: &[(String, String)],
         tolerations: &[kubernetes::Toleration],
-        do_not_disrupt: bool,
+        do_not_disrupt: disruption::DoNotDisrupt,
     ) -> u32 {
         let id = self.cluster.register_pod_class(PodClassSpec {
             requests,
@@ -109,11 +109,9 @@ impl KarpenterSide {
         if id.0 as usize >= self.pod_facts.len() {
             self.pod_facts.resize(id.0 as usize + 1, PodFacts::default());
         }
-        let protection =
-            if do_not_disrupt { disruption::DoNotDisrupt::Always } else { disruption::DoNotDisrupt::No };
         let disrupted = taints::Taint::new("karpenter.sh/disrupted", "", taints::TaintEffect::NoSchedule);
         self.pod_facts[id.0 as usize] = PodFacts {
-            do_not_disrupt: protection,
+            do_not_disrupt,
             tolerates_disrupted_taint: tolerations.iter().any(|one| toleration(one).tolerates(&disrupted)),
             ..PodFacts::default()
         };

@@ -4,6 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::gitlab::TagSetId;
+use crate::karpenter::disruption::DoNotDisrupt;
 use crate::kubernetes::ShapeId;
 use crate::units::Resources;
 
@@ -21,8 +22,8 @@ pub(super) struct PodKind {
     pub requests: Resources,
     /// The executor that creates and removes it.
     pub executor: u32,
-    /// Whether it carries `karpenter.sh/do-not-disrupt: "true"`.
-    pub do_not_disrupt: bool,
+    /// Its annotation `karpenter.sh/do-not-disrupt`.
+    pub do_not_disrupt: DoNotDisrupt,
     /// Whether it is an arm64 build that runs emulated on amd64.
     pub emulated: bool,
 }

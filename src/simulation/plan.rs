@@ -8,6 +8,7 @@ use crate::ec2::{
     StartupModel,
 };
 use crate::gitlab::GitlabConfig;
+use crate::karpenter::disruption::DoNotDisrupt;
 use crate::kubernetes::{SchedulerConfig, Taint, Toleration};
 use crate::metrics::CostKind;
 use crate::units::{HourlyPrice, Ppm, Resources, SimDuration, SimTime};
@@ -88,8 +89,8 @@ pub struct ExecutorPlan {
     pub select_arch: bool,
     /// Tolerations of every pod.
     pub tolerations: Vec<Toleration>,
-    /// Whether every pod carries `karpenter.sh/do-not-disrupt: "true"`.
-    pub do_not_disrupt: bool,
+    /// Annotation `karpenter.sh/do-not-disrupt` of every pod whose class has none of its own.
+    pub do_not_disrupt: DoNotDisrupt,
     /// Whether arm64 jobs run on amd64 nodes under emulation (no arm64 capacity in this fleet).
     pub emulate_arm64: bool,
 }
@@ -210,7 +211,7 @@ impl Default for ExecutorPlan {
             arch: None,
             select_arch: true,
             tolerations: Vec::new(),
-            do_not_disrupt: false,
+            do_not_disrupt: DoNotDisrupt::No,
             emulate_arm64: false,
         }
     }

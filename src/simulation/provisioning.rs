@@ -83,6 +83,9 @@ impl World<'_> {
             let created_at = job.pod_created_at;
             side.cluster.pod_bound(now, pod, class, created_at, node);
             side.disruption.pod_bound(now, node, disruption::NewPod { pod, class, created_at, facts });
+            if let disruption::DoNotDisrupt::For(_) = facts.do_not_disrupt {
+                side.disruption.pod_started(now, node, pod);
+            }
             side.emptiness.pod_bound(pool, node);
         }
     }

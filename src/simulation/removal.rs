@@ -3,7 +3,6 @@
 use crate::engine::{Id, Purpose};
 use crate::fleet::{JobId, JobPhase, NodeId, NodePhase};
 use crate::karpenter::cluster;
-use crate::karpenter::disruption::DoNotDisrupt;
 use crate::karpenter::pods::PodId;
 use crate::karpenter::termination::{DrainGroup, DrainPod, Removal, RemovalOutcome};
 use crate::kubernetes::NodeKey;
@@ -48,7 +47,8 @@ impl World<'_> {
     fn removal_of(&self, id: NodeId) -> Removal {
         let pods = &self.nodes[id].pods;
         let drained = pods.iter().map(|pod| self.drain_pod(*pod)).collect();
-        let mut removal = Removal::new(self.now, None, drained);
+        let pool = &self.karpenter_plan().pools[self.nodes[id].pool as usize];
+        let mut removal = Removal::new(self.now, pool.termination_grace_period, drained);
         for pod in pods.iter().filter(|pod| self.jobs[**pod].phase == JobPhase::Ended) {
             removal.pod_terminating(self.now, PodId(pod.raw()), GRACE);
         }
@@ -63,7 +63,7 @@ impl World<'_> {
             pod: PodId(id.raw()),
             group: DrainGroup::Plain,
             grace: GRACE,
-            do_not_disrupt: if kind.do_not_disrupt { DoNotDisrupt::Always } else { DoNotDisrupt::No },
+            do_not_disrupt: kind.do_not_disrupt,
             started_at: Some(job.bound_at).filter(|at| *at != SimTime::NEVER),
             stays: facts.is_some_and(|facts| facts.tolerates_disrupted_taint),
         }

@@ -4,6 +4,7 @@ use crate::catalog::{Arch, CapacityType, InstanceType, TypeId, ZoneId};
 use crate::ec2::{CapacityLimits, Market, PhaseKind, SpeedClass, SpeedModel, SpotMarket};
 use crate::engine::{EventQueue, Id, Slab, Streams};
 use crate::gitlab::{Gitlab, Pipelines};
+use crate::karpenter::disruption::{DoNotDisrupt, Version};
 use crate::kubernetes::{ContainerRequests, NodeClass, PodShape, PullSpeed, Scheduler, Taint};
 use crate::metrics::{Recorder, RecorderSettings};
 use crate::units::{Resources, SimTime};
@@ -147,12 +148,30 @@ impl World<'_> {
             tolerations: executor.tolerations.clone(),
             ..PodShape::default()
         };
-        let do_not_disrupt = executor.do_not_disrupt || class.do_not_disrupt;
+        let do_not_disrupt = protection(self.plan, class, executor.do_not_disrupt);
         let karpenter_class = self.karpenter.as_mut().map_or(0, |side| {
             side.register_class(total, &node_selector, &executor.tolerations, do_not_disrupt)
         });
         let shape = self.scheduler.register_shape(shape);
         PodKind { shape, karpenter_class, requests: total, executor: number, do_not_disrupt, emulated }
+    }
+}
+
+/// A class's own annotation is put over its runner's (GitLab Runner: `pod_annotations` and their overwrites).
+/// Karpenter 1.8 knows no durations and ignores them.
+fn protection(plan: &Plan, class: &Class, of_runner: DoNotDisrupt) -> DoNotDisrupt {
+    let annotated = match class.do_not_disrupt_for {
+        Some(span) => DoNotDisrupt::For(span),
+        None if class.do_not_disrupt => DoNotDisrupt::Always,
+        None => of_runner,
+    };
+    match (&plan.capacity, annotated) {
+        (CapacityPlan::Karpenter(karpenter), DoNotDisrupt::For(_))
+            if karpenter.disruption.version == Version::V1_8 =>
+        {
+            DoNotDisrupt::No
+        }
+        _ => annotated,
     }
 }
 

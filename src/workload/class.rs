@@ -115,6 +115,8 @@ pub struct Class {
     pub failure_probability: Ppm,
     /// Carries Karpenter's `karpenter.sh/do-not-disrupt: "true"`.
     pub do_not_disrupt: bool,
+    /// Carries `karpenter.sh/do-not-disrupt` with a duration: it protects the pod for so long after its start only.
+    pub do_not_disrupt_for: Option<SimDuration>,
     /// Extra share of lost work that is detected by GitLab as a system failure (and not as a script failure) when the
     /// node is taken away.
     pub loss_reported_as_system_failure: Ppm,
@@ -144,6 +146,7 @@ impl Class {
             allow_failure: false,
             failure_probability: Ppm::ZERO,
             do_not_disrupt: false,
+            do_not_disrupt_for: None,
             loss_reported_as_system_failure: Ppm::ONE,
             speed_overrides: Vec::new(),
         }

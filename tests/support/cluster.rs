@@ -180,7 +180,7 @@ fn pool(pool: &Value) -> PoolPlan {
             budgets: if budgets.is_empty() { vec![Budget::ten_percent()] } else { budgets },
         },
         expire_after: None,
-        ttl_after_empty: None,
+        ..PoolPlan::default()
     }
 }
 

@@ -27,7 +27,7 @@ impl Cluster {
         let entry = self.live(node);
         entry.requested += requests;
         entry.repelling_pods += u32::from(repels);
-        entry.pods.push(BoundPod { pod, class, state: PodState::Active, created_at });
+        entry.pods.push(BoundPod { pod, class, state: PodState::Active, created_at, started_at: now });
         note_pod_event(entry, now);
         self.repelling_pods += usize::from(repels);
     }

@@ -48,6 +48,8 @@ pub struct BoundPod {
     pub state: PodState,
     /// When it was created.
     pub created_at: SimTime,
+    /// When it was bound, which is when the kubelet takes it on (its `startTime`).
+    pub started_at: SimTime,
 }
 
 /// A node that Karpenter did not make, as the loop describes it.

@@ -20,7 +20,7 @@ pub enum PodOwner {
 }
 
 /// The annotation `karpenter.sh/do-not-disrupt` of a pod.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DoNotDisrupt {
     /// Absent, or a value that Karpenter ignores.
     #[default]

@@ -126,4 +126,10 @@ pub(super) const NODE_POOL: &[Key] = &[
         "Historical (Provisioner v1alpha5): empty nodes go after so many seconds, without validation or budget.",
     ),
     Key::new("expire_after", Kind::DurationOrNever, "Largest age of a node.").or("\"720h\""),
+    Key::new(
+        "termination_grace_period",
+        Kind::DurationOrNever,
+        "Longest drain of a node: pods still there then are deleted, whatever protects them.",
+    )
+    .or("\"Never\""),
 ];

@@ -59,6 +59,8 @@ pub(super) enum Kind {
     Duration,
     /// A duration with unit, or `Never`.
     DurationOrNever,
+    /// `true`, `false` or a duration with unit.
+    SwitchOrDuration,
     /// A Kubernetes CPU quantity.
     Cpu,
     /// A Kubernetes memory quantity.
@@ -128,6 +130,7 @@ impl Kind {
             Self::Number(low, high) => range_text("a number", low, high, high.is_infinite()),
             Self::Duration => "a duration such as \"30s\", \"5m\" or \"7d\"".to_owned(),
             Self::DurationOrNever => "a duration such as \"30s\" or \"5m\", or \"Never\"".to_owned(),
+            Self::SwitchOrDuration => "true, false or a duration such as \"30m\"".to_owned(),
             Self::Cpu => "CPU such as \"500m\" or \"2\"".to_owned(),
             Self::Memory => "memory such as \"512Mi\" or \"4Gi\"".to_owned(),
             Self::Choice(words) => {

@@ -73,7 +73,7 @@ macro_rules! job_keys {
             Key::new("retry_when", Kind::List(&Kind::Text), "GitLab's `retry: when`; default is every failure."),
             Key::new("allow_failure", Kind::Boolean, "Whether the pipeline goes on when the job fails."),
             Key::new("failure", Kind::Number(0.0, 1.0), "Share of attempts whose script fails.").also(&["failure_probability"]),
-            Key::new("do_not_disrupt", Kind::Boolean, "Whether the pod carries karpenter.sh/do-not-disrupt."),
+            Key::new("do_not_disrupt", Kind::SwitchOrDuration, "Whether the pod carries karpenter.sh/do-not-disrupt; with a duration it protects for so long after the pod's start."),
         ]
     };
 }

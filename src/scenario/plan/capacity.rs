@@ -103,6 +103,7 @@ fn pool_plan(mut pool: Pool) -> PoolPlan {
         spec: pool.spec,
         disruption: pool.disruption,
         expire_after: pool.expire_after,
+        termination_grace_period: pool.termination_grace_period,
         ttl_after_empty: pool.ttl_after_empty,
     }
 }

@@ -10,6 +10,7 @@ use crate::catalog::Arch;
 use crate::gitlab::{
     EntryConfig, GitlabConfig, LongPollRelease, ManagerConfig, RunnerConfig, RunnerScope, ServerConfig,
 };
+use crate::karpenter::disruption::{DoNotDisrupt, Version};
 use crate::units::{Mebibytes, Millicores, Resources, SimDuration, SimTime};
 
 /// A runner as jobs see it.
@@ -195,7 +196,7 @@ pub(super) struct Executor {
     pub node_selector: Vec<(String, String)>,
     pub arch: Option<Arch>,
     pub tolerations: Vec<TolerationText>,
-    pub do_not_disrupt: bool,
+    pub do_not_disrupt: DoNotDisrupt,
 }
 
 /// A toleration as GitLab Runner writes it: `"key=value" = "Effect"`.
@@ -238,20 +239,26 @@ fn other_selectors(runner: &Runner<'_>) -> Vec<(String, String)> {
     labels
 }
 
-fn do_not_disrupt(runner: &Table, problems: &mut Problems) -> bool {
+fn do_not_disrupt(runner: &Table, problems: &mut Problems) -> DoNotDisrupt {
     let Some((_, value, span)) =
         runner.map("pod_annotations").find(|(key, _, _)| *key == "karpenter.sh/do-not-disrupt")
     else {
-        return false;
+        return DoNotDisrupt::No;
     };
-    if !matches!(value, "true" | "false") {
+    let protection = DoNotDisrupt::parse(value, Version::default());
+    if protection == DoNotDisrupt::No && value != "false" {
         let message = format!("karpenter.sh/do-not-disrupt is \"{value}\"");
         problems.push(
-            Diagnostic::new(Code::Choice, span.clone(), message, "expected \"true\" or \"false\"")
-                .help("Karpenter ignores any other text"),
+            Diagnostic::new(
+                Code::Choice,
+                span.clone(),
+                message,
+                "expected \"true\", \"false\" or a duration such as \"30m\"",
+            )
+            .help("Karpenter ignores any other text"),
         );
     }
-    value == "true"
+    protection
 }
 
 fn tolerations(runner: &Table, problems: &mut Problems) -> Vec<TolerationText> {

@@ -169,6 +169,7 @@ pub(super) fn class(
     class.allow_failure = table.flag("allow_failure");
     class.failure_probability = Ppm::from_f64(table.number_if("failure").unwrap_or(0.0));
     class.do_not_disrupt = table.flag("do_not_disrupt");
+    class.do_not_disrupt_for = table.duration_if("do_not_disrupt");
     class.loss_reported_as_system_failure = jobs.lost_as_system_failure;
     class.tags = tags;
     let place = table.get("cpu").or_else(|| table.get("memory"));

@@ -17,6 +17,7 @@ pub(super) struct Pool {
     pub spec: NodePoolSpec,
     pub disruption: PoolDisruption,
     pub expire_after: Option<SimDuration>,
+    pub termination_grace_period: Option<SimDuration>,
     /// Provisioner v1alpha5's `ttlSecondsAfterEmpty`.
     pub ttl_after_empty: Option<SimDuration>,
     pub span: Span,
@@ -117,6 +118,7 @@ fn pool(table: &Table, span: &Span, zones: &[String], problems: &mut Problems) -
         spec,
         disruption,
         expire_after: finite(table.duration("expire_after")),
+        termination_grace_period: finite(table.duration("termination_grace_period")),
         ttl_after_empty: ttl,
         span: super::job::line_of(span),
     }

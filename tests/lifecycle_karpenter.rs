@@ -1,0 +1,79 @@
+//! What Karpenter does to nodes and their pods in the whole loop, one rule per test.
+
+#[path = "support/plans.rs"]
+mod plans;
+
+use fleetsim::engine::Id;
+use fleetsim::metrics::{JobOutcome, NodeEnd};
+use fleetsim::simulation::{CapacityPlan, KarpenterPlan};
+use fleetsim::units::{SimDuration, SimTime};
+use fleetsim::workload::{Class, Distribution};
+use plans::{Case, mins, secs};
+
+/// Jobs written with their work need no distribution.
+fn nothing() -> Distribution {
+    Distribution::Constant(SimDuration::ZERO)
+}
+
+/// Karpenter with on-demand nodes of two cores, removed half a minute after they are empty; nothing else takes time.
+fn karpenter() -> Case {
+    let case = Case::new().at_once().manager(20).pool(&["m6i.large"], "on-demand", Some(secs(30)));
+    case.class("test", 1500, 1024, nothing(), |_| {})
+}
+
+trait Changes {
+    fn karpenter(self, change: impl FnOnce(&mut KarpenterPlan)) -> Self;
+    fn all_jobs(self, change: impl FnOnce(&mut Class)) -> Self;
+}
+
+impl Changes for Case {
+    fn karpenter(self, change: impl FnOnce(&mut KarpenterPlan)) -> Self {
+        self.change(|plan| match &mut plan.capacity {
+            CapacityPlan::Karpenter(karpenter) => change(karpenter),
+            _ => unreachable!("a pool was added"),
+        })
+    }
+
+    fn all_jobs(mut self, change: impl FnOnce(&mut Class)) -> Self {
+        change(&mut self.workload.classes[Id::new(0)]);
+        self
+    }
+}
+
+#[test]
+fn a_timed_do_not_disrupt_protects_a_pod_for_its_duration_after_its_start() {
+    let case = karpenter().all_jobs(|class| class.do_not_disrupt_for = Some(mins(10)));
+    let case = case.karpenter(|karpenter| karpenter.pools[0].expire_after = Some(mins(5)));
+    let run = case.job(secs(0), "test", mins(20)).job(mins(30), "test", secs(1)).run();
+    let (job, node) = (run.job(0), run.nodes()[0]);
+    assert_eq!((job.outcome, node.end), (JobOutcome::Interrupted, NodeEnd::Expired));
+    // The eviction queue looks every 10 s at the latest; a start has whole seconds.
+    let held = job.script_ended_at - job.bound_at;
+    assert!(held >= secs(599) && held <= secs(610), "{held:?}");
+}
+
+#[test]
+fn karpenter_1_8_ignores_a_do_not_disrupt_with_a_duration() {
+    let case = karpenter().all_jobs(|class| class.do_not_disrupt_for = Some(mins(10)));
+    let case = case.karpenter(|karpenter| {
+        karpenter.pools[0].expire_after = Some(mins(5));
+        karpenter.disruption.version = fleetsim::karpenter::disruption::Version::V1_8;
+    });
+    let run = case.job(secs(0), "test", mins(20)).job(mins(30), "test", secs(1)).run();
+    assert!(run.job(0).script_ended_at <= SimTime::ZERO + secs(330), "{:?}", run.job(0));
+}
+
+#[test]
+fn a_termination_grace_period_ends_a_drain_that_a_protected_pod_holds() {
+    let case = karpenter().all_jobs(|class| class.do_not_disrupt = true).karpenter(|karpenter| {
+        karpenter.pools[0].expire_after = Some(mins(5));
+        karpenter.pools[0].termination_grace_period = Some(mins(10));
+    });
+    let run = case.job(secs(0), "test", mins(40)).job(mins(60), "test", secs(1)).run();
+    let (job, node) = (run.job(0), run.nodes()[0]);
+    assert_eq!((job.outcome, node.end), (JobOutcome::Interrupted, NodeEnd::Expired));
+    // Deleted when its own grace period of 30 s would outlast the deadline, at the next turn of the eviction queue.
+    let deadline = node.launched_at + mins(15);
+    let early = deadline.saturating_since(job.script_ended_at);
+    assert!(early >= secs(20) && early <= secs(30), "{early:?}");
+}
