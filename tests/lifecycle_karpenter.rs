@@ -4,8 +4,10 @@
 mod plans;
 
 use fleetsim::engine::Id;
+use fleetsim::karpenter::disruption::{ConsolidationPolicy, Version};
+use fleetsim::kubernetes::{DisruptionLimit, PodShare};
 use fleetsim::metrics::{JobOutcome, NodeEnd};
-use fleetsim::simulation::{CapacityPlan, KarpenterPlan};
+use fleetsim::simulation::{CapacityPlan, KarpenterPlan, PodDisruptionBudget};
 use fleetsim::units::{SimDuration, SimTime};
 use fleetsim::workload::{Class, Distribution};
 use plans::{Case, mins, secs};
@@ -57,7 +59,7 @@ fn karpenter_1_8_ignores_a_do_not_disrupt_with_a_duration() {
     let case = karpenter().all_jobs(|class| class.do_not_disrupt_for = Some(mins(10)));
     let case = case.karpenter(|karpenter| {
         karpenter.pools[0].expire_after = Some(mins(5));
-        karpenter.disruption.version = fleetsim::karpenter::disruption::Version::V1_8;
+        karpenter.disruption.version = Version::V1_8;
     });
     let run = case.job(secs(0), "test", mins(20)).job(mins(30), "test", secs(1)).run();
     assert!(run.job(0).script_ended_at <= SimTime::ZERO + secs(330), "{:?}", run.job(0));
@@ -76,4 +78,57 @@ fn a_termination_grace_period_ends_a_drain_that_a_protected_pod_holds() {
     let deadline = node.launched_at + mins(15);
     let early = deadline.saturating_since(job.script_ended_at);
     assert!(early >= secs(20) && early <= secs(30), "{early:?}");
+}
+
+/// Long and short jobs on nodes of four cores, two to a node: once the short ones are over, half the nodes would do.
+fn half_empty(change: impl FnOnce(&mut KarpenterPlan)) -> Case {
+    let case = Case::new().at_once().manager(20).pool(&["m6i.xlarge"], "on-demand", Some(secs(30)));
+    let mut case = case.class("test", 1500, 1024, nothing(), |_| {}).karpenter(|karpenter| {
+        karpenter.pools[0].disruption.consolidation_policy = ConsolidationPolicy::WhenEmptyOrUnderutilized;
+        change(karpenter);
+    });
+    for _ in 0..6 {
+        case = case.job(secs(0), "test", mins(2)).job(secs(0), "test", mins(60));
+    }
+    case
+}
+
+/// A PodDisruptionBudget of all job pods.
+fn with_pdb(case: Case, limit: DisruptionLimit) -> Case {
+    case.change(|plan| {
+        let budget = PodDisruptionBudget { name: "jobs".to_owned(), classes: Vec::new(), limit };
+        plan.kubernetes.disruption_budgets.push(budget);
+    })
+}
+
+fn ended(run: &plans::Run, end: NodeEnd) -> usize {
+    run.nodes().iter().filter(|node| node.end == end).count()
+}
+
+#[test]
+fn consolidation_leaves_nodes_alone_whose_pods_a_disruption_budget_holds() {
+    let free = half_empty(|_| {}).run();
+    assert!(ended(&free, NodeEnd::Consolidated) > 0 && free.count(JobOutcome::Interrupted) > 0);
+    let held = with_pdb(half_empty(|_| {}), DisruptionLimit::MaxUnavailable(PodShare::Pods(0))).run();
+    assert_eq!((ended(&held, NodeEnd::Consolidated), held.count(JobOutcome::Success)), (0, 12));
+    // Bare pods have no controller whose replicas a share could be taken of.
+    let share = with_pdb(half_empty(|_| {}), DisruptionLimit::MaxUnavailable(PodShare::Percent(50))).run();
+    assert_eq!(share.count(JobOutcome::Success), 12);
+}
+
+#[test]
+fn a_drain_evicts_no_more_pods_than_their_disruption_budget_lets_go() {
+    let expiring = |limit: Option<DisruptionLimit>| {
+        let mut case = karpenter().karpenter(|karpenter| karpenter.pools[0].expire_after = Some(mins(5)));
+        if let Some(limit) = limit {
+            case = with_pdb(case, limit);
+        }
+        for _ in 0..4 {
+            case = case.job(secs(0), "test", mins(20));
+        }
+        case.job(mins(40), "test", secs(1)).run()
+    };
+    assert_eq!(expiring(None).count(JobOutcome::Interrupted), 4);
+    let one_stays = DisruptionLimit::MinAvailable(PodShare::Pods(1));
+    assert_eq!(expiring(Some(one_stays)).count(JobOutcome::Interrupted), 3);
 }

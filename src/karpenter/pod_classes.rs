@@ -6,7 +6,7 @@ use super::labels::{self, LabelKey, Vocabulary};
 use super::pods::{AntiAffinityTerm, PodClassId, PodClassSpec, SpreadConstraint};
 use super::requirements::{Requirement, Requirements};
 use super::resources::Amounts;
-use super::taints::{TaintEffect, Toleration};
+use super::taints::{TaintEffect, Toleration, are_tolerated, disrupted_taint};
 
 /// What the pass does with preferences.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +75,8 @@ pub struct PodClass {
     /// Required anti-affinity, which also keeps other pods away from this one.
     pub(crate) repels: Vec<AntiTerm>,
     pub(crate) is_ignored: bool,
+    /// Whether it tolerates `karpenter.sh/disrupted`, so that no drain evicts it.
+    pub(crate) stays: bool,
 }
 
 /// All pod classes.
@@ -131,7 +133,8 @@ impl PodClasses {
             .collect();
         let is_ignored = requires_no_pool(&spec, vocabulary);
         let requests = Amounts::new(spec.requests.cpu, spec.requests.memory, 1);
-        self.classes.push(PodClass { spec, requests, stages, repels, is_ignored });
+        let stays = are_tolerated(&[disrupted_taint()], &spec.tolerations);
+        self.classes.push(PodClass { spec, requests, stages, repels, is_ignored, stays });
         id
     }
 
@@ -296,7 +299,7 @@ fn fingerprint(spec: &PodClassSpec) -> u64 {
     use std::hash::{Hash, Hasher};
     let mut hasher = rustc_hash::FxHasher::default();
     (spec.requests, &spec.labels, &spec.node_selector, &spec.tolerations).hash(&mut hasher);
-    (spec.do_not_disrupt, spec.deletion_cost, spec.priority).hash(&mut hasher);
+    (spec.do_not_disrupt, spec.pdb, spec.deletion_cost, spec.priority).hash(&mut hasher);
     hasher.finish()
 }
 

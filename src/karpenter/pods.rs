@@ -1,6 +1,6 @@
 //! Pods as Karpenter sees them: what a class of equal pods asks for, and the effective requests of its containers.
 
-use super::disruption::DoNotDisrupt;
+use super::disruption::{DoNotDisrupt, PodPdb};
 use super::requirements::RequirementSpec;
 use super::taints::Toleration;
 use crate::units::Resources;
@@ -35,6 +35,8 @@ pub struct PodClassSpec {
     pub anti_affinity: Vec<AntiAffinityTerm>,
     /// Annotation `karpenter.sh/do-not-disrupt`.
     pub do_not_disrupt: DoNotDisrupt,
+    /// Which PodDisruptionBudgets select it.
+    pub pdb: PodPdb,
     /// Annotation `controller.kubernetes.io/pod-deletion-cost`, 0 where absent.
     pub deletion_cost: i32,
     /// Priority, 0 where absent.

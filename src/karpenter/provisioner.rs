@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::batcher::{BatchWindow, Batcher};
-use super::cluster::{Cluster, NodeId, NodeStage, PodState};
+use super::cluster::{Cluster, NodeId, NodeStage};
 use super::pods::{PodClassId, PodId};
 use super::solver::{ClaimRequest, PassInput, PassPod, PassResults, PodError, PodOrigin, Solver};
 use crate::units::{SimDuration, SimTime};
@@ -243,7 +243,8 @@ impl Provisioner {
     }
 }
 
-/// Adds the pods of nodes marked for deletion that are to be placed again: active ones that no `do-not-disrupt` protects
+/// Adds the pods of nodes marked for deletion that are to be placed again: active ones that neither
+/// `do-not-disrupt` nor a PodDisruptionBudget without any disruptions holds
 /// (core `state/statenode.go` `CurrentlyReschedulablePods`, v1.15.0).
 pub fn displaced_pods(now: SimTime, cluster: &Cluster, out: &mut Vec<PassPod>) {
     for &node in cluster.marked() {
@@ -251,17 +252,14 @@ pub fn displaced_pods(now: SimTime, cluster: &Cluster, out: &mut Vec<PassPod>) {
         if node.stage < NodeStage::Launched {
             continue;
         }
-        for bound in node.pods.iter().filter(|bound| bound.state == PodState::Active) {
-            let protection = cluster.pod_class(bound.class).spec.do_not_disrupt;
-            if !protection.is_active(Some(bound.started_at), now) {
-                out.push(PassPod {
-                    pod: bound.pod,
-                    class: bound.class,
-                    created_at: bound.created_at,
-                    uid: u64::from(bound.pod.0),
-                    origin: PodOrigin::DeletingNode,
-                });
-            }
+        for bound in node.pods.iter().filter(|bound| cluster.is_currently_reschedulable(bound, now)) {
+            out.push(PassPod {
+                pod: bound.pod,
+                class: bound.class,
+                created_at: bound.created_at,
+                uid: u64::from(bound.pod.0),
+                origin: PodOrigin::DeletingNode,
+            });
         }
     }
 }

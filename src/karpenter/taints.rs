@@ -33,6 +33,12 @@ pub struct Toleration {
     pub effect: Option<TaintEffect>,
 }
 
+/// The taint of nodes under disruption, `karpenter.sh/disrupted:NoSchedule`.
+#[must_use]
+pub fn disrupted_taint() -> Taint {
+    Taint::new("karpenter.sh/disrupted", "", TaintEffect::NoSchedule)
+}
+
 impl Toleration {
     /// Tolerates every taint of `effect`.
     #[must_use]

@@ -2,6 +2,7 @@
 
 mod client;
 mod cluster;
+mod disruption_budget;
 mod interface;
 mod kubelet;
 mod order;
@@ -14,6 +15,7 @@ mod search;
 mod shape;
 mod verdict;
 
+pub use disruption_budget::{DisruptionLimit, PodShare};
 pub use interface::{
     NodeClassId, NodeHold, NodeInfo, NodeKey, PodKey, SchedulerConfig, SchedulerWork, SchedulingOutcome,
     ShapeId,

@@ -98,20 +98,23 @@ impl KarpenterSide {
         node_selector: &[(String, String)],
         tolerations: &[kubernetes::Toleration],
         do_not_disrupt: disruption::DoNotDisrupt,
+        pdb: disruption::PodPdb,
     ) -> u32 {
         let id = self.cluster.register_pod_class(PodClassSpec {
             requests,
             node_selector: node_selector.to_vec(),
             tolerations: tolerations.iter().map(toleration).collect(),
             do_not_disrupt,
+            pdb,
             ..PodClassSpec::default()
         });
         if id.0 as usize >= self.pod_facts.len() {
             self.pod_facts.resize(id.0 as usize + 1, PodFacts::default());
         }
-        let disrupted = taints::Taint::new("karpenter.sh/disrupted", "", taints::TaintEffect::NoSchedule);
+        let disrupted = taints::disrupted_taint();
         self.pod_facts[id.0 as usize] = PodFacts {
             do_not_disrupt,
+            pdb,
             tolerates_disrupted_taint: tolerations.iter().any(|one| toleration(one).tolerates(&disrupted)),
             ..PodFacts::default()
         };

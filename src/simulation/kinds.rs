@@ -4,7 +4,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::gitlab::TagSetId;
-use crate::karpenter::disruption::DoNotDisrupt;
+use crate::karpenter::disruption::{DoNotDisrupt, PodPdb};
 use crate::kubernetes::ShapeId;
 use crate::units::Resources;
 
@@ -24,6 +24,8 @@ pub(super) struct PodKind {
     pub executor: u32,
     /// Its annotation `karpenter.sh/do-not-disrupt`.
     pub do_not_disrupt: DoNotDisrupt,
+    /// The PodDisruptionBudgets that select it.
+    pub pdb: PodPdb,
     /// Whether it is an arm64 build that runs emulated on amd64.
     pub emulated: bool,
 }

@@ -14,6 +14,7 @@ mod karpenter_side;
 mod kinds;
 mod nodes;
 mod plan;
+mod pod_budgets;
 mod pods;
 mod provisioning;
 mod removal;
@@ -25,7 +26,7 @@ pub use decisions::{Decided, Decision};
 pub use karpenter_plan::{KarpenterPlan, PoolPlan};
 pub use plan::{
     CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, OwnExecutor, Plan,
-    PodSource,
+    PodDisruptionBudget, PodSource,
 };
 
 use crate::engine::Streams;

@@ -9,7 +9,7 @@ use crate::ec2::{
 };
 use crate::gitlab::GitlabConfig;
 use crate::karpenter::disruption::DoNotDisrupt;
-use crate::kubernetes::{SchedulerConfig, Taint, Toleration};
+use crate::kubernetes::{DisruptionLimit, SchedulerConfig, Taint, Toleration};
 use crate::metrics::CostKind;
 use crate::units::{HourlyPrice, Ppm, Resources, SimDuration, SimTime};
 
@@ -108,6 +108,19 @@ pub struct KubernetesPlan {
     pub pull_mb_per_second: u32,
     /// Daemon sets on every node.
     pub daemon_sets: Vec<DaemonSet>,
+    /// PodDisruptionBudgets that select job pods.
+    pub disruption_budgets: Vec<PodDisruptionBudget>,
+}
+
+/// A PodDisruptionBudget of job pods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodDisruptionBudget {
+    /// Name.
+    pub name: String,
+    /// Names of the classes whose pods it selects; empty selects all.
+    pub classes: Vec<String>,
+    /// What it asks for.
+    pub limit: DisruptionLimit,
 }
 
 /// A container image.
@@ -226,6 +239,7 @@ impl Default for KubernetesPlan {
             images: Vec::new(),
             pull_mb_per_second: 50,
             daemon_sets: Vec::new(),
+            disruption_budgets: Vec::new(),
         }
     }
 }

@@ -74,13 +74,15 @@ impl World<'_> {
         let job = &self.jobs[id];
         let class = self.kinds.get(job.kind).karpenter_class;
         let pool = self.nodes[node].pool;
+        let awaits_karpenter = job.awaits_karpenter;
+        let created_at = job.pod_created_at;
+        self.count_for_budget(id, true);
         if let Some(side) = &mut self.karpenter {
             let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
-            if job.awaits_karpenter {
+            if awaits_karpenter {
                 side.provisioner.pod_settled(pod);
             }
             let (facts, class) = (side.pod_facts[class as usize], KarpenterSide::class(class));
-            let created_at = job.pod_created_at;
             side.cluster.pod_bound(now, pod, class, created_at, node);
             side.disruption.pod_bound(now, node, disruption::NewPod { pod, class, created_at, facts });
             if let disruption::DoNotDisrupt::For(_) = facts.do_not_disrupt {
@@ -93,6 +95,7 @@ impl World<'_> {
     /// A bound pod is being deleted.
     pub(super) fn karpenter_pod_terminating(&mut self, id: JobId, node: NodeId) {
         let now = self.now;
+        self.count_for_budget(id, false);
         if let Some(side) = &mut self.karpenter {
             let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
             side.cluster.pod_terminating(now, pod, node);

@@ -3,6 +3,7 @@
 use crate::engine::{Id, Purpose};
 use crate::fleet::{JobId, JobPhase, NodeId, NodePhase};
 use crate::karpenter::cluster;
+use crate::karpenter::disruption::PodPdb;
 use crate::karpenter::pods::PodId;
 use crate::karpenter::termination::{DrainGroup, DrainPod, Removal, RemovalOutcome};
 use crate::kubernetes::NodeKey;
@@ -83,8 +84,21 @@ impl World<'_> {
     pub(super) fn removal_due(&mut self, id: NodeId) {
         let now = self.now;
         let mut outcomes = Vec::new();
+        let mut allowed = self.pod_budgets.allowed();
+        let (jobs, kinds) = (&self.jobs, &self.kinds);
+        // The eviction API counts what it accepts at once, before the pods are seen to terminate.
+        let may_evict = |pod: PodId| match kinds.get(jobs[Id::new(pod.0)].kind).pdb {
+            PodPdb::None => true,
+            PodPdb::Several => false,
+            PodPdb::One(number) => {
+                let left = &mut allowed[usize::from(number)];
+                let may = *left > 0;
+                *left -= u32::from(may);
+                may
+            }
+        };
         match &mut self.removals[id.index()] {
-            Some(removal) if removal.next_wakeup() <= now => removal.wake(now, |_| true, &mut outcomes),
+            Some(removal) if removal.next_wakeup() <= now => removal.wake(now, may_evict, &mut outcomes),
             _ => return,
         }
         for outcome in outcomes {

@@ -15,6 +15,7 @@ use super::executors::Executors;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKind, PodKinds};
 use super::plan::{CapacityPlan, Plan};
+use super::pod_budgets::{self, PodBudgets};
 use super::world::{Scratch, World};
 
 pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Keep) -> World<'_> {
@@ -53,6 +54,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         market: Market::new(&ec2.catalog, &ec2.pool_weights, CapacityLimits::default()),
         spot: SpotMarket::new(&ec2.catalog, &ec2.spot),
         karpenter: None,
+        pod_budgets: PodBudgets::new(&plan.kubernetes.disruption_budgets),
         recorder,
         decisions: keep.nodes.then(Vec::new),
         builds: 0,
@@ -63,6 +65,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
     if let CapacityPlan::Karpenter(karpenter) = &plan.capacity {
         world.karpenter = Some(Box::new(KarpenterSide::new(plan, karpenter, streams)));
     }
+    world.announce_pod_budgets();
     world.register_new_classes();
     if let CapacityPlan::FixedNodes(groups) = &plan.capacity {
         for (index, group) in groups.iter().enumerate() {
@@ -149,11 +152,12 @@ impl World<'_> {
             ..PodShape::default()
         };
         let do_not_disrupt = protection(self.plan, class, executor.do_not_disrupt);
+        let pdb = pod_budgets::selecting(&self.plan.kubernetes.disruption_budgets, &class.name);
         let karpenter_class = self.karpenter.as_mut().map_or(0, |side| {
-            side.register_class(total, &node_selector, &executor.tolerations, do_not_disrupt)
+            side.register_class(total, &node_selector, &executor.tolerations, do_not_disrupt, pdb)
         });
         let shape = self.scheduler.register_shape(shape);
-        PodKind { shape, karpenter_class, requests: total, executor: number, do_not_disrupt, emulated }
+        PodKind { shape, karpenter_class, requests: total, executor: number, do_not_disrupt, pdb, emulated }
     }
 }
 

@@ -17,6 +17,7 @@ use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKinds};
 use super::nodes::NodeFacts;
 use super::plan::Plan;
+use super::pod_budgets::PodBudgets;
 use super::setup;
 use super::{FinishedRun, Keep};
 
@@ -47,6 +48,7 @@ pub(super) struct World<'p> {
     pub market: Market,
     pub spot: SpotMarket,
     pub karpenter: Option<Box<KarpenterSide>>,
+    pub pod_budgets: PodBudgets,
     pub recorder: Recorder,
     /// What Karpenter decided, where that is kept.
     pub decisions: Option<Vec<Decided>>,

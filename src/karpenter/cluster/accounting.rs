@@ -1,6 +1,7 @@
 //! Pods on nodes: what they hold, and the pod events that a node's consolidation clock starts from.
 
 use super::{BoundPod, Cluster, Node, NodeId, PodState};
+use crate::karpenter::disruption::PodPdb;
 use crate::karpenter::node_pools::DaemonSetSpec;
 use crate::karpenter::pods::{PodClassId, PodId};
 use crate::karpenter::resources::Amounts;
@@ -68,6 +69,29 @@ impl Cluster {
     pub fn nominate(&mut self, now: SimTime, node: NodeId) {
         let until = now + NOMINATION;
         self.live(node).nominated_until = until;
+    }
+
+    /// Says whether a PodDisruptionBudget never allows a disruption: pods that it selects are not placed again while
+    /// their node goes (core `utils/pdb/pdb.go` `IsCurrentlyReschedulable`, v1.15.0).
+    pub fn set_pdb(&mut self, pdb: u16, is_fully_blocking: bool) {
+        let index = usize::from(pdb);
+        if index >= self.fully_blocking_pdbs.len() {
+            self.fully_blocking_pdbs.resize(index + 1, false);
+        }
+        self.fully_blocking_pdbs[index] = is_fully_blocking;
+    }
+
+    /// Whether the pod of a node that goes would find a place elsewhere: no annotation protects it, no budget holds it.
+    pub(crate) fn is_currently_reschedulable(&self, bound: &BoundPod, now: SimTime) -> bool {
+        let class = self.classes.get(bound.class);
+        let is_blocked = match class.spec.pdb {
+            PodPdb::None => false,
+            PodPdb::One(pdb) => self.fully_blocking_pdbs.get(usize::from(pdb)).is_some_and(|blocks| *blocks),
+            PodPdb::Several => true,
+        };
+        bound.state == PodState::Active
+            && !class.spec.do_not_disrupt.is_active(Some(bound.started_at), now)
+            && (class.stays || !is_blocked)
     }
 
     fn take(&mut self, pod: PodId, node: NodeId) -> bool {

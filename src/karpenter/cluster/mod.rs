@@ -52,6 +52,7 @@ pub struct Cluster {
     claims_created: u64,
     classes: PodClasses,
     daemon_sets: Vec<DaemonSet>,
+    fully_blocking_pdbs: Vec<bool>,
     instance_types: InstanceTypes,
     /// Nodes marked for deletion, in the order in which they were marked.
     marked: Vec<NodeId>,
@@ -103,6 +104,7 @@ impl Cluster {
             claims_created: 0,
             classes: PodClasses::default(),
             daemon_sets: daemon_sets.iter().map(|spec| DaemonSet::new(spec, &mut vocabulary)).collect(),
+            fully_blocking_pdbs: Vec::new(),
             instance_types,
             marked: Vec::new(),
             nodes: Vec::new(),

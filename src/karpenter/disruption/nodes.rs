@@ -22,7 +22,7 @@ pub struct NodeFacts {
 }
 
 /// The PodDisruptionBudgets that select a pod.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum PodPdb {
     /// None.
     #[default]

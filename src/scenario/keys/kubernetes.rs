@@ -16,6 +16,13 @@ pub(super) const KUBERNETES: &[Key] = &[
         .also(&["daemonsets"]),
     Key::new("fargate", Kind::Named(FARGATE), "Pods that always run on Fargate: kube-system and Karpenter.")
         .or(FARGATE_PODS),
+    Key::new(
+        "pod_disruption_budget",
+        Kind::Named(POD_DISRUPTION_BUDGET),
+        "PodDisruptionBudgets that select job pods: Karpenter and drains respect them.",
+    )
+    .or("[]")
+    .also(&["pod_disruption_budgets"]),
     Key::new("pod_start", Kind::Distribution, "From binding to running containers, images on the node.")
         .or("\"2s\""),
     Key::new("image", Kind::Named(IMAGE), "Container images of known size.").or("[]").also(&["images"]),
@@ -51,6 +58,23 @@ const DAEMONSET: &[Key] = &[
         .or("true"),
     Key::new("cpu", Kind::Cpu, "CPU request of its pod.").or("\"0\""),
     Key::new("memory", Kind::Memory, "Memory request of its pod.").or("\"0Mi\""),
+];
+
+const POD_DISRUPTION_BUDGET: &[Key] = &[
+    Key::new("name", Kind::Name, "Name of the PodDisruptionBudget.").required(),
+    Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.")
+        .or("true"),
+    Key::new("classes", Kind::List(&Kind::Text), "Classes of the jobs it selects; default is every job."),
+    Key::new(
+        "min_available",
+        Kind::Text,
+        "Pods that must stay: \"3\"; a share lets no job pod go, as these have no controller.",
+    ),
+    Key::new(
+        "max_unavailable",
+        Kind::Text,
+        "Pods that may go: \"0\" or \"10%\"; lets no job pod go, as these have no controller.",
+    ),
 ];
 
 /// CoreDNS as the EKS add-on requests it, and Karpenter's two replicas with the requests of its getting-started guide (v1).

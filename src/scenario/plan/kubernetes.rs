@@ -1,8 +1,10 @@
 //! The cluster: kube-scheduler, DaemonSets, images, and the executor's pods.
 
+use super::super::check::Problems;
 use super::super::document::Table;
 use super::gitlab::{Executor, TolerationText};
 use super::job::Jobs;
+use super::pod_budgets;
 use super::spread::delay;
 use crate::gitlab::GitlabConfig;
 use crate::kubernetes::{SchedulerConfig, ScoringStrategy, TaintEffect, Toleration};
@@ -10,7 +12,7 @@ use crate::simulation::{DaemonSet, ExecutorPlan, Image, KubernetesPlan, OwnExecu
 use crate::units::Resources;
 
 /// kube-scheduler, kubelet and DaemonSets of a fleet.
-pub(super) fn plan(table: &Table, jobs: &Jobs<'_, '_>) -> KubernetesPlan {
+pub(super) fn plan(table: &Table, jobs: &Jobs<'_, '_>, problems: &mut Problems) -> KubernetesPlan {
     let default = KubernetesPlan::default();
     let sizes: Vec<(&str, u32)> = table
         .tables("image")
@@ -42,6 +44,7 @@ pub(super) fn plan(table: &Table, jobs: &Jobs<'_, '_>) -> KubernetesPlan {
                 },
             })
             .collect(),
+        disruption_budgets: pod_budgets::budgets(table, jobs, problems),
     }
 }
 

@@ -8,6 +8,7 @@ mod job;
 mod karpenter;
 mod kubernetes;
 mod pipeline;
+mod pod_budgets;
 mod prices;
 mod spread;
 mod standing;
@@ -69,7 +70,7 @@ pub(super) fn ready(
     let gitlab = gitlab::config(table, &runners, run.seed, problems);
     let executors: Vec<_> = runners.iter().map(|runner| gitlab::executor(runner, problems)).collect();
     let catalog = Arc::new(ec2::catalog(table.section("ec2"), files, problems)?);
-    let kubernetes = kubernetes::plan(table.section("kubernetes"), &jobs);
+    let kubernetes = kubernetes::plan(table.section("kubernetes"), &jobs, problems);
     let executors = kubernetes::executors(table.section("kubernetes"), &executors);
     let capacity = capacity::plan(
         &capacity::Request { fleet, catalog: &catalog, executors: &executors, kubernetes: &kubernetes, run },
