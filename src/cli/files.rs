@@ -1,8 +1,9 @@
 //! Reading scenarios and what they name, and writing result folders: into a temporary folder first, then renamed.
 
 use super::exit::Failed;
+use crate::scenario::FileProvider;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// A scenario's text.
@@ -17,9 +18,30 @@ pub(super) fn scenario_text(path: &Path) -> Result<String, Failed> {
 }
 
 /// Reads what a scenario names, relative to the scenario's own folder.
-pub(super) fn beside(scenario: &Path) -> impl FnMut(&str) -> Result<Vec<u8>, String> {
-    let folder = scenario.parent().map(Path::to_path_buf).unwrap_or_default();
-    move |path| fs::read(folder.join(path)).map_err(|error| reason(&error))
+pub(super) fn beside(scenario: &Path) -> Beside {
+    Beside { folder: scenario.parent().map(Path::to_path_buf).unwrap_or_default() }
+}
+
+/// The files beside a scenario.
+#[derive(Debug)]
+pub(super) struct Beside {
+    folder: PathBuf,
+}
+
+impl FileProvider for Beside {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, String> {
+        fs::read(self.folder.join(path)).map_err(|error| reason(&error))
+    }
+
+    fn open(&mut self, path: &str) -> Result<Box<dyn Read + Send>, String> {
+        let path = self.folder.join(path);
+        if path.is_dir() {
+            return Err(reason(&io::ErrorKind::IsADirectory.into()));
+        }
+        fs::File::open(path)
+            .map(|file| Box::new(file) as Box<dyn Read + Send>)
+            .map_err(|error| reason(&error))
+    }
 }
 
 /// Why a file cannot be used, in words.

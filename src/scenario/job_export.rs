@@ -2,11 +2,14 @@
 
 use super::diagnostic::{Code, Diagnostic};
 use super::source::{Source, Span};
-use crate::workload::{BadRows, Detected, ImportError, ImportOptions, detect, import_jobs};
-use std::io::Cursor;
+use crate::workload::{BadRows, Detected, ImportError, ImportOptions, decompressed, detect, import_jobs};
+use std::io::{self, Cursor, Read};
 
 /// Lines that a diagnostic may skip at most, so that it stays small.
 const MOST_LINES: u64 = 10_000_000;
+
+/// So much of a file decides what it is.
+const HEAD_BYTES: u64 = 1 << 16;
 
 /// A mistake in a job export or a map, shown in the line it is in.
 #[must_use]
@@ -25,14 +28,29 @@ pub fn import_problem(error: &ImportError) -> Diagnostic {
     if error.hint.is_empty() { problem } else { problem.help(error.hint.as_str()) }
 }
 
-/// `bytes` as a trace: themselves where they are a table, else what the export in them says.
-pub(super) fn as_trace(path: &str, bytes: Vec<u8>, bad_rows: BadRows) -> Result<Vec<u8>, ImportError> {
-    if matches!(detect(&bytes), Detected::Table | Detected::Empty) {
-        return Ok(bytes);
+/// `input`, decompressed, as a trace: itself where it is a table, else what the export in it says.
+pub(super) fn as_trace(
+    path: &str,
+    input: Box<dyn Read + Send>,
+    bad_rows: BadRows,
+) -> Result<Box<dyn Read + Send>, ImportError> {
+    let failed = |reason: String| ImportError::at(path, (0, 0), reason, "");
+    let damaged = |error: io::Error| failed(format!("`{path}` cannot be read: {error}"));
+    let mut plain = decompressed(input).map_err(damaged)?;
+    let mut head = Vec::new();
+    let looked_at = plain.by_ref().take(HEAD_BYTES).read_to_end(&mut head);
+    let found = detect(&head);
+    // What is damaged further on is found, and placed, where its rows are read.
+    let input = Cursor::new(head).chain(plain);
+    if matches!(found, Detected::Table | Detected::Empty) {
+        return match (found, looked_at) {
+            (Detected::Empty, Err(error)) => Err(damaged(error)),
+            _ => Ok(Box::new(input)),
+        };
     }
     let options = ImportOptions { bad_rows, ..ImportOptions::default() };
-    let (table, _) = import_jobs([(path, Ok(Cursor::new(bytes)))], &options)?;
+    let (table, _) = import_jobs([(path, Ok(input))], &options)?;
     let mut csv = Vec::new();
-    table.write_csv(&mut csv).map_err(|error| ImportError::at(path, (0, 0), error.to_string(), ""))?;
-    Ok(csv)
+    table.write_csv(&mut csv).map_err(|error| failed(error.to_string()))?;
+    Ok(Box::new(Cursor::new(csv)))
 }

@@ -8,6 +8,7 @@ use super::document::{self, Entry, Item, Table, Value};
 use super::keys::{ROOT, nearest_word};
 use super::overlay::{merged, spread};
 use super::source::{Source, Span};
+use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 /// Hands the bytes of a file to the scenario room, which reads none itself.
@@ -17,6 +18,14 @@ pub trait FileProvider {
     /// # Errors
     /// Why it cannot be read, for people.
     fn read(&mut self, path: &str) -> Result<Vec<u8>, String>;
+
+    /// The same file to be read piece by piece: traces may be larger than memory.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for people.
+    fn open(&mut self, path: &str) -> Result<Box<dyn Read + Send>, String> {
+        self.read(path).map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Read + Send>)
+    }
 }
 
 impl<F: FnMut(&str) -> Result<Vec<u8>, String>> FileProvider for F {

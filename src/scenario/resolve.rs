@@ -5,13 +5,13 @@ use super::diagnostic::{Code, Diagnostic, sorted_once};
 use super::document::{Entry, Table};
 use super::layers::{self, FileProvider, Layers, unknown_fleet};
 use super::objectives::objectives;
-use super::plan::{self, Ready, Run, Trace};
+use super::plan::{self, Ready, Run};
 use super::resolved;
 use crate::engine::Streams;
 use crate::experiment::Objective;
 use crate::simulation::Plan;
 use crate::units::{SimDuration, SimTime};
-use crate::workload::{Arrivals, TraceError, TraceReport, Workload};
+use crate::workload::{Arrivals, PackedTrace, TraceError, TraceReport, Workload};
 use jiff::ZonedDateTime;
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub struct Fleet {
     pub plan: Plan,
     /// Classes, pipelines and synthetic arrivals; those of a trace are in it already.
     pub workload: Arc<Workload>,
-    trace: Option<Trace>,
+    trace: Option<Arc<PackedTrace>>,
 }
 
 impl Fleet {
@@ -60,7 +60,7 @@ impl Fleet {
     /// # Errors
     /// Never for a scenario that was accepted: the trace was read when it was resolved.
     pub fn arrivals(&self, streams: Streams) -> Result<Arrivals, TraceError> {
-        let traces = self.trace.iter().map(Trace::replay).collect::<Result<Vec<_>, _>>()?;
+        let traces = self.trace.iter().map(PackedTrace::replay).collect();
         Arrivals::new(&self.workload, traces, streams, SimTime::ZERO + self.plan.horizon)
     }
 }
@@ -89,7 +89,7 @@ pub fn resolve_with(
     let run = run(&layers, &start, &mut problems);
     let baseline = baseline(&layers, &mut problems);
     let objectives = objectives(&layers.base, &mut problems);
-    let mut read = plan::ReadAhead::new();
+    let mut read = plan::ReadAhead::default();
     let mut fleets = Vec::with_capacity(layers.fleets.len());
     for document in &layers.fleets {
         let mut own = Problems::new();
@@ -146,15 +146,22 @@ fn run<'a>(layers: &Layers, start: &'a ZonedDateTime, problems: &mut Problems) -
 }
 
 impl Scenario {
-    /// A number that changes with anything that can change the results: the resolved text and the trace (FNV-1a, 64 bits).
+    /// A number that changes with anything that can change the results: the resolved text and the rows of
+    /// the traces (FNV-1a, 64 bits).
     #[must_use]
     pub fn hash(&self) -> u64 {
-        let trace =
-            self.fleets.iter().filter_map(|fleet| fleet.trace.as_ref()).flat_map(|trace| trace.bytes.iter());
+        let mut seen: Vec<&Arc<PackedTrace>> = Vec::new();
         let text = self.to_toml();
-        text.as_bytes().iter().chain(trace).fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        let mut hash = text.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        });
+        for trace in self.fleets.iter().filter_map(|fleet| fleet.trace.as_ref()) {
+            if !seen.iter().any(|known| Arc::ptr_eq(known, trace)) {
+                seen.push(trace);
+                hash = (hash ^ trace.hash()).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+        hash
     }
 
     /// The traces of the fleets, each once, with what became of their rows in the first replication, up to the horizon.
@@ -162,7 +169,7 @@ impl Scenario {
     pub fn traces(&self) -> Vec<(&str, &TraceReport)> {
         let mut found: Vec<(&str, &TraceReport)> = Vec::new();
         for trace in self.fleets.iter().filter_map(|fleet| fleet.trace.as_ref()) {
-            let own = (trace.options.file.as_str(), &trace.report);
+            let own = (trace.options().file.as_str(), trace.report());
             if !found.contains(&own) {
                 found.push(own);
             }

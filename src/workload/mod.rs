@@ -29,6 +29,6 @@ pub use template::{
     TemplateNode, When,
 };
 pub use trace::{
-    BadRows, Field, MapRule, Pattern, Place, Replay, RowProblem, TraceError, TraceInstant, TraceOptions,
-    TraceReplay, TraceReport, TraceRequests, TraceTags, Unmapped, trace_columns,
+    BadRows, Field, MapRule, PackedTrace, Pattern, Place, Replay, RowProblem, TraceError, TraceInstant,
+    TraceOptions, TraceReplay, TraceReport, TraceRequests, TraceTags, Unmapped, decompressed, trace_columns,
 };

@@ -23,12 +23,11 @@ use super::source::Span;
 use crate::ec2::Occupancy;
 use crate::simulation::{Ec2Plan, Plan};
 use crate::units::{SimDuration, SimTime};
-use crate::workload::{WeekClock, Workload};
+use crate::workload::{PackedTrace, TraceOptions, WeekClock, Workload};
 use jiff::ZonedDateTime;
 use std::sync::Arc;
 
 pub(super) use karpenter::KNOWN_LABELS;
-pub(super) use trace::Trace;
 
 /// What holds for all fleets of a scenario.
 pub(super) struct Run<'a> {
@@ -43,11 +42,20 @@ pub(super) struct Run<'a> {
 pub(super) struct Ready {
     pub plan: Plan,
     pub workload: Arc<Workload>,
-    pub trace: Option<Trace>,
+    pub trace: Option<Arc<PackedTrace>>,
 }
 
 /// Traces that were read already: fleets of equal workload need it once.
-pub(super) type ReadAhead = Vec<(Workload, Trace, Workload)>;
+#[derive(Default)]
+pub(super) struct ReadAhead(Vec<Known>);
+
+struct Known {
+    options: TraceOptions,
+    before: Workload,
+    after: Workload,
+    /// Without it, its mistakes were reported.
+    trace: Option<Arc<PackedTrace>>,
+}
 
 /// Reads the complete document of one fleet. Mistakes are added to `problems`; the result is only of use without any.
 pub(super) fn ready(
@@ -63,7 +71,8 @@ pub(super) fn ready(
     let section = table.section("workload");
     let mut workload = workload::synthetic(section, run.horizon, &mut jobs, files, problems);
     workload.clock = WeekClock::from_zoned(run.start, SimTime::ZERO + run.horizon);
-    let mut trace = trace::trace(section, &mut workload, &mut jobs, files, problems);
+    let wanted = trace::wanted(section, &mut workload, &mut jobs, problems);
+    let trace = wanted.and_then(|wanted| read.trace(&wanted, &mut workload, run, files, problems));
     if workload.synthetic.is_empty() && section.text_if("trace").is_none() {
         problems.push(nothing_arrives(&fleet.span));
     }
@@ -77,9 +86,6 @@ pub(super) fn ready(
         &jobs.described,
         problems,
     );
-    if let (Some(trace), true) = (&mut trace, problems.is_empty()) {
-        read_ahead(trace, &mut workload, section, run, read, problems);
-    }
     let plan = Plan {
         horizon: run.horizon,
         drain: run.drain,
@@ -96,28 +102,31 @@ pub(super) fn ready(
     Some(Ready { plan, workload: Arc::new(workload), trace })
 }
 
-fn read_ahead(
-    trace: &mut Trace,
-    workload: &mut Workload,
-    section: &Table,
-    run: &Run<'_>,
-    read: &mut ReadAhead,
-    problems: &mut Problems,
-) {
-    let same = |(before, known, _): &&(Workload, Trace, Workload)| {
-        known.options == trace.options
-            && before.synthetic == workload.synthetic
-            && before.classes.as_slice() == workload.classes.as_slice()
-            && before.templates.as_slice() == workload.templates.as_slice()
-    };
-    if let Some((_, known, after)) = read.iter().find(same) {
-        *workload = after.clone();
-        trace.report = known.report.clone();
-        return;
+impl ReadAhead {
+    fn trace(
+        &mut self,
+        wanted: &trace::Wanted,
+        workload: &mut Workload,
+        run: &Run<'_>,
+        files: &mut dyn FileProvider,
+        problems: &mut Problems,
+    ) -> Option<Arc<PackedTrace>> {
+        let same = |known: &&Known| {
+            known.options == wanted.options
+                && known.before.synthetic == workload.synthetic
+                && known.before.classes.as_slice() == workload.classes.as_slice()
+                && known.before.templates.as_slice() == workload.templates.as_slice()
+        };
+        if let Some(known) = self.0.iter().find(same) {
+            workload.clone_from(&known.after);
+            return known.trace.clone();
+        }
+        let before = workload.clone();
+        let trace = trace::read(wanted, workload, run.seed, run.horizon, files, problems);
+        let (options, after) = (wanted.options.clone(), workload.clone());
+        self.0.push(Known { options, before, after, trace: trace.clone() });
+        trace
     }
-    let before = workload.clone();
-    trace::read_ahead(trace, workload, run.seed, run.horizon, &section.span("trace"), problems);
-    read.push((before, trace.clone(), workload.clone()));
 }
 
 fn nothing_arrives(at: &Span) -> Diagnostic {

@@ -12,69 +12,33 @@ use super::workload::unreadable;
 use crate::engine::Streams;
 use crate::units::{Ppm, SimDuration, SimTime};
 use crate::workload::{
-    Arrivals, BadRows, Field, MapRule, Pattern, Replay, TraceError, TraceInstant, TraceOptions, TraceReplay,
-    TraceReport, TraceTags, Workload,
+    BadRows, Field, MapRule, PackedTrace, Pattern, Replay, TraceError, TraceInstant, TraceOptions, TraceTags,
+    Workload,
 };
-use std::io::{Cursor, Read};
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
 use std::sync::Arc;
 
 /// Stages of one recorded pipeline are looked for within this time.
 const WITHIN: SimDuration = SimDuration::from_hours(6);
 
-/// A trace in memory, ready to be replayed any number of times.
-#[derive(Clone, Debug)]
-pub(in crate::scenario) struct Trace {
-    /// The CSV text, decompressed; of a job export, what the import makes of it.
-    pub bytes: Arc<[u8]>,
-    /// How it is replayed.
+/// A trace that a fleet names, not read yet.
+pub(super) struct Wanted {
+    /// How it is replayed; its file is in there.
     pub options: TraceOptions,
-    /// What became of its rows when it was read ahead.
-    pub report: TraceReport,
-}
-
-impl Trace {
-    /// A replay from the first row on.
-    pub(in crate::scenario) fn replay(&self) -> Result<TraceReplay, TraceError> {
-        TraceReplay::open(Cursor::new(Arc::clone(&self.bytes)), self.options.clone())
-    }
+    /// Where the scenario names it.
+    pub span: Span,
 }
 
 /// The trace of `workload`, if it names one; classes of its rules are added to `result`.
-pub(super) fn trace(
+pub(super) fn wanted(
     workload: &Table,
     result: &mut Workload,
     jobs: &mut Jobs<'_, '_>,
-    files: &mut dyn FileProvider,
     problems: &mut Problems,
-) -> Option<Trace> {
+) -> Option<Wanted> {
     let path = workload.text_if("trace")?;
-    let span = workload.span("trace");
-    let bytes = files.read(path).and_then(|bytes| decompressed(path, bytes));
-    let options = options(path, workload, result, jobs, problems);
-    match bytes {
-        Ok(bytes) => match as_trace(path, bytes, options.bad_rows) {
-            Ok(bytes) => Some(Trace { bytes: bytes.into(), options, report: TraceReport::default() }),
-            Err(error) => {
-                problems.push(import_problem(&error));
-                None
-            }
-        },
-        Err(reason) => {
-            problems.push(unreadable(path, &reason, span));
-            None
-        }
-    }
-}
-
-fn decompressed(path: &str, bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
-    }
-    let mut plain = Vec::new();
-    flate2::read::MultiGzDecoder::new(bytes.as_slice())
-        .read_to_end(&mut plain)
-        .map_err(|error| format!("its compression is damaged ({error}); try `gzip -t {path}`"))?;
-    Ok(plain)
+    Some(Wanted { options: options(path, workload, result, jobs, problems), span: workload.span("trace") })
 }
 
 fn options(
@@ -129,71 +93,63 @@ fn options(
 }
 
 /// Reads the whole trace once: its classes and templates are then in the tables of `workload`.
-pub(super) fn read_ahead(
-    trace: &mut Trace,
+pub(super) fn read(
+    wanted: &Wanted,
     workload: &mut Workload,
     seed: u64,
     horizon: SimDuration,
-    span: &Span,
+    files: &mut dyn FileProvider,
     problems: &mut Problems,
-) {
-    let outcome = (|| {
-        let streams = Streams::new(seed, 0);
-        let mut arrivals = Arrivals::new(workload, vec![trace.replay()?], streams, SimTime::ZERO + horizon)?;
-        let mut count: u64 = 0;
-        while arrivals.next_arrival()?.is_some() {
-            count += 1;
+) -> Option<Arc<PackedTrace>> {
+    let Wanted { options, span } = wanted;
+    let input = opened(wanted, files, problems)?;
+    let until = SimTime::ZERO + horizon;
+    match PackedTrace::read(input, options, workload, Streams::new(seed, 0), until) {
+        Ok(trace) => {
+            if trace.report().jobs == 0 && workload.synthetic.is_empty() {
+                problems.push(
+                    Diagnostic::new(
+                        Code::Range,
+                        span.clone(),
+                        "no job arrives within the horizon",
+                        "expected jobs",
+                    )
+                    .help("look at `window`, `scale` and `horizon`"),
+                );
+            }
+            Some(Arc::new(trace))
         }
-        let report = arrivals.trace_reports().pop().unwrap_or_default();
-        Ok((arrivals.classes().clone(), arrivals.templates().clone(), report, count))
-    })();
-    match outcome {
-        Ok((_, _, _, 0)) => {
-            problems.push(
-                Diagnostic::new(
-                    Code::Range,
-                    span.clone(),
-                    "no job arrives within the horizon",
-                    "expected jobs",
-                )
-                .help("look at `window`, `scale` and `horizon`"),
-            );
+        Err((errors, count)) => {
+            problems.append(&mut all_explained(&errors, count, wanted, files));
+            None
         }
-        Ok((classes, templates, report, _)) => {
-            workload.classes = classes;
-            workload.templates = templates;
-            trace.report = report;
-        }
-        Err(error) => problems.append(&mut all_explained(error, trace, workload, horizon, span)),
     }
 }
 
-/// Every row that cannot be used, up to the number a report lists; other mistakes stand alone.
+/// The rows of the trace: its own, or those of the job export that it is.
+fn opened(
+    wanted: &Wanted,
+    files: &mut dyn FileProvider,
+    problems: &mut Problems,
+) -> Option<Box<dyn Read + Send>> {
+    let path = &wanted.options.file;
+    match files.open(path).map(|input| as_trace(path, input, wanted.options.bad_rows)) {
+        Ok(Ok(input)) => return Some(input),
+        Ok(Err(error)) => problems.push(import_problem(&error)),
+        Err(reason) => problems.push(unreadable(path, &reason, wanted.span.clone())),
+    }
+    None
+}
+
+/// Every row that cannot be used, up to the number a report lists of `count`; other mistakes stand alone.
 fn all_explained(
-    error: TraceError,
-    trace: &Trace,
-    workload: &Workload,
-    horizon: SimDuration,
-    span: &Span,
+    errors: &[TraceError],
+    count: u64,
+    wanted: &Wanted,
+    files: &mut dyn FileProvider,
 ) -> Problems {
-    let mut report = TraceReport::default();
-    if matches!(error, TraceError::Row { .. }) {
-        let mut lenient = trace.clone();
-        lenient.options.bad_rows = BadRows::Drop;
-        let until = SimTime::ZERO + horizon;
-        let arrivals = lenient
-            .replay()
-            .and_then(|replay| Arrivals::new(workload, vec![replay], Streams::new(0, 0), until));
-        if let Ok(mut arrivals) = arrivals {
-            while let Ok(Some(_)) = arrivals.next_arrival() {}
-            report = arrivals.trace_reports().pop().unwrap_or_default();
-        }
-    }
-    if !report.bad_rows.contains(&error) {
-        report.bad_rows = vec![error];
-    }
-    let mut problems: Problems = report.bad_rows.iter().map(|row| explained(row, trace, span)).collect();
-    let count: u64 = report.dropped.values().map(|(count, _)| count).sum();
+    let lines = lines_of(errors, wanted, files);
+    let mut problems: Problems = errors.iter().map(|error| explained(error, &lines, &wanted.span)).collect();
     let more = count.saturating_sub(problems.len() as u64);
     if let (Some(last), true) = (problems.last_mut(), more > 0) {
         last.help = last.help.take().map(|help| format!("{help} ({more} more rows are bad)"));
@@ -201,12 +157,39 @@ fn all_explained(
     problems
 }
 
+/// The lines that `errors` speak of, by number from 1. A reading keeps no text, so the file is looked into once more.
+fn lines_of(errors: &[TraceError], wanted: &Wanted, files: &mut dyn FileProvider) -> BTreeMap<u64, String> {
+    let mut lines: BTreeMap<u64, String> = errors
+        .iter()
+        .filter_map(|error| match error {
+            TraceError::Row { at, .. } => Some((at.line, String::new())),
+            TraceError::NoColumn { .. } => Some((1, String::new())),
+            TraceError::Unreadable { .. } => None,
+        })
+        .collect();
+    let Some((&last, _)) = lines.last_key_value() else { return lines };
+    let Some(input) = opened(wanted, files, &mut Problems::new()) else { return lines };
+    let mut input = BufReader::with_capacity(1 << 17, input);
+    let mut bytes = Vec::new();
+    for number in 1..=last {
+        bytes.clear();
+        if !matches!(input.read_until(b'\n', &mut bytes), Ok(1..)) {
+            break;
+        }
+        if let Some(text) = lines.get_mut(&number) {
+            let line = String::from_utf8_lossy(&bytes);
+            line.trim_end_matches(['\n', '\r']).clone_into(text);
+        }
+    }
+    lines
+}
+
 /// The row that cannot be used, shown in the trace itself.
-fn explained(error: &TraceError, trace: &Trace, span: &Span) -> Diagnostic {
-    let text = String::from_utf8_lossy(&trace.bytes);
+fn explained(error: &TraceError, lines: &BTreeMap<u64, String>, span: &Span) -> Diagnostic {
+    let line = |number: u64| lines.get(&number).map_or("", String::as_str);
     match error {
         TraceError::Row { at, problem, found } => {
-            let line_text = text.lines().nth(at.line.saturating_sub(1) as usize).unwrap_or("");
+            let line_text = line(at.line);
             // Only the row itself is kept: a diagnostic must not carry a whole trace.
             let source = padded(&at.file, at.line, line_text);
             let start = source.text.len() - line_text.len();
@@ -223,7 +206,7 @@ fn explained(error: &TraceError, trace: &Trace, span: &Span) -> Diagnostic {
             .help("correct the row, or leave such rows out with workload.bad_rows = \"drop\"")
         }
         TraceError::NoColumn { file, what, accepted } => {
-            let header = text.lines().next().unwrap_or("");
+            let header = line(1);
             let source = Source::new(file, header);
             let message = format!("the trace has no column for the {what}");
             Diagnostic::new(
@@ -234,8 +217,10 @@ fn explained(error: &TraceError, trace: &Trace, span: &Span) -> Diagnostic {
             )
             .help("the first line of a trace names its columns")
         }
-        TraceError::Unreadable { .. } => {
-            Diagnostic::new(Code::File, span.clone(), error.to_string(), "expected a CSV file")
+        TraceError::Unreadable { file, .. } => {
+            let problem = Diagnostic::new(Code::File, span.clone(), error.to_string(), "expected a CSV file");
+            let zipped = file.to_lowercase().ends_with(".gz");
+            if zipped { problem.help(format!("`gzip -t {file}` checks its compression")) } else { problem }
         }
     }
 }

@@ -159,9 +159,10 @@ impl TraceReader {
 }
 
 /// `input` itself, or what it contains where it begins like a gzip file.
-pub(in crate::workload) fn decompressed<'a>(
-    mut input: impl Read + Send + 'a,
-) -> io::Result<Box<dyn Read + Send + 'a>> {
+///
+/// # Errors
+/// Its first two bytes cannot be read.
+pub fn decompressed<'a>(mut input: impl Read + Send + 'a) -> io::Result<Box<dyn Read + Send + 'a>> {
     let mut magic = [0_u8; 2];
     let mut filled = 0;
     while filled < magic.len() {

@@ -6,7 +6,9 @@ use crate::engine::{Arena, Purpose, Streams};
 use crate::units::{Ppm, SimTime};
 use crate::workload::{Arrival, ArrivalKind, Class, Template};
 
+use super::packed::{PackedPlace, PackedRows, RowPacker};
 use super::reader::{Row, TraceReader};
+use super::row::Texts;
 use super::stages::StageCollector;
 use super::{Replay, TraceError, TraceInstant, TraceOptions, TraceReport};
 
@@ -14,7 +16,10 @@ const SCALE: Purpose = Purpose::named("trace scale");
 
 /// A trace being replayed: arrivals in time order.
 pub struct TraceReplay {
-    reader: TraceReader,
+    rows: Rows,
+    report: TraceReport,
+    /// Packs what is replayed, where it is kept for further replays.
+    packer: Option<Box<RowPacker>>,
     options: TraceOptions,
     /// Submit time of the first row.
     first_ms: Option<i64>,
@@ -30,6 +35,21 @@ pub struct TraceReplay {
     over: bool,
 }
 
+/// Where rows come from.
+enum Rows {
+    File(Box<TraceReader>),
+    Packed(PackedRows),
+}
+
+impl Rows {
+    fn stages(&self) -> &Texts {
+        match self {
+            Self::File(reader) => &reader.rows.stages,
+            Self::Packed(packed) => &packed.trace.stages,
+        }
+    }
+}
+
 impl TraceReplay {
     /// Reads the header of `input` (CSV, plain or gzip; it is read further as arrivals are asked for).
     ///
@@ -37,12 +57,27 @@ impl TraceReplay {
     /// An unreadable file, a missing column.
     pub fn open(input: impl Read + Send + 'static, options: TraceOptions) -> Result<Self, TraceError> {
         let reader = TraceReader::open(input, &options)?;
+        Ok(Self::of(Rows::File(Box::new(reader)), options))
+    }
+
+    /// A replay of rows that were read before.
+    pub(super) fn packed(rows: PackedRows) -> Self {
+        let place = rows.trace.place;
+        let options = rows.trace.options().clone();
+        let report = TraceReport { jobs: 0, thinned: 0, ..rows.trace.report().clone() };
+        let replay = Self::of(Rows::Packed(rows), options);
+        Self { report, first_ms: place.first_ms, zero_ms: place.zero_ms, end_ms: place.end_ms, ..replay }
+    }
+
+    fn of(rows: Rows, options: TraceOptions) -> Self {
         let collector = match &options.replay {
             Replay::AsRecorded => None,
             Replay::ByStage { within, stages } => Some(StageCollector::new(*within, stages.clone())),
         };
-        Ok(Self {
-            reader,
+        Self {
+            rows,
+            report: TraceReport::default(),
+            packer: None,
             options,
             first_ms: None,
             zero_ms: 0,
@@ -53,7 +88,26 @@ impl TraceReplay {
             copies: None,
             collector,
             over: false,
-        })
+        }
+    }
+
+    /// From now on rows that are replayed are packed as well.
+    pub(super) fn keep_rows(&mut self) {
+        self.packer = Some(Box::default());
+    }
+
+    /// What was packed, where it lies, and the texts of its stages.
+    pub(super) fn into_kept(self) -> (PackedPlace, RowPacker, Texts) {
+        let place = self.packed_place();
+        let stages = match self.rows {
+            Rows::File(reader) => reader.rows.stages,
+            Rows::Packed(_) => Texts::default(),
+        };
+        (place, self.packer.map_or_else(RowPacker::default, |packer| *packer), stages)
+    }
+
+    fn packed_place(&self) -> PackedPlace {
+        PackedPlace { first_ms: self.first_ms, zero_ms: self.zero_ms, end_ms: self.end_ms }
     }
 
     /// Draws with `streams`, numbers pipelines as those of source `source`, gives nothing at or after `until`.
@@ -66,8 +120,12 @@ impl TraceReplay {
     /// What was found so far.
     #[must_use]
     pub fn report(&self) -> TraceReport {
-        let mut report = self.reader.report.clone();
-        report.unmapped.clone_from(&self.reader.rows.mapper.unmapped);
+        let mut report = self.report.clone();
+        if let Rows::File(reader) = &self.rows {
+            let TraceReport { rows, never_ran, unmapped_rows, dropped, bad_rows, .. } = reader.report.clone();
+            let unmapped = reader.rows.mapper.unmapped.clone();
+            report = TraceReport { rows, never_ran, unmapped_rows, dropped, bad_rows, unmapped, ..report };
+        }
         report
     }
 
@@ -93,7 +151,7 @@ impl TraceReplay {
             let Some((row, kind)) = self.next_kind(classes, templates)? else { return Ok(None) };
             let copies = self.copies_of(row.number);
             if copies == 0 {
-                self.reader.report.thinned += 1;
+                self.report.thinned += 1;
                 continue;
             }
             let since_zero = self.options.time_scale.of((row.submitted_ms - self.zero_ms) as u64);
@@ -112,7 +170,7 @@ impl TraceReplay {
     fn numbered(&mut self, mut arrival: Arrival) -> Arrival {
         arrival.ordinal = self.next_ordinal;
         self.next_ordinal += 1;
-        self.reader.report.jobs += match &arrival.kind {
+        self.report.jobs += match &arrival.kind {
             ArrivalKind::Recorded(_, jobs) => jobs.len() as u64,
             ArrivalKind::Job(_) | ArrivalKind::Pipeline(_) => 1,
         };
@@ -139,7 +197,7 @@ impl TraceReplay {
             }
             let row = self.next_in_window(classes)?;
             if let (Some(row), Some(collector)) = (row, &mut self.collector) {
-                collector.add(row, &self.reader.rows.stages);
+                collector.add(row, self.rows.stages());
             }
         }
     }
@@ -147,7 +205,11 @@ impl TraceReplay {
     /// The next row inside the window.
     fn next_in_window(&mut self, classes: &mut Arena<Class>) -> Result<Option<Row>, TraceError> {
         while !self.over {
-            let Some(row) = self.reader.next_row(classes)? else { break };
+            let row = match &mut self.rows {
+                Rows::File(reader) => reader.next_row(classes)?,
+                Rows::Packed(packed) => packed.next_row(),
+            };
+            let Some(row) = row else { break };
             if self.first_ms.is_none() {
                 self.place(row.submitted_ms);
             }
@@ -155,9 +217,13 @@ impl TraceReplay {
                 break;
             }
             if row.submitted_ms >= self.zero_ms {
+                let place = self.packed_place();
+                if let Some(packer) = &mut self.packer {
+                    packer.push(&row, place);
+                }
                 return Ok(Some(row));
             }
-            self.reader.report.before_window += 1;
+            self.report.before_window += 1;
         }
         self.over = true;
         Ok(None)
