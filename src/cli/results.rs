@@ -6,8 +6,8 @@ use super::traces::trace_rows;
 use crate::experiment::{ExperimentSummary, Units};
 use crate::metrics::{Names, RunOutcome};
 use crate::report::{
-    JobsCsv, NodesCsv, Provenance, SummaryFormat, charts, costs_csv, provenance_json, summary_csv,
-    summary_text, timeline_csv,
+    JobsCsv, NodesCsv, PageFacts, Provenance, SummaryFormat, charts, costs_csv, page_html, provenance_json,
+    summary_csv, summary_text, timeline_csv,
 };
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::CapacityPlan;
@@ -43,8 +43,13 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
         folder.write(&format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
         folder.write(&format!("charts/{}.png", chart.name), &chart.png)?;
     }
+    let page = page_html(summary, &scenario.objectives, &charts, &page_facts(finished))
+        .map_err(|error| Failed::Output(error.to_string()))?;
+    folder.write("report.html", page.as_bytes())?;
     let published = folder.publish()?;
-    Ok(["summary.csv", "charts"].map(|name| published.join(name).display().to_string()).to_vec())
+    Ok(["report.html", "summary.csv", "charts"]
+        .map(|name| published.join(name).display().to_string())
+        .to_vec())
 }
 
 fn csv_bytes(write: impl FnOnce(&mut Vec<u8>) -> csv::Result<()>) -> Result<Vec<u8>, Failed> {
@@ -96,6 +101,33 @@ fn names(fleet: &Fleet) -> Names {
         },
         instance_types: catalog.types().iter().map(|kind| kind.name.to_string()).collect(),
         zones: catalog.zones().iter().map(|zone| zone.name.to_string()).collect(),
+    }
+}
+
+/// What the page says besides the results. No day, machine or path: the same scenario gives the same page.
+fn page_facts(finished: &Finished<'_>) -> PageFacts {
+    let scenario = finished.scenario;
+    let fact = |name: &str, value: String| (name.to_owned(), value);
+    let mut provenance = vec![
+        fact("fleetsim", env!("CARGO_PKG_VERSION").to_owned()),
+        fact("scenario", format!("{:016x} (hash of the scenario with every default)", scenario.hash())),
+        fact("prices as of", CATALOG_DATE.to_owned()),
+        fact("simulated", format!("{} from {}", scenario.horizon, scenario.start)),
+        fact("seed", scenario.seed.to_string()),
+    ];
+    for rows in trace_rows(scenario) {
+        provenance.push(fact("trace", format!("{}: {} rows read, {} jobs", rows.file, rows.rows, rows.jobs)));
+    }
+    PageFacts {
+        scenario: scenario.name.clone(),
+        question: scenario.question.clone(),
+        command: format!(
+            "fleetsim run {}.toml --seed {} --reps {}",
+            scenario.name, scenario.seed, scenario.replications
+        ),
+        provenance,
+        classes: scenario.fleets.iter().map(|fleet| names(fleet).classes).collect(),
+        resolved: scenario.to_toml(),
     }
 }
 

@@ -1,0 +1,47 @@
+//! What a reader has to know before believing the page: definitions, what is not modelled, what is not priced.
+
+/// A name and what it means.
+pub(super) type Entry = (&'static str, &'static str);
+
+/// Definitions of the columns and categories.
+pub(super) const DEFINITIONS: [Entry; 14] = [
+    (
+        "wait",
+        "from the moment a job could have run (pending) until its script starts, earlier attempts that the fleet lost included",
+    ),
+    (
+        "p50, p95, p99",
+        "the wait that 50, 95, 99 % of the jobs do not exceed; only jobs whose script started, so read it beside lost and timed out",
+    ),
+    (
+        "lost",
+        "share of jobs without a result because of the fleet: interrupted without another attempt, pod too late, dropped, runner failure",
+    ),
+    ("$/month", "the cost after the warm-up, projected to a month of 730 hours"),
+    ("useful work", "CPU requested by jobs whose work counted"),
+    ("lost work", "CPU requested by jobs whose work was lost and had to be done again"),
+    ("start up", "from launch until the node was ready"),
+    ("idle", "ready, without a job's pod"),
+    ("fragmentation", "allocatable CPU that nobody requested while pods were on the node"),
+    ("reserved", "CPU kept back for the kubelet, the system and daemon sets while pods were on the node"),
+    ("gitlab queue", "pending in GitLab: no free slot of a runner manager, or it had not asked yet"),
+    (
+        "pod unschedulable",
+        "the pod fitted on no node and no node was on its way: batch window, limits, no capacity",
+    ),
+    ("node start", "a node was on its way for the pod, until the pod was bound"),
+    (
+        "± and differences",
+        "95 % intervals over replications; differences to the baseline are paired, since all fleets meet the same jobs and the same market",
+    ),
+];
+
+/// What no fleet's cost contains.
+pub(super) const NOT_PRICED: [Entry; 6] = [
+    ("data transfer", "traffic between zones, through NAT gateways and to the internet"),
+    ("logs and metrics", "CloudWatch, Prometheus or whatever else watches the fleet"),
+    ("caches and registries", "S3, ECR and the artifacts that jobs leave"),
+    ("GitLab", "licences, and GitLab's own machines"),
+    ("support and tax", "AWS support plans, private discounts, value-added tax"),
+    ("people", "time of those who wait and of those who run the fleet"),
+];

@@ -1,0 +1,63 @@
+//! `report.html`: the whole answer on one self-contained page. No network, readable without JavaScript, in print and in
+//! the dark. Chooses and words what is shown; computes no metric.
+
+mod assumptions;
+mod model;
+mod parts;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, Value, context};
+
+use super::chart::Chart;
+use crate::experiment::{ExperimentSummary, Objective};
+
+/// What the page says besides the results, as told by the caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageFacts {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// The question that it asks; may be empty.
+    pub question: String,
+    /// Command that gives the same page again.
+    pub command: String,
+    /// Where the numbers come from: name and value.
+    pub provenance: Vec<(String, String)>,
+    /// Names of the job classes of each fleet, by class id.
+    pub classes: Vec<Vec<String>>,
+    /// The scenario with every default, as TOML.
+    pub resolved: String,
+}
+
+/// Why a page could not be put together.
+#[derive(Debug, thiserror::Error)]
+#[error("the page cannot be put together: {0}")]
+pub struct PageError(#[from] minijinja::Error);
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// The page for an experiment with the charts that were drawn of it.
+///
+/// # Errors
+/// Where the template cannot be rendered, which a test rules out for every scenario that comes with fleetsim.
+pub fn page_html(
+    summary: &ExperimentSummary,
+    objectives: &[Objective],
+    charts: &[Chart],
+    facts: &PageFacts,
+) -> Result<String, PageError> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_template("page.html", TEMPLATE)?;
+    let page = model::Page::of(summary, objectives, charts, facts);
+    let mut html = environment.get_template("page.html")?.render(context! {
+        page => Value::from(Serde(&page)),
+        style => Value::from_safe_string(STYLE.to_owned()),
+        script => Value::from_safe_string(SCRIPT.to_owned()),
+    })?;
+    html.push('\n');
+    Ok(html)
+}
