@@ -33,8 +33,10 @@ pub(super) enum Command {
     /// Turn what people have into scenario text or a trace: NodePools, runner configurations, Helm values and pipelines
     /// as they are, exports of GitLab, GitHub and others by a subcommand.
     Import(super::import::ImportArguments),
+    /// Describe a trace as a synthetic workload, in a scenario that runs at once.
+    Fit(super::fit::FitArguments),
     /// Compare the waits of a recorded trace with those that its fleet has in the simulation.
-    Calibrate(CalibrateArguments),
+    Calibrate(super::calibrate::CalibrateArguments),
     /// Show what the embedded price catalogue knows.
     #[command(subcommand)]
     Catalog(CatalogCommand),
@@ -173,38 +175,6 @@ pub(super) enum BadRowsChoice {
     Refuse,
     /// They are left out and counted.
     Drop,
-}
-
-/// `calibrate`.
-#[derive(Args, Debug)]
-pub(super) struct CalibrateArguments {
-    /// Scenario of the fleet that was observed.
-    #[arg(value_name = "SCENARIO")]
-    pub scenario: PathBuf,
-    /// Trace or job export with observed waits, in place of the scenario's own trace.
-    #[arg(long, value_name = "TRACE")]
-    pub observed: Option<PathBuf>,
-    /// Until when a wait counts.
-    #[arg(long, value_name = "UNTIL", default_value = "queue")]
-    pub wait: WaitChoice,
-    /// Change a key, as in `run`.
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Only these fleets.
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub fleet: Vec<String>,
-    /// Write the quantile pairs of the fleet as CSV, for a plot.
-    #[arg(short, long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
-}
-
-/// Until when a wait counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum WaitChoice {
-    /// Until a runner picks the job, as GitLab's `queued_duration`.
-    Queue,
-    /// Until the script starts, as pods show it.
-    Script,
 }
 
 /// `catalog`.

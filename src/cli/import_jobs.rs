@@ -34,10 +34,6 @@ fn jobs(
     terminal: Terminal,
 ) -> Result<Exit, Failed> {
     let input = |error: ImportError| Failed::Input(vec![import_problem(&error)]);
-    let map = match &arguments.map {
-        None => None,
-        Some(path) => Some(JobMap::parse(&scenario_text(path)?, &path.display().to_string()).map_err(input)?),
-    };
     if arguments.anonymize && arguments.anonymize_key.is_none() {
         terminal.note(
             "warning: without --anonymize-key the key is a public one, so guessed names can be checked by everybody",
@@ -45,13 +41,8 @@ fn jobs(
     }
     let key = arguments.anonymize_key.as_deref().unwrap_or(DEFAULT_ANONYMIZE_KEY);
     let options = ImportOptions {
-        kind,
-        map,
         anonymizer: arguments.anonymize.then(|| Anonymizer::new(key)),
-        bad_rows: match arguments.bad_rows {
-            BadRowsChoice::Refuse => BadRows::Refuse,
-            BadRowsChoice::Drop => BadRows::Drop,
-        },
+        ..import_options(kind, arguments.map.as_deref(), bad_rows(arguments.bad_rows))?
     };
     let names: Vec<String> = arguments.inputs.iter().map(|path| path.display().to_string()).collect();
     let files = names.iter().zip(&arguments.inputs).map(|(name, path)| (name.as_str(), open(path)));
@@ -74,8 +65,30 @@ fn jobs(
     Ok(Exit::Success)
 }
 
+/// Options of an import with the map in the file `map`.
+pub(super) fn import_options(
+    kind: Option<ImportKind>,
+    map: Option<&Path>,
+    bad_rows: BadRows,
+) -> Result<ImportOptions, Failed> {
+    let input = |error: ImportError| Failed::Input(vec![import_problem(&error)]);
+    let map = match map {
+        None => None,
+        Some(path) => Some(JobMap::parse(&scenario_text(path)?, &path.display().to_string()).map_err(input)?),
+    };
+    Ok(ImportOptions { kind, map, bad_rows, ..ImportOptions::default() })
+}
+
+/// As the workload names it.
+pub(super) const fn bad_rows(choice: BadRowsChoice) -> BadRows {
+    match choice {
+        BadRowsChoice::Refuse => BadRows::Refuse,
+        BadRowsChoice::Drop => BadRows::Drop,
+    }
+}
+
 /// A file, or standard input for `-`.
-fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, String> {
     if path == Path::new("-") {
         return Ok(Box::new(io::stdin()));
     }

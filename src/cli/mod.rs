@@ -7,6 +7,7 @@ mod clock;
 mod completions;
 mod exit;
 mod files;
+mod fit;
 mod import;
 mod import_jobs;
 mod init;
@@ -50,6 +51,7 @@ fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Validate(arguments) => validate::validate(arguments, terminal),
         Command::Init(arguments) => init::init(arguments, terminal),
         Command::Import(arguments) => import::import(arguments, terminal),
+        Command::Fit(arguments) => fit::fit(arguments, terminal),
         Command::Calibrate(arguments) => calibrate::calibrate(arguments, terminal),
         Command::Catalog(command) => catalog::catalog(command, terminal),
         Command::Schema => terminal::answer(&crate::scenario::json_schema()).map(|()| Exit::Success),

@@ -28,6 +28,8 @@ pub struct PairedErrors {
     pub pearson: Option<f64>,
     /// Spearman's rank correlation, ties having their mean rank; none where one side is constant.
     pub spearman: Option<f64>,
+    /// Mean of |observed - median observed| in seconds: the mean absolute error of the best constant guess.
+    pub constant_guess_error: f64,
 }
 
 /// A comparison of simulated with observed waits.
@@ -56,8 +58,12 @@ impl Calibration {
             mean_error: pairs.iter().map(|(one, other)| one - other).sum::<f64>() / count,
             pearson: correlation(&simulated, &observed),
             spearman: correlation(&ranks(&simulated), &ranks(&observed)),
+            constant_guess_error: 0.0,
         };
-        Some(Self { paired: Some(errors), ..Self::of_distributions(simulated, observed)? })
+        let found = Self::of_distributions(simulated, observed)?;
+        let median = found.observed.quantiles[0];
+        let apart = pairs.iter().map(|(_, observed)| (observed - median).abs()).sum::<f64>() / count;
+        Some(Self { paired: Some(PairedErrors { constant_guess_error: apart, ..errors }), ..found })
     }
 
     /// From two sets of waits in seconds, of different jobs or of jobs that cannot be told apart; none where one is empty
@@ -81,6 +87,16 @@ impl Calibration {
             distance: distance(&simulated, &observed),
             quantile_pairs: (0..PLOT_POINTS).map(pair).collect(),
         })
+    }
+
+    /// By which factor a simulated quantile is typically too long or too short, at least 1: the geometric mean over the
+    /// quantiles 1 % to 99 %. A second is added to both waits, so that the shortest ones do not decide.
+    #[must_use]
+    pub fn typical_factor(&self) -> f64 {
+        let inner = &self.quantile_pairs[1..PLOT_POINTS - 1];
+        let apart =
+            |(observed, simulated): &(f64, f64)| libm::log((simulated + 1.0) / (observed + 1.0)).abs();
+        libm::exp(inner.iter().map(apart).sum::<f64>() / inner.len() as f64)
     }
 
     /// Relative error of the simulated quantile at [`CALIBRATION_SHARES`]`[index]`; none where zero was observed.
@@ -166,6 +182,7 @@ mod tests {
         assert_eq!((paired.mean_absolute_error, paired.mean_error, calibration.distance), (0.0, 0.0, 0.0));
         assert!((paired.pearson.unwrap() - 1.0).abs() < 1e-12);
         assert!(calibration.quantile_pairs.iter().all(|(observed, simulated)| observed == simulated));
+        assert_eq!((calibration.typical_factor(), paired.constant_guess_error), (1.0, 25.0));
         assert_eq!(calibration.observed.quantiles, [49.0, 74.0, 89.0, 94.0, 98.0]);
     }
 

@@ -6,6 +6,7 @@
 
 mod band;
 mod calibration;
+mod calibration_search;
 mod metric;
 mod objective;
 mod observed;
@@ -15,9 +16,10 @@ mod units;
 
 pub use band::{Band, TimelineBand};
 pub use calibration::{CALIBRATION_SHARES, Calibration, PairedErrors, WaitDistribution};
+pub use calibration_search::{Constant, FoundConstants, NotAConstant, constants_as_settings, find_constants};
 pub use metric::{Direction, Metric, MetricUnit};
 pub use objective::{Bound, Objective, ObjectiveState};
-pub use observed::{ObservedWaits, WaitUntil};
+pub use observed::{ObservedWaits, WaitPair, WaitUntil};
 pub use statistics::{Confidence, Estimate, Sample, student_t};
 pub use summary::{Difference, ExperimentSummary, FleetSummary, Verdict, pareto_front, summarise};
 pub use units::{Progress, Units, run_units};

@@ -15,6 +15,17 @@ pub enum WaitUntil {
     ScriptStarted,
 }
 
+/// A job's wait in the simulation and in reality.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WaitPair {
+    /// When it became pending in the simulation.
+    pub pending_at: SimTime,
+    /// Its simulated wait in seconds.
+    pub simulated_s: f64,
+    /// Its real wait in seconds.
+    pub observed_s: f64,
+}
+
 /// The observed waits of one replication's jobs, by pipeline and place in it.
 #[derive(Clone, Debug, Default)]
 pub struct ObservedWaits {
@@ -58,10 +69,10 @@ impl ObservedWaits {
         self.waits.is_empty()
     }
 
-    /// (simulated, observed) waits in seconds of the first attempts that became pending at or after `from` and whose
+    /// The waits of the first attempts that became pending at or after `from` and whose
     /// simulated wait ended, in the order of `records`.
     #[must_use]
-    pub fn pairs(&self, records: &[JobRecord], from: SimTime, until: WaitUntil) -> Vec<(f64, f64)> {
+    pub fn pairs(&self, records: &[JobRecord], from: SimTime, until: WaitUntil) -> Vec<WaitPair> {
         let pair = |record: &JobRecord| {
             let end = match until {
                 WaitUntil::Picked => record.picked_at,
@@ -70,7 +81,11 @@ impl ObservedWaits {
             let counts = record.attempt == 0 && record.pending_at >= from && end != SimTime::NEVER;
             let observed = self.waits.get(&(record.pipeline, record.pipeline_job)).filter(|_| counts)?;
             let simulated = end.saturating_since(record.pending_at);
-            Some((simulated.as_secs_f64(), observed.as_secs_f64()))
+            Some(WaitPair {
+                pending_at: record.pending_at,
+                simulated_s: simulated.as_secs_f64(),
+                observed_s: observed.as_secs_f64(),
+            })
         };
         records.iter().filter_map(pair).collect()
     }

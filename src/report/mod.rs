@@ -13,7 +13,7 @@ mod table;
 mod timings;
 mod verdict;
 
-pub use calibration::{calibration_csv, calibration_text};
+pub use calibration::{calibration_chart, calibration_csv, calibration_text, constants_text};
 pub use chart::{Chart, ChartError, charts};
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
 pub use import_account::import_account_text;

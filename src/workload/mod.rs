@@ -5,6 +5,7 @@ mod class;
 mod distribution;
 mod expand;
 mod failure;
+mod fit;
 mod import;
 mod job;
 mod normal;
@@ -17,6 +18,10 @@ pub use arrivals::{Arrivals, Workload};
 pub use class::{ArchChoice, Class, ClassId, ClassOverride, Emulation, ImageId, SpeedOverride};
 pub use distribution::{Distribution, DistributionError};
 pub use failure::{FailureReason, ReasonSet, Retry, UnknownReason};
+pub use fit::{
+    ArrivalFit, ClassFit, DurationFit, DurationShape, FitError, FitOptions, GoodnessOfFit, GroupBy, Grouping,
+    ShapeFit, TraceFit, WEEK_HOURS, WorkloadFigures,
+};
 pub use import::{
     Anonymizer, DEFAULT_ANONYMIZE_KEY, Detected, Dropped, Identifier, ImportAccount, ImportError, ImportKind,
     ImportOptions, JobMap, JobRow, JobTable, Note, SpanQuantiles, TRACE_HEADER, detect, import_jobs,

@@ -7,6 +7,7 @@ mod cost_by_kind;
 mod cost_wait;
 mod image;
 mod levels;
+mod quantiles;
 mod wait_curves;
 
 pub use self::image::ChartError;
@@ -16,7 +17,7 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
 use self::canvas::Canvas;
-use crate::experiment::{ExperimentSummary, Objective};
+use crate::experiment::{Calibration, ExperimentSummary, Objective};
 
 /// Okabe & Ito, *Color Universal Design* (2008): told apart by nearly everyone.
 mod colour {
@@ -79,6 +80,11 @@ pub fn charts(summary: &ExperimentSummary, objectives: &[Objective]) -> Result<V
         charts.push(render(&format!("levels_{}", number + 1), &levels::Levels { fleet, highest })?);
     }
     Ok(charts)
+}
+
+/// Quantiles of simulated over observed waits, under `title`.
+pub(super) fn calibration_quantiles(calibration: &Calibration, title: String) -> Result<Chart, ChartError> {
+    render("calibration", &quantiles::Quantiles { calibration, title })
 }
 
 fn render(name: &str, drawing: &(impl Drawing + Titled)) -> Result<Chart, ChartError> {

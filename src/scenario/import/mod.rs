@@ -2,6 +2,9 @@
 //! per line. Takes texts and names; reads no file.
 
 mod config_text;
+mod fitted;
+mod fitted_about;
+mod fitted_fleet;
 mod fragment;
 mod helm;
 mod karpenter;
@@ -19,6 +22,8 @@ mod runner_entry;
 mod template;
 mod yaml;
 
+pub use fitted::fitted_scenario;
+pub use fitted_about::Check;
 pub use pipeline::Pipeline;
 pub use pipeline_jobs::{JobStart, PipelineJob};
 pub use pipeline_runs::Run;

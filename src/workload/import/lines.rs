@@ -260,8 +260,9 @@ fn trace_job(fields: &Fields<'_>, class: &str, sink: &mut Sink<'_>) -> Result<()
     };
     let arch = match fields[5].as_ref() {
         "" => None,
-        "amd64" => Some(ArchChoice::Amd64),
-        "arm64" => Some(ArchChoice::Arm64),
+        // The names that a replay of the trace knows too; 32-bit x86 programs run on every amd64 machine of EC2.
+        "amd64" | "x86_64" | "x86-64" | "x64" | "i686" | "i386" | "x86" | "386" => Some(ArchChoice::Amd64),
+        "arm64" | "aarch64" | "arm64/v8" => Some(ArchChoice::Arm64),
         "either" => Some(ArchChoice::Either),
         other => return Err((Fault::new(RowProblem::UnknownArch, TRACE_HEADER[5], other), 5)),
     };

@@ -77,7 +77,7 @@ pub struct JobRow<'a> {
 
 impl<'a> JobRow<'a> {
     /// A job of which only the id is known.
-    pub(super) const fn nothing(id: Identifier<'a>) -> Self {
+    pub(in crate::workload) const fn nothing(id: Identifier<'a>) -> Self {
         Self {
             id,
             submitted_ms: 0,
