@@ -68,7 +68,7 @@ fn fleet(nodes: u32, share: u32) -> (Cluster, Solver, Disruption) {
         cluster.claim_launched(now, id, launched);
         cluster.node_registered(now, id);
         cluster.node_initialized(now, id);
-        let facts = NodeFacts { pool: PoolId(0), created_at: now, expire_after: None, do_not_disrupt: false };
+        let facts = NodeFacts { pool: PoolId(0), created_at: now, ..NodeFacts::default() };
         disruption.node_launched(now, id, facts);
         disruption.node_initialized(now, id);
         let room = cluster.instance_types().get(kind).allocatable.cpu as u32;

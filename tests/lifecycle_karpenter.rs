@@ -4,12 +4,14 @@
 mod plans;
 
 use fleetsim::engine::Id;
-use fleetsim::karpenter::disruption::{ConsolidationPolicy, Version};
+use fleetsim::karpenter::disruption::{Budget, ConsolidationPolicy, Reason, Version};
 use fleetsim::kubernetes::{DisruptionLimit, PodShare};
 use fleetsim::metrics::{JobOutcome, NodeEnd};
-use fleetsim::simulation::{CapacityPlan, KarpenterPlan, PodDisruptionBudget};
+use fleetsim::simulation::{
+    CapacityPlan, Decision, DriftNotice, DriftPlan, KarpenterPlan, PodDisruptionBudget,
+};
 use fleetsim::units::{SimDuration, SimTime};
-use fleetsim::workload::{Class, Distribution};
+use fleetsim::workload::{Class, Distribution, Retry};
 use plans::{Case, mins, secs};
 
 /// Jobs written with their work need no distribution.
@@ -131,4 +133,119 @@ fn a_drain_evicts_no_more_pods_than_their_disruption_budget_lets_go() {
     assert_eq!(expiring(None).count(JobOutcome::Interrupted), 4);
     let one_stays = DisruptionLimit::MinAvailable(PodShare::Pods(1));
     assert_eq!(expiring(Some(one_stays)).count(JobOutcome::Interrupted), 3);
+}
+
+/// Three nodes with a job of an hour each, whose image or pool changes after ten minutes.
+fn drifting(notice: DriftNotice, budget: &str) -> Case {
+    let mut case = karpenter().karpenter(|karpenter| {
+        karpenter.drifts = vec![DriftPlan { at: SimTime::ZERO + secs(610), notice, pools: Vec::new() }];
+        karpenter.pools[0].disruption.budgets = vec![Budget::new(budget, None, None, None)];
+    });
+    for _ in 0..3 {
+        case = case.job(secs(0), "test", mins(60));
+    }
+    case.all_jobs(|class| class.retry = Retry::always(2))
+}
+
+#[test]
+fn a_changed_image_is_noticed_within_five_minutes_and_nodes_are_replaced_one_by_one() {
+    let run = drifting(DriftNotice::Image, "1").run();
+    let nodes = run.nodes();
+    let drifted: Vec<_> = nodes.iter().filter(|node| node.end == NodeEnd::Drifted).collect();
+    assert_eq!(drifted.len(), 3);
+    let gone = |index: usize| drifted[index].terminated_at;
+    let mut ends: Vec<SimTime> = (0..3).map(gone).collect();
+    ends.sort();
+    assert!(ends[0] >= SimTime::ZERO + secs(610) && ends[0] <= SimTime::ZERO + secs(960), "{ends:?}");
+    // A budget of one comes back when the drain is over, and the next pass is up to ten seconds away.
+    assert!(ends[1] > ends[0] && ends[2] > ends[1], "{ends:?}");
+    assert_eq!(run.finished.outcome.jobs.ended(JobOutcome::Success), 3);
+}
+
+#[test]
+fn a_changed_node_pool_is_noticed_at_once_and_the_replacement_is_there_first() {
+    let run = drifting(DriftNotice::NodePool, "100%").run();
+    let nodes = run.nodes();
+    let drifted = nodes.iter().filter(|node| node.end == NodeEnd::Drifted);
+    let ends: Vec<SimTime> = drifted.map(|node| node.terminated_at).collect();
+    assert!(ends.len() == 3 && ends.iter().all(|end| *end <= SimTime::ZERO + secs(660)), "{ends:?}");
+    let replaced = nodes.iter().filter(|node| node.launched_at >= SimTime::ZERO + secs(610));
+    let first_end = ends.iter().min().expect("three ends");
+    assert!(replaced.clone().count() >= 3 && replaced.clone().any(|node| node.ready_at <= *first_end));
+    assert!(replaced.clone().all(|node| node.end != NodeEnd::Drifted), "the new ones are as they should be");
+}
+
+#[test]
+fn a_budget_of_no_nodes_holds_drift_and_so_does_a_protected_pod_without_a_grace_period() {
+    assert_eq!(ended(&drifting(DriftNotice::Image, "0").run(), NodeEnd::Drifted), 0);
+    let protected = || drifting(DriftNotice::Image, "100%").all_jobs(|class| class.do_not_disrupt = true);
+    assert_eq!(ended(&protected().run(), NodeEnd::Drifted), 0);
+    let ending = protected().karpenter(|karpenter| {
+        karpenter.pools[0].termination_grace_period = Some(mins(10));
+    });
+    assert_eq!(ended(&ending.run(), NodeEnd::Drifted), 3);
+}
+
+#[test]
+fn a_static_pool_keeps_its_replicas_without_pods_and_replaces_what_expires() {
+    let run = karpenter()
+        .karpenter(|karpenter| {
+            karpenter.pools[0].replicas = Some(3);
+            karpenter.pools[0].expire_after = Some(mins(30));
+        })
+        .until(mins(45))
+        .job(mins(5), "test", mins(1))
+        .run();
+    assert_eq!((run.nodes().len(), ended(&run, NodeEnd::Expired), ended(&run, NodeEnd::Empty)), (6, 3, 0));
+    assert_eq!(run.job(0).outcome, JobOutcome::Success, "pods run on its nodes");
+}
+
+#[test]
+fn a_static_pool_opens_no_claim_for_pods_that_do_not_fit_its_nodes() {
+    let case = karpenter().karpenter(|karpenter| karpenter.pools[0].replicas = Some(1)).until(mins(30));
+    let run = case.job(mins(5), "test", mins(20)).job(mins(5), "test", mins(20)).run();
+    assert_eq!(run.nodes().len(), 1);
+    assert_eq!((run.job(0).outcome, run.job(1).outcome), (JobOutcome::Success, JobOutcome::PodTimeout));
+}
+
+#[test]
+fn static_drift_replaces_as_many_nodes_at_a_time_as_the_budget_says() {
+    let run = karpenter()
+        .karpenter(|karpenter| {
+            karpenter.pools[0].replicas = Some(4);
+            karpenter.pools[0].disruption.budgets = vec![Budget::new("2", None, None, None)];
+            let at = SimTime::ZERO + mins(10);
+            karpenter.drifts = vec![DriftPlan { at, notice: DriftNotice::NodePool, pools: vec![0] }];
+        })
+        .until(mins(40))
+        .job(mins(30), "test", mins(1))
+        .run();
+    let commands: Vec<(SimTime, u32)> = run
+        .finished
+        .decisions
+        .iter()
+        .filter_map(|one| match one.what {
+            Decision::Command { reason: Reason::Drifted, nodes, .. } => Some((one.at, nodes)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(commands.len(), 4);
+    assert_eq!(commands[0].0, commands[1].0, "two at once");
+    assert!(commands[2].0 > commands[1].0 && commands[2].0 == commands[3].0);
+    assert_eq!((ended(&run, NodeEnd::Drifted), run.nodes().len()), (4, 8));
+}
+
+#[test]
+fn a_time_to_live_until_expired_launches_the_replacement_before_the_old_node_goes() {
+    let run = karpenter()
+        .karpenter(|karpenter| karpenter.pools[0].ttl_until_expired = Some(mins(10)))
+        .all_jobs(|class| class.retry = Retry::always(2))
+        .job(secs(0), "test", mins(15))
+        .run();
+    let nodes = run.nodes();
+    assert_eq!(nodes[0].end, NodeEnd::Expired);
+    assert!(
+        nodes[1].ready_at <= nodes[0].terminated_at && nodes[0].terminated_at < SimTime::ZERO + secs(660)
+    );
+    assert_eq!(run.job(0).outcome, JobOutcome::Interrupted);
 }

@@ -238,7 +238,7 @@ fn command_value(world: &World, command: &Command) -> Value {
         .collect();
     moves.sort_by_key(|one| text(one, "pod").to_owned());
     let replacements: Vec<Value> =
-        command.replacement.iter().map(|claim| claim_value(world, claim)).collect();
+        command.replacements.iter().map(|claim| claim_value(world, claim)).collect();
     let mut value = json!({
         "decision": if command.decision() == Decision::Delete { "delete" } else { "replace" },
         "reason": command.method.reason().to_string(),

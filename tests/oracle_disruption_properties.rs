@@ -150,7 +150,7 @@ fn build(drawn: &Drawn) -> World {
             pool: PoolId(node.pool),
             created_at: SimTime::ZERO,
             expire_after: None,
-            do_not_disrupt: false,
+            ..NodeFacts::default()
         };
         disruption.node_launched(SimTime::ZERO, id, facts);
         if node.is_initialized {
@@ -196,7 +196,7 @@ fn check_places(world: &World, command: &Command) {
     let amounts: BTreeMap<PodId, Amounts> = world.pods.values().flatten().copied().collect();
     let placed: BTreeMap<PodId, NodeId> = command.placements.iter().copied().collect();
     let replaced: BTreeSet<PodId> =
-        command.replacement.iter().flat_map(|claim| claim.pods.iter().copied()).collect();
+        command.replacements.iter().flat_map(|claim| claim.pods.iter().copied()).collect();
     for (pod, _) in going.iter().flat_map(|node| &world.pods[node]) {
         assert!(placed.contains_key(pod) != replaced.contains(pod), "{pod:?} has one place");
     }
@@ -208,7 +208,7 @@ fn check_places(world: &World, command: &Command) {
         assert!(!going.contains(&node), "{node:?} goes itself");
         assert!(load.fits(&world.cluster.node(node).expect("it exists").free()), "{node:?} has no room");
     }
-    if let Some(claim) = &command.replacement {
+    for claim in &command.replacements {
         let load = claim.pods.iter().fold(Amounts::ZERO, |sum, pod| sum + amounts[pod]);
         for (kind, _) in &claim.types {
             assert!(
@@ -221,7 +221,7 @@ fn check_places(world: &World, command: &Command) {
 
 /// Whatever of the replacement's offerings is launched costs less than what goes, and its pool's limit holds.
 fn check_replacement(world: &World, drawn: &Drawn, command: &Command) {
-    let Some(claim) = &command.replacement else { return };
+    let Some(claim) = command.replacements.first() else { return };
     let types = world.cluster.instance_types();
     let before: f64 = command.candidates.iter().map(|one| one.price).sum();
     let allowed = types.allowed_offerings(&claim.requirements, world.cluster.vocabulary());

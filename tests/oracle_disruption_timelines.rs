@@ -271,8 +271,7 @@ impl<'a> Timeline<'a> {
         let launched = LaunchedAs { type_id, zone: offering.zone, capacity_type: offering.capacity_type };
         let zone = self.world.cluster.vocabulary().text(types.zone_label(offering.zone)).to_owned();
         let what = json!([&*types.get(type_id).name, zone, offering.capacity_type.label()]);
-        let facts =
-            NodeFacts { pool: claim.pool, created_at: at(now), expire_after: None, do_not_disrupt: false };
+        let facts = NodeFacts { pool: claim.pool, created_at: at(now), ..NodeFacts::default() };
         self.world.cluster.claim_launched(at(now), id, launched);
         self.world.disruption.node_launched(at(now), id, facts);
         self.say(now, "replacement_launched", id);

@@ -425,7 +425,7 @@ fn pool_specs(case: &Case) -> Vec<NodePoolSpec> {
         startup_taints: taints(&one.startup_taints),
         requirements: requirements(&one.requirements),
         limits: Limits { cpu: one.limits.cpu_milli, memory: one.limits.memory_mib, nodes: one.limits.nodes },
-        consolidate_after: None,
+        ..NodePoolSpec::default()
     };
     case.nodepools.iter().map(spec).collect()
 }

@@ -24,6 +24,10 @@ pub const SLEEP_AFTER_PATCH: SimDuration = SimDuration::from_secs(1);
 /// What the calls around that sleep take (recorded cluster trajectories, 2026-11: ready to initialized, median 1.15 s).
 pub const PATCH_CALLS: SimDuration = SimDuration::from_ms(150);
 
+/// How often a claim is looked at for drift without anything else happening to it
+/// (core `nodeclaim/disruption/drift.go`, v1.15.0).
+pub const DRIFT_CHECK: SimDuration = SimDuration::from_mins(5);
+
 /// What EC2 answered to a CreateFleet call, as far as the claim goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaunchAnswer {
@@ -77,6 +81,24 @@ pub fn initialized_at(ready_at: SimTime) -> SimTime {
     ready_at + SLEEP_AFTER_PATCH + PATCH_CALLS
 }
 
+/// How many claims a static pool creates to have `replicas`, as far as its limit on nodes goes. It has `active` claims that
+/// stay, `leaving` ones that a disruption command replaces, and `deleting` ones (core `static/provisioning/controller.go`
+/// and `state/statenodepool.go` `ReserveNodeCount`, v1.15.0).
+#[must_use]
+pub fn static_claims_wanted(
+    replicas: u32,
+    active: u32,
+    leaving: u32,
+    deleting: u32,
+    limit: Option<i64>,
+) -> u32 {
+    if active + leaving >= replicas {
+        return 0;
+    }
+    let left = limit.map_or(i64::MAX, |most| most - i64::from(active + leaving + deleting));
+    i64::from(replicas - active).min(left).max(0) as u32
+}
+
 /// Gathers identical CreateFleet calls: all claims of one pass with the same request go out together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FleetWindow {
@@ -115,6 +137,14 @@ mod tests {
         assert_eq!(step(LaunchAnswer::OtherError, 0), LaunchStep::RetryAt(now + SimDuration::from_secs(1)));
         assert_eq!(step(LaunchAnswer::OtherError, 3), LaunchStep::RetryAt(now + SimDuration::from_secs(8)));
         assert_eq!(step(LaunchAnswer::OtherError, 40), LaunchStep::RetryAt(now + RETRY_MAX));
+    }
+
+    #[test]
+    fn a_static_pool_counts_nodes_that_go_against_its_limit_but_not_as_replicas() {
+        assert_eq!(static_claims_wanted(5, 3, 0, 1, None), 2);
+        assert_eq!(static_claims_wanted(5, 4, 1, 0, None), 0);
+        assert_eq!(static_claims_wanted(5, 3, 0, 1, Some(5)), 1);
+        assert_eq!(static_claims_wanted(5, 3, 0, 3, Some(5)), 0);
     }
 
     #[test]

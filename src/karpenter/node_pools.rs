@@ -7,7 +7,7 @@ use super::taints::{Taint, Toleration};
 use crate::units::{Resources, SimDuration};
 
 /// A NodePool by its place in the list given to [`Cluster::new`](super::Cluster::new).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PoolId(pub u16);
 
 /// A NodePool as written, as far as provisioning goes.
@@ -27,6 +27,8 @@ pub struct NodePoolSpec {
     pub requirements: Vec<RequirementSpec>,
     /// Limits on the capacity of all its nodes together.
     pub limits: Limits,
+    /// Whether it is static (`replicas` is set): passes open no claims in it.
+    pub is_static: bool,
     /// `consolidateAfter`; `None` is `Never`. Nodes inside it take no running pods in a consolidation's what-if.
     pub consolidate_after: Option<SimDuration>,
 }

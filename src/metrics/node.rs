@@ -18,15 +18,18 @@ pub enum NodeEnd {
     NeverRegistered,
     /// The run ended; it still stood.
     RunEnd,
+    /// It differed from what its pool asks for and was replaced.
+    Drifted,
 }
 
 impl NodeEnd {
     /// Every reason, in the order in which reports list them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Empty,
         Self::Consolidated,
         Self::Interrupted,
         Self::Expired,
+        Self::Drifted,
         Self::NeverRegistered,
         Self::RunEnd,
     ];
@@ -39,6 +42,7 @@ impl NodeEnd {
             Self::Consolidated => "consolidated",
             Self::Interrupted => "interrupted",
             Self::Expired => "expired",
+            Self::Drifted => "drifted",
             Self::NeverRegistered => "never_registered",
             Self::RunEnd => "run_end",
         }

@@ -38,13 +38,18 @@ impl World<'_> {
                     side.provisioner.node_settled(node);
                 }
                 Outcome::CreateReplacement { command, claim } => {
-                    self.create_claim(&mut side, claim, Some(command));
+                    // No claim is created beyond a limit that is exceeded already; the command is rolled back.
+                    if side.cluster.exceeds_limits(claim.pool) {
+                        side.disruption.replacement_lost(command);
+                    } else {
+                        self.create_claim(&mut side, claim, Some(command));
+                    }
                 }
                 Outcome::MarkForDeletion { node } => side.cluster.mark_for_deletion(node),
                 Outcome::UnmarkForDeletion { node } => side.cluster.unmark_for_deletion(node),
                 Outcome::Nominate { node, .. } => side.cluster.nominate(now, node),
                 Outcome::DeleteClaim { node, reason, .. } => {
-                    let end = if reason == Reason::Empty { NodeEnd::Empty } else { NodeEnd::Consolidated };
+                    let end = self.end_by(Id::new(node.0), reason);
                     self.karpenter = Some(side);
                     self.delete_claim(Id::new(node.0), end);
                     side = self.karpenter.take().expect("put there just before");
@@ -53,6 +58,19 @@ impl World<'_> {
         }
         side.disrupted = outcomes;
         self.karpenter = Some(side);
+    }
+
+    /// How a node ends that goes for `reason`. Karpenter of old replaced what expired as it does what drifts today.
+    fn end_by(&self, id: NodeId, reason: Reason) -> NodeEnd {
+        let pool = self.nodes[id].pool;
+        match reason {
+            Reason::Empty => NodeEnd::Empty,
+            Reason::Underutilized => NodeEnd::Consolidated,
+            Reason::Drifted if self.karpenter_plan().pools[pool as usize].ttl_until_expired.is_some() => {
+                NodeEnd::Expired
+            }
+            Reason::Drifted => NodeEnd::Drifted,
+        }
     }
 
     /// Whatever still runs on the node comes to nothing.

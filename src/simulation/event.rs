@@ -20,6 +20,10 @@ pub(super) enum Event {
     PodGone { job: JobId, build: u32 },
     /// A node has pulled an image.
     PullEnded { node: NodeId, ordinal: u32, image: u32 },
+    /// NodePools or images change: nodes drift from then on.
+    Drift { number: u32 },
+    /// A static pool may lack nodes.
+    StaticPool { pool: u32 },
     /// A node reached a stage of its life.
     Node { node: NodeId, ordinal: u32, stage: NodeStage },
 }
@@ -49,4 +53,6 @@ pub(super) enum NodeStage {
     Reclaimed,
     /// The node has reached its maximum age.
     Expired,
+    /// Karpenter notes that the node is no longer as it should be.
+    Drifted,
 }

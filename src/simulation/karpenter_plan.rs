@@ -27,9 +27,31 @@ pub struct KarpenterPlan {
     /// Whether a node has the name of its NodeClaim, as with Karpenter's kwok provider, and not one of EC2's. Passes try
     /// nodes in the order of names.
     pub nodes_keep_claim_names: bool,
+    /// Changes of NodePools and images that make nodes drift.
+    pub drifts: Vec<DriftPlan>,
     /// When the disruption controller looks for the first time. Karpenter looks from its start on, every 10 s where it
     /// finds nothing (core `disruption/controller.go`, v1.15.0); default 10 s.
     pub first_disruption_pass: SimTime,
+}
+
+/// A change after which nodes differ from what is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriftPlan {
+    /// When it changes.
+    pub at: SimTime,
+    /// What changes.
+    pub notice: DriftNotice,
+    /// Numbers of the pools that it concerns; empty for all.
+    pub pools: Vec<u32>,
+}
+
+/// What changes, which decides when Karpenter notices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriftNotice {
+    /// The NodePool's template: noticed at once.
+    NodePool,
+    /// The image that its NodeClass selects: noticed when each claim is next looked at, every five minutes.
+    Image,
 }
 
 /// One NodePool.
@@ -43,6 +65,10 @@ pub struct PoolPlan {
     pub expire_after: Option<SimDuration>,
     /// `terminationGracePeriod`: the longest drain of its nodes; none waits for as long as it takes.
     pub termination_grace_period: Option<SimDuration>,
+    /// `replicas` of a static pool: so many nodes whatever pods there are.
+    pub replicas: Option<u32>,
+    /// `ttlSecondsUntilExpired` of Karpenter v0.2x: nodes of that age are replaced one at a time, their replacement first.
+    pub ttl_until_expired: Option<SimDuration>,
     /// `ttlSecondsAfterEmpty` of Karpenter v0.2x: empty nodes go after so long, without validation and budget. The pool's
     /// disruption block should then consolidate nothing.
     pub ttl_after_empty: Option<SimDuration>,
@@ -61,6 +87,7 @@ impl KarpenterPlan {
             calendar: Calendar { start_unix_ms: 0 },
             instance_types: Vec::new(),
             nodes_keep_claim_names: false,
+            drifts: Vec::new(),
             first_disruption_pass: SimTime::from_ms(10_000),
         }
     }

@@ -4,7 +4,7 @@ use crate::catalog::{Catalog, TypeId, TypeLabel};
 use crate::engine::Streams;
 use crate::karpenter::disruption::{self, Disruption, PodFacts};
 use crate::karpenter::instance_types::{self, InstanceTypeSpec, OfferingSpec};
-use crate::karpenter::node_pools::DaemonSetSpec;
+use crate::karpenter::node_pools::{DaemonSetSpec, NodePoolSpec, PoolId};
 use crate::karpenter::pods::{PodClassId, PodClassSpec};
 use crate::karpenter::requirements::{Operator, RequirementSpec};
 use crate::karpenter::resources::Amounts;
@@ -12,10 +12,10 @@ use crate::karpenter::solver::ClaimRequest;
 use crate::karpenter::type_set::MAX_TYPES;
 use crate::karpenter::{Cluster, IceCache, Provisioner, Solver, provisioner, taints};
 use crate::kubernetes;
-use crate::units::{Resources, SimDuration, SimTime};
+use crate::units::{Resources, SimTime};
 
 use super::emptiness::HistoricalEmptiness;
-use super::karpenter_plan::KarpenterPlan;
+use super::karpenter_plan::{KarpenterPlan, PoolPlan};
 use super::plan::Plan;
 use super::setup;
 
@@ -61,18 +61,25 @@ impl KarpenterSide {
                 ..DaemonSetSpec::default()
             })
             .collect();
-        let pools = karpenter.pools.iter().map(|pool| pool.spec.clone()).collect();
+        let spec = |pool: &PoolPlan| NodePoolSpec { is_static: pool.replicas.is_some(), ..pool.spec.clone() };
+        let pools = karpenter.pools.iter().map(spec).collect();
         let disruptions = karpenter.pools.iter().map(|pool| pool.disruption.clone()).collect();
+        let mut disruption = Disruption::new(
+            karpenter.disruption,
+            karpenter.calendar,
+            disruptions,
+            karpenter.first_disruption_pass,
+        );
+        for (number, pool) in karpenter.pools.iter().enumerate() {
+            if let Some(replicas) = pool.replicas {
+                disruption.set_replicas(PoolId(number as u16), replicas);
+            }
+        }
         Self {
             cluster: Cluster::new(&specs, pools, &daemon_sets, karpenter.preferences, streams),
             solver: Solver::new(karpenter.pass),
             provisioner: Provisioner::new(karpenter.batch),
-            disruption: Disruption::new(
-                karpenter.disruption,
-                karpenter.calendar,
-                disruptions,
-                karpenter.first_disruption_pass,
-            ),
+            disruption,
             emptiness: HistoricalEmptiness::new(&karpenter.pools, karpenter.first_disruption_pass),
             ice: IceCache::new(),
             types,
@@ -137,11 +144,6 @@ impl KarpenterSide {
             self.claims.resize_with(node + 1, || None);
         }
         self.claims[node] = Some(claim);
-    }
-
-    /// `expireAfter` of a pool.
-    pub(super) fn expire_after(karpenter: &KarpenterPlan, pool: u32) -> Option<SimDuration> {
-        karpenter.pools[pool as usize].expire_after
     }
 }
 

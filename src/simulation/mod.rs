@@ -3,6 +3,7 @@
 mod arrivals;
 mod decisions;
 mod disruption;
+mod drift;
 mod emptiness;
 mod event;
 mod executors;
@@ -23,7 +24,7 @@ mod setup;
 mod world;
 
 pub use decisions::{Decided, Decision};
-pub use karpenter_plan::{KarpenterPlan, PoolPlan};
+pub use karpenter_plan::{DriftNotice, DriftPlan, KarpenterPlan, PoolPlan};
 pub use plan::{
     CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, OwnExecutor, Plan,
     PodDisruptionBudget, PodSource,

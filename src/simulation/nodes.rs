@@ -136,6 +136,7 @@ impl World<'_> {
             NodeStage::Initialized if !draining => self.karpenter_stage(id, stage),
             NodeStage::RegistrationTimeout if !draining => self.delete_claim(id, NodeEnd::NeverRegistered),
             NodeStage::Expired if !draining => self.delete_claim(id, NodeEnd::Expired),
+            NodeStage::Drifted if !draining => self.node_drifted(id),
             NodeStage::InterruptionNotice if !draining => self.interruption_notice(id),
             NodeStage::Reclaimed => self.reclaimed(id),
             NodeStage::RemovalDue => self.removal_due(id),

@@ -180,6 +180,7 @@ impl World<'_> {
     /// EC2 answers the launch: an instance, or no capacity.
     pub(super) fn launched(&mut self, id: NodeId) {
         let mut side = self.karpenter.take().expect("Karpenter launches");
+        let mut lacking = None;
         match self.choose_instance(&mut side, id) {
             Some(chosen) => self.instance_chosen(&mut side, id, &chosen),
             None => {
@@ -196,10 +197,15 @@ impl World<'_> {
                     }
                 }
                 side.cluster.remove(cluster::NodeId(id.raw()));
+                let pool = self.nodes[id].pool;
                 self.nodes.remove(id);
+                lacking = Some(pool);
             }
         }
         self.karpenter = Some(side);
+        if let Some(pool) = lacking {
+            self.static_pool_changed(pool);
+        }
     }
 
     fn choose_instance(&mut self, side: &mut KarpenterSide, id: NodeId) -> Option<Chosen> {
@@ -257,7 +263,8 @@ impl World<'_> {
                 capacity_type: chosen.capacity_type,
             },
         );
-        let expire_after = KarpenterSide::expire_after(self.karpenter_plan(), pool);
+        let plan = &self.karpenter_plan().pools[pool as usize];
+        let (expire_after, ttl_until_expired) = (plan.expire_after, plan.ttl_until_expired);
         side.disruption.node_launched(
             now,
             node_id,
@@ -266,6 +273,7 @@ impl World<'_> {
                 created_at: requested_at,
                 expire_after,
                 do_not_disrupt: false,
+                has_termination_grace_period: plan.termination_grace_period.is_some(),
             },
         );
         let startup = self.plan.ec2.startup.draw(&self.streams, u64::from(ordinal));
@@ -282,6 +290,9 @@ impl World<'_> {
         }
         if let Some(after) = expire_after {
             stage(requested_at + after, NodeStage::Expired);
+        }
+        if let Some(after) = ttl_until_expired {
+            stage(requested_at + after, NodeStage::Drifted);
         }
     }
 

@@ -34,6 +34,7 @@ impl World<'_> {
             side.provisioner.node_disrupted(now, node_id);
         }
         self.nodes[id].enter(NodePhase::Draining);
+        self.static_pool_changed(pool);
         self.facts[id.index()].end = end;
         if had_joined {
             self.scheduler.cordon(now, NodeKey(id.raw()));

@@ -113,6 +113,8 @@ impl<'p> World<'p> {
                     self.pull_ended(node, image);
                 }
             }
+            Event::Drift { number } => self.drift(number),
+            Event::StaticPool { pool } => self.fill_static_pool(pool),
             Event::Node { node, ordinal, stage } => {
                 if self.is_node(node, ordinal) {
                     self.node_stage(node, stage);

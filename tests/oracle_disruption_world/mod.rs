@@ -260,6 +260,7 @@ impl World {
             created_at: created,
             expire_after: span(&node["expire_after_ms"]),
             do_not_disrupt: node["do_not_disrupt"].as_bool().unwrap_or(false),
+            ..NodeFacts::default()
         };
         self.disruption.node_launched(created, id, facts);
         let initialized = node["initialized_ms"].as_i64();

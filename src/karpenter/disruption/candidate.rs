@@ -32,6 +32,14 @@ pub enum Refusal {
     PolicyWhenEmpty,
 }
 
+impl Refusal {
+    /// Whether it is a pod that refuses, and not its node: such nodes still drift where a grace period ends their drain.
+    #[must_use]
+    pub const fn is_of_a_pod(self) -> bool {
+        matches!(self, Self::PodDoNotDisrupt | Self::Pdb | Self::MultiplePdbs)
+    }
+}
+
 /// A node that may be disrupted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Candidate {
@@ -125,6 +133,7 @@ pub(super) fn suits(nodes: &Nodes, node: &Node, reason: Reason, version: Version
     let is_of_its_kind =
         node.is_empty() == (reason == Reason::Empty) || version == Version::V1_8 && reason != Reason::Empty;
     is_of_its_kind
+        && nodes.pool_of(node).replicas.is_none()
         && method_refusal(nodes, node, reason, version).is_none()
         && node.clock.consolidatable_at(consolidate_after) <= now
 }

@@ -151,7 +151,7 @@ impl Search<'_> {
     /// The question about these nodes.
     pub(super) fn question<'a>(&'a self, without: &'a [NodeId]) -> Question<'a> {
         let Self { now, nodes, fully_blocking, settings, .. } = *self;
-        Question { now, nodes, fully_blocking, version: settings.version, without }
+        Question { now, nodes, fully_blocking, version: settings.version, without, is_consolidation: true }
     }
 
     fn found(&self, candidates: &[Candidate], what: Move, cluster: &Cluster) -> Found {

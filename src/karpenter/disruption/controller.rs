@@ -1,11 +1,11 @@
 //! The disruption loop: polls, validates what it found 15 s later, starts commands. Decides with the methods' files.
 
 use super::super::cluster::NodeId;
-use super::budget::Calendar;
+use super::budget::{Calendar, Reason};
 use super::memo::ClusterChanges;
-use super::methods::{Command, METHODS};
+use super::methods::{Command, METHODS, Method};
 use super::nodes::Nodes;
-use super::outcome::{Decision, Outcome};
+use super::outcome::Outcome;
 use super::queue::CommandQueue;
 use super::settings::{PoolDisruption, Settings, Version};
 use super::surroundings::Surroundings;
@@ -46,6 +46,8 @@ pub struct DisruptionWork {
 pub struct Disruption {
     pub(super) calendar: Calendar,
     pub(super) changes: ClusterChanges,
+    /// Nodes that drifted, some of them perhaps gone.
+    pub(super) drifted: Vec<NodeId>,
     pub(super) nodes: Nodes,
     pub(super) pdbs: Vec<u32>,
     /// Per method, the state of the cluster in which it found nothing.
@@ -71,6 +73,7 @@ impl Disruption {
         Self {
             calendar,
             changes: ClusterChanges::default(),
+            drifted: Vec::new(),
             nodes: Nodes::new(pools, settings.version == Version::V1_8),
             pdbs: Vec::new(),
             found_nothing_in: [None; METHODS.len()],
@@ -109,7 +112,7 @@ impl Disruption {
                 self.pass_started_at = now;
                 self.work.passes += 1;
                 if surroundings.cluster.is_synced() {
-                    self.try_methods(now, 0, surroundings);
+                    self.try_methods(now, 0, surroundings, out);
                 } else {
                     self.phase = Phase::Waiting(now + UNSYNCED_RETRY);
                 }
@@ -122,20 +125,41 @@ impl Disruption {
                         self.start(now, valid, out);
                         self.phase = Phase::Waiting(now);
                     }
-                    None => self.try_methods(now, next, surroundings),
+                    None => self.try_methods(now, next, surroundings, out),
                 }
             }
             _ => {}
         }
     }
 
-    /// Tries the methods from the `first` on; the first that finds something has it validated later.
-    fn try_methods(&mut self, now: SimTime, first: usize, surroundings: &mut Surroundings<'_>) {
+    /// Tries the methods from the `first` on; the first that finds something has it validated later, or where nodes drifted
+    /// starts it at once.
+    fn try_methods(
+        &mut self,
+        now: SimTime,
+        first: usize,
+        surroundings: &mut Surroundings<'_>,
+        out: &mut Vec<Outcome>,
+    ) {
         self.phase = Phase::Waiting(now + POLL);
         for &method in &METHODS[first..] {
-            let candidates = self.candidates(method.reason(), now, surroundings.cluster);
+            let candidates = self.candidates_of(method, now, surroundings.cluster);
             if candidates.is_empty() {
                 continue;
+            }
+            if method.reason() == Reason::Drifted {
+                let commands = match method {
+                    Method::StaticDrift => self.static_drift(candidates, now, surroundings),
+                    _ => self.search(method, candidates, now, surroundings).command.into_iter().collect(),
+                };
+                if commands.is_empty() {
+                    continue;
+                }
+                for command in commands {
+                    self.start(now, command, out);
+                }
+                self.phase = Phase::Waiting(now);
+                return;
             }
             let memo = method as usize;
             if self.found_nothing_in[memo] == Some(self.changes.state(now)) {
@@ -159,10 +183,10 @@ impl Disruption {
     fn start(&mut self, now: SimTime, command: Command, out: &mut Vec<Outcome>) {
         let (reason, decision) = (command.method.reason(), command.decision());
         let nodes: Vec<NodeId> = command.candidates.iter().map(|candidate| candidate.node).collect();
-        let id = self.queue.start(now, reason, nodes.clone(), decision == Decision::Replace);
+        let id = self.queue.start(now, reason, nodes.clone(), command.replacements.len());
         out.push(Outcome::CommandStarted { command: id, reason, decision, nodes: nodes.clone() });
         out.extend(nodes.iter().map(|&node| Outcome::Taint { node }));
-        if let Some(claim) = command.replacement {
+        for claim in command.replacements {
             out.push(Outcome::CreateReplacement { command: id, claim });
         }
         for node in nodes {

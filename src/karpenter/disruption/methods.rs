@@ -10,7 +10,7 @@ use super::consolidation::{Found, Search, SearchResult};
 use super::controller::Disruption;
 use super::emptiness;
 use super::outcome::Decision;
-use super::price_test::{Move, Skip};
+use super::price_test::{Move, Replacement, Skip};
 use super::surroundings::Surroundings;
 use super::what_if::Verdict;
 use crate::units::SimTime;
@@ -20,6 +20,10 @@ use crate::units::SimTime;
 pub enum Method {
     /// Deletes empty nodes.
     Emptiness,
+    /// Replaces drifted nodes of static pools.
+    StaticDrift,
+    /// Replaces drifted nodes of other pools.
+    Drift,
     /// Removes several nodes at once, for at most one new one.
     MultiNode,
     /// Removes one node, for at most one new one.
@@ -27,7 +31,8 @@ pub enum Method {
 }
 
 /// All methods, in order.
-pub(super) const METHODS: [Method; 3] = [Method::Emptiness, Method::MultiNode, Method::SingleNode];
+pub(super) const METHODS: [Method; 5] =
+    [Method::Emptiness, Method::StaticDrift, Method::Drift, Method::MultiNode, Method::SingleNode];
 
 impl Method {
     /// The reason under which budgets count it.
@@ -35,6 +40,7 @@ impl Method {
     pub const fn reason(self) -> Reason {
         match self {
             Self::Emptiness => Reason::Empty,
+            Self::StaticDrift | Self::Drift => Reason::Drifted,
             Self::MultiNode | Self::SingleNode => Reason::Underutilized,
         }
     }
@@ -47,8 +53,8 @@ pub struct Command {
     pub method: Method,
     /// The nodes that go, in the order in which they were taken.
     pub candidates: Vec<Candidate>,
-    /// What replaces them, cheapest type first.
-    pub replacement: Option<ClaimRequest>,
+    /// What replaces them, cheapest type first; several only where nodes drifted.
+    pub replacements: Vec<ClaimRequest>,
     /// Where pods are expected on existing nodes.
     pub placements: Vec<(PodId, NodeId)>,
     /// Dollars per hour that it is meant to save.
@@ -59,7 +65,7 @@ impl Command {
     /// Whether it replaces or only deletes.
     #[must_use]
     pub fn decision(&self) -> Decision {
-        if self.replacement.is_some() { Decision::Replace } else { Decision::Delete }
+        if self.replacements.is_empty() { Decision::Delete } else { Decision::Replace }
     }
 }
 
@@ -79,7 +85,7 @@ pub struct Answer {
 impl Disruption {
     /// What `method` would do at `now`, before validation. Changes nothing.
     pub fn ask(&mut self, method: Method, now: SimTime, surroundings: &mut Surroundings<'_>) -> Answer {
-        let candidates = self.candidates(method.reason(), now, surroundings.cluster);
+        let candidates = self.candidates_of(method, now, surroundings.cluster);
         if candidates.is_empty() {
             Answer::default()
         } else {
@@ -114,6 +120,9 @@ impl Disruption {
         };
         self.what_if.begin(now, &self.nodes, &self.fully_blocking_pdbs, surroundings);
         let result = match method {
+            Method::Drift => {
+                return search.drift(candidates, &budgets, &mut self.what_if, surroundings);
+            }
             Method::MultiNode => search.multi_node(candidates, &mut budgets, &mut self.what_if, surroundings),
             _ => search.single_node(candidates, &budgets, &mut self.what_if, surroundings),
         };
@@ -164,14 +173,27 @@ impl Disruption {
         if self.what_if.ask(&search.question(&without), surroundings) != Verdict::Fits {
             return false;
         }
-        match (&command.replacement, &self.what_if.results.claims[..]) {
-            (None, []) => true,
-            (Some(planned), [claim]) => planned.types.iter().all(|(id, _)| claim.types.contains(*id)),
+        match (&command.replacements[..], &self.what_if.results.claims[..]) {
+            ([], []) => true,
+            ([planned], [claim]) => planned.types.iter().all(|(id, _)| claim.types.contains(*id)),
             _ => false,
         }
     }
 
-    /// The candidates of the methods with this reason at `now`, in the order in which they are taken.
+    /// The candidates of a method at `now`, in the order in which they are taken.
+    pub(super) fn candidates_of(
+        &mut self,
+        method: Method,
+        now: SimTime,
+        cluster: &Cluster,
+    ) -> Vec<Candidate> {
+        match method.reason() {
+            Reason::Drifted => self.drifted_candidates(method, now, cluster),
+            reason => self.candidates(reason, now, cluster),
+        }
+    }
+
+    /// The candidates of emptiness or consolidation, by their reason, at `now`, in the order in which they are taken.
     #[must_use]
     pub fn candidates(&mut self, reason: Reason, now: SimTime, cluster: &Cluster) -> Vec<Candidate> {
         let version = self.settings.version;
@@ -220,7 +242,7 @@ fn empty_command(candidates: Vec<Candidate>) -> Option<Command> {
     (!candidates.is_empty()).then_some(Command {
         method: Method::Emptiness,
         candidates,
-        replacement: None,
+        replacements: Vec::new(),
         placements: Vec::new(),
         estimated_savings,
     })
@@ -229,7 +251,7 @@ fn empty_command(candidates: Vec<Candidate>) -> Option<Command> {
 fn underutilized_command(method: Method, found: Found, surroundings: &Surroundings<'_>) -> Command {
     let Found { candidates, what, estimated_savings } = found;
     let Move { placements, replacement } = what;
-    let replacement =
-        replacement.map(|one| surroundings.solver.claim_request(surroundings.cluster, &one.claim));
-    Command { method, candidates, replacement, placements, estimated_savings }
+    let request = |one: Replacement| surroundings.solver.claim_request(surroundings.cluster, &one.claim);
+    let replacements = replacement.into_iter().map(request).collect();
+    Command { method, candidates, replacements, placements, estimated_savings }
 }

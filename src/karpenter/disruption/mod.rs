@@ -11,6 +11,7 @@ mod candidate;
 mod consolidation;
 mod controller;
 mod cron;
+mod drift;
 mod emptiness;
 mod idle_clock;
 mod inputs;

@@ -9,7 +9,7 @@ use super::settings::PoolDisruption;
 use crate::units::{SimDuration, SimTime};
 
 /// What is known of a node claim when its instance is launched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NodeFacts {
     /// Its NodePool.
     pub pool: PoolId,
@@ -19,6 +19,8 @@ pub struct NodeFacts {
     pub expire_after: Option<SimDuration>,
     /// The node's annotation `karpenter.sh/do-not-disrupt: "true"`.
     pub do_not_disrupt: bool,
+    /// Whether its claim has a `terminationGracePeriod`.
+    pub has_termination_grace_period: bool,
 }
 
 /// The PodDisruptionBudgets that select a pod.
@@ -120,6 +122,8 @@ pub(super) struct Node {
     pub(super) is_deleting: bool,
     pub(super) is_instance_terminating: bool,
     pub(super) is_in_command: bool,
+    /// When its condition `Drifted` became true, in whole seconds.
+    pub(super) drifted_at: Option<SimTime>,
     pub(super) pods: Vec<BoundPod>,
     /// Reschedulable pods that keep the node from being empty.
     holding: u32,
@@ -168,6 +172,8 @@ pub(super) struct Pool {
     pub(super) total: u32,
     /// Those of them that are not ready or marked for deletion.
     pub(super) disrupting: u32,
+    /// `replicas` of a static pool.
+    pub(super) replicas: Option<u32>,
 }
 
 /// All nodes.
@@ -183,7 +189,10 @@ pub(super) struct Nodes {
 
 impl Nodes {
     pub(super) fn new(pools: Vec<PoolDisruption>, any_pod_holds: bool) -> Self {
-        let pools = pools.into_iter().map(|settings| Pool { settings, total: 0, disrupting: 0 }).collect();
+        let pools = pools
+            .into_iter()
+            .map(|settings| Pool { settings, total: 0, disrupting: 0, replicas: None })
+            .collect();
         Self { pools, slots: Vec::new(), empty: Vec::new(), busy: Vec::new(), any_pod_holds }
     }
 
@@ -201,6 +210,7 @@ impl Nodes {
             is_deleting: false,
             is_instance_terminating: false,
             is_in_command: false,
+            drifted_at: None,
             pods: Vec::new(),
             holding: 0,
             place: self.empty.len() as u32,

@@ -15,9 +15,9 @@ const GIVE_UP_LATEST: SimDuration = SimDuration::from_hours(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Replacement {
-    NotNeeded,
-    Pending,
-    Initialized,
+    /// So many are not initialized yet.
+    Pending(usize),
+    /// One of them is gone.
     Lost,
 }
 
@@ -45,11 +45,11 @@ impl CommandQueue {
         now: SimTime,
         reason: Reason,
         nodes: Vec<NodeId>,
-        is_replace: bool,
+        replacements: usize,
     ) -> CommandId {
         let id = CommandId(self.next_id);
         self.next_id += 1;
-        let replacement = if is_replace { Replacement::Pending } else { Replacement::NotNeeded };
+        let replacement = Replacement::Pending(replacements);
         self.commands.push(QueuedCommand { id, reason, nodes, started_at: now, poll_at: now, replacement });
         id
     }
@@ -59,18 +59,18 @@ impl CommandQueue {
     }
 
     pub(super) fn replacement_initialized(&mut self, id: CommandId) {
-        self.set(id, Replacement::Initialized);
+        self.set(id, |left| Replacement::Pending(left.saturating_sub(1)));
     }
 
     pub(super) fn replacement_lost(&mut self, id: CommandId) {
-        self.set(id, Replacement::Lost);
+        self.set(id, |left| if left == 0 { Replacement::Pending(0) } else { Replacement::Lost });
     }
 
-    fn set(&mut self, id: CommandId, state: Replacement) {
+    fn set(&mut self, id: CommandId, state: impl Fn(usize) -> Replacement) {
         if let Some(command) = self.commands.iter_mut().find(|command| command.id == id)
-            && command.replacement == Replacement::Pending
+            && let Replacement::Pending(left) = command.replacement
         {
-            command.replacement = state;
+            command.replacement = state(left);
         }
     }
 
@@ -87,14 +87,14 @@ impl CommandQueue {
             let command = &mut self.commands[index];
             let is_over = now.saturating_since(command.started_at) > give_up;
             match command.replacement {
-                Replacement::NotNeeded | Replacement::Initialized => {
+                Replacement::Pending(0) => {
                     succeed(&self.commands.remove(index), nodes, out);
                 }
-                Replacement::Pending if !is_over => {
+                Replacement::Pending(_) if !is_over => {
                     command.poll_at += POLL;
                     index += 1;
                 }
-                Replacement::Pending | Replacement::Lost => {
+                Replacement::Pending(_) | Replacement::Lost => {
                     roll_back(&self.commands.remove(index), nodes, out);
                 }
             }
@@ -122,5 +122,57 @@ fn roll_back(command: &QueuedCommand, nodes: &mut Nodes, out: &mut Vec<Outcome>)
             out.push(Outcome::Untaint { node });
             out.push(Outcome::UnmarkForDeletion { node });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::nodes::NodeFacts;
+    use super::super::settings::PoolDisruption;
+    use super::*;
+
+    /// A command with so many replacements on one marked node, and what its polls bring until something comes of it.
+    fn polled(
+        replacements: usize,
+        report: impl FnOnce(&mut CommandQueue, CommandId),
+    ) -> (SimTime, Vec<Outcome>) {
+        let mut nodes = Nodes::new(vec![PoolDisruption::default()], false);
+        nodes.add(NodeId(7), NodeFacts::default());
+        nodes.change(NodeId(7), |node| (node.is_in_command, node.is_marked) = (true, true));
+        let mut queue = CommandQueue::default();
+        let id = queue.start(SimTime::ZERO, Reason::Drifted, vec![NodeId(7)], replacements);
+        let mut out = Vec::new();
+        queue.poll(SimTime::ZERO, &mut nodes, &mut out);
+        report(&mut queue, id);
+        let mut now = SimTime::ZERO;
+        while out.is_empty() {
+            now = queue.next_poll();
+            queue.poll(now, &mut nodes, &mut out);
+        }
+        assert_eq!(queue.next_poll(), SimTime::NEVER);
+        (now, out)
+    }
+
+    #[test]
+    fn a_command_waits_for_all_its_replacements() {
+        let (now, out) = polled(2, |queue, id| {
+            queue.replacement_initialized(id);
+            queue.replacement_initialized(id);
+        });
+        assert_eq!(now, SimTime::from_ms(1_000));
+        assert!(matches!(out[..], [Outcome::DeleteClaim { node: NodeId(7), .. }]), "{out:?}");
+    }
+
+    #[test]
+    fn a_command_that_loses_a_replacement_or_waits_ten_minutes_is_rolled_back() {
+        let rolled_back =
+            [Outcome::Untaint { node: NodeId(7) }, Outcome::UnmarkForDeletion { node: NodeId(7) }];
+        let lost = polled(2, |queue, id| {
+            queue.replacement_initialized(id);
+            queue.replacement_lost(id);
+        });
+        assert_eq!(lost, (SimTime::from_ms(1_000), rolled_back.to_vec()));
+        let late = polled(2, CommandQueue::replacement_initialized);
+        assert_eq!(late, (SimTime::from_ms(601_000), rolled_back.to_vec()));
     }
 }

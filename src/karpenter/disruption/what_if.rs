@@ -61,7 +61,7 @@ impl WhatIf {
             now: question.now,
             pods: &self.pods,
             excluded: question.without,
-            is_consolidation: question.version >= Version::V1_15,
+            is_consolidation: question.is_consolidation && question.version >= Version::V1_15,
         };
         let cluster = surroundings.cluster;
         surroundings.solver.solve(cluster, &input, &mut self.results);
@@ -89,6 +89,16 @@ pub(super) struct Question<'a> {
     pub(super) fully_blocking: &'a [bool],
     pub(super) version: Version,
     pub(super) without: &'a [NodeId],
+    /// Whether consolidation asks, which moves no running pod onto a node inside its `consolidateAfter`.
+    pub(super) is_consolidation: bool,
+}
+
+impl Question<'_> {
+    /// The same asked by drift.
+    pub(super) fn of_drift(mut self) -> Self {
+        self.is_consolidation = false;
+        self
+    }
 }
 
 fn is_uninitialized(cluster: &Cluster, id: NodeId) -> bool {

@@ -6,7 +6,9 @@ use crate::karpenter::cluster::Cluster;
 use crate::karpenter::instance_types::{CAPACITY_TYPES, TypeId};
 use crate::karpenter::labels;
 use crate::karpenter::min_values::satisfies_min_values;
+use crate::karpenter::node_pools::PoolId;
 use crate::karpenter::requirements::Requirement;
+use crate::karpenter::resources::Amounts;
 use crate::units::HourlyPrice;
 
 impl Solver {
@@ -90,6 +92,23 @@ impl Solver {
             types: priced,
             are_min_values_relaxed: claim.are_min_values_relaxed,
         }
+    }
+
+    /// A NodeClaim of a pool as its template is, for no pod in particular: what a static pool keeps `replicas` of
+    /// (core `static/provisioning`, v1.15.0). `None` where no type of the pool is to be had.
+    #[must_use]
+    pub fn template_request(&mut self, cluster: &Cluster, pool: PoolId) -> Option<ClaimRequest> {
+        let set = self.sets.intern(cluster.pool(pool).requirements.clone());
+        let types = self.sets.masks(cluster, set).usable;
+        let claim = NewClaim {
+            pool,
+            pods: Vec::new(),
+            requests: Amounts::ZERO,
+            requirements: cluster.pool(pool).requirements.clone(),
+            types,
+            are_min_values_relaxed: false,
+        };
+        (!types.is_empty()).then(|| self.claim_request(cluster, &claim))
     }
 
     fn price_order(&self, cluster: &Cluster, claim: &NewClaim, out: &mut Vec<(TypeId, Option<HourlyPrice>)>) {

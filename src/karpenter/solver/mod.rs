@@ -91,8 +91,12 @@ impl Solver {
     fn refresh(&mut self, cluster: &Cluster) {
         if self.templates.is_empty() {
             let sets = &mut self.sets;
-            self.templates =
-                cluster.pools_by_weight().iter().map(|pool| Template::new(cluster, *pool, sets)).collect();
+            self.templates = cluster
+                .pools_by_weight()
+                .iter()
+                .filter(|pool| !cluster.pool(**pool).spec.is_static)
+                .map(|pool| Template::new(cluster, *pool, sets))
+                .collect();
         }
         let version = cluster.instance_types().offerings_version();
         if self.offerings_version != Some(version) {

@@ -15,8 +15,27 @@ pub(super) const KARPENTER: &[Key] = &[
     Key::new("batch_max_duration", Kind::Duration, "A batch closes after so long in any case.").or("\"10s\""),
     Key::new("spot_to_spot_consolidation", Kind::Boolean, "Feature gate SpotToSpotConsolidation.")
         .or("false"),
+    Key::new(
+        "drift",
+        Kind::Tables(DRIFT),
+        "Changes of images and NodePools during the run: older nodes drift and are replaced.",
+    )
+    .or("[]")
+    .also(&["drifts"]),
     Key::new("interruption_queue", Kind::Boolean, "Whether Karpenter hears Spot interruption warnings.")
         .or("true"),
+];
+
+const DRIFT: &[Key] = &[
+    Key::new("at", Kind::Duration, "When it changes, after the start.").required(),
+    Key::new(
+        "change",
+        Kind::Choice(&["ami", "node-pool"]),
+        "What changes: the AMI is noticed within five minutes, the NodePool at once.",
+    )
+    .or("\"ami\""),
+    Key::new("node_pools", Kind::List(&Kind::Text), "NodePools that it concerns; default is all.")
+        .also(&["node_pool"]),
 ];
 
 const REQUIREMENT: &[Key] = &[
@@ -124,6 +143,16 @@ pub(super) const NODE_POOL: &[Key] = &[
         "ttl_seconds_after_empty",
         Kind::Integer(0, 1_000_000),
         "Historical (Provisioner v1alpha5): empty nodes go after so many seconds, without validation or budget.",
+    ),
+    Key::new(
+        "ttl_seconds_until_expired",
+        Kind::Integer(1, 1_000_000_000),
+        "Historical (Provisioner v1alpha5): nodes of that age are replaced one by one, in place of expire_after.",
+    ),
+    Key::new(
+        "replicas",
+        Kind::Integer(0, 1_000_000),
+        "Makes the pool static: so many nodes, whatever pods there are.",
     ),
     Key::new("expire_after", Kind::DurationOrNever, "Largest age of a node.").or("\"720h\""),
     Key::new(

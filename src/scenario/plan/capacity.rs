@@ -9,6 +9,7 @@ use super::ec2::{type_at, zones};
 use super::fit::{self, Surroundings};
 use super::job::Described;
 use super::karpenter::{self, Pool};
+use super::karpenter_events;
 use crate::catalog::{CapacityType, Catalog};
 use crate::karpenter::batcher::BatchWindow;
 use crate::karpenter::disruption::{Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version};
@@ -54,7 +55,9 @@ pub(super) fn plan(
             let pools = karpenter::pools(fleet, &request.fleet.span, problems);
             let rooms = fit::rooms_of_pools(&pools, &around, problems);
             let types = fit::admitted_types(&pools, request.catalog);
-            (CapacityPlan::Karpenter(Box::new(karpenter_plan(fleet, pools, types, request.run))), rooms)
+            let drifts = karpenter_events::drifts(fleet.section("karpenter"), &pools, problems);
+            let plan = KarpenterPlan { drifts, ..karpenter_plan(fleet, pools, types, request.run) };
+            (CapacityPlan::Karpenter(Box::new(plan)), rooms)
         }
     };
     if problems.len() == before {
@@ -102,7 +105,9 @@ fn pool_plan(mut pool: Pool) -> PoolPlan {
     PoolPlan {
         spec: pool.spec,
         disruption: pool.disruption,
-        expire_after: pool.expire_after,
+        expire_after: pool.expire_after.filter(|_| pool.ttl_until_expired.is_none()),
+        replicas: pool.replicas,
+        ttl_until_expired: pool.ttl_until_expired,
         termination_grace_period: pool.termination_grace_period,
         ttl_after_empty: pool.ttl_after_empty,
     }

@@ -20,6 +20,10 @@ pub(super) struct Pool {
     pub termination_grace_period: Option<SimDuration>,
     /// Provisioner v1alpha5's `ttlSecondsAfterEmpty`.
     pub ttl_after_empty: Option<SimDuration>,
+    /// Provisioner v1alpha5's `ttlSecondsUntilExpired`.
+    pub ttl_until_expired: Option<SimDuration>,
+    /// `replicas` of a static pool.
+    pub replicas: Option<u32>,
     pub span: Span,
 }
 
@@ -112,15 +116,42 @@ fn pool(table: &Table, span: &Span, zones: &[String], problems: &mut Problems) -
             memory: limits.memory_if("memory").map(|memory| i64::from(memory.0)),
             nodes: limits.integer_if("nodes").map(|nodes| nodes as i64),
         },
+        is_static: table.get("replicas").is_some(),
         consolidate_after: disruption.consolidate_after,
     };
+    check_static(table, problems);
     Pool {
         spec,
         disruption,
         expire_after: finite(table.duration("expire_after")),
         termination_grace_period: finite(table.duration("termination_grace_period")),
         ttl_after_empty: ttl,
+        ttl_until_expired: table.integer_if("ttl_seconds_until_expired").map(SimDuration::from_secs),
+        replicas: table.integer_if("replicas").map(|count| count as u32),
         span: super::job::line_of(span),
+    }
+}
+
+/// A static pool takes no weight and no limit but on nodes (core `apis/v1/nodepool.go`, validation rules of v1.15.0).
+fn check_static(table: &Table, problems: &mut Problems) {
+    if table.get("replicas").is_none() {
+        return;
+    }
+    let limits = table.section("limits");
+    let mut refuse = |span: Span, key: &str| {
+        let message = format!("a static pool has no `{key}`");
+        problems.push(
+            Diagnostic::new(Code::Conflict, span, message, "expected a pool without `replicas`")
+                .help("a pool with `replicas` keeps so many nodes; of the limits it takes `nodes` only"),
+        );
+    };
+    if table.integer("weight") > 0 {
+        refuse(table.span("weight"), "weight");
+    }
+    for key in ["cpu", "memory"] {
+        if limits.get(key).is_some() {
+            refuse(limits.span(key), &format!("limits.{key}"));
+        }
     }
 }
 

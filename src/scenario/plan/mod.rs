@@ -6,6 +6,7 @@ mod fit;
 mod gitlab;
 mod job;
 mod karpenter;
+mod karpenter_events;
 mod kubernetes;
 mod pipeline;
 mod pod_budgets;
