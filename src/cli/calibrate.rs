@@ -15,26 +15,28 @@ use crate::units::SimTime;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
+/// Shown below the options by `--help`.
+const HELP: &str = "\
+Replays the observed jobs through the fleet of a scenario and compares each job's simulated wait with its real one: mean \
+and quantiles, mean absolute error, correlation, and how far a constant guess would have been off. Jobs without an \
+observed wait are simulated and not compared.
+
+  fleetsim calibrate fleet.toml --observed jobs.json.gz --plot waits
+
+What is not known of the real fleet can be looked for within a range, with `--fit KEY=LOW..HIGH` (several times for \
+several keys). The first half of the jobs is fitted; the error on the second half, which was not, is what a forecast \
+should be trusted with:
+
+  fleetsim calibrate pool.toml --observed jobs.csv --fit fifo.cpu=64..2048
+
+  fleetsim calibrate eks.toml --observed pods.json --wait script --fit runner.eks.concurrent=10..200
+
+The keys of a distribution are fitted together, as `--fit kubernetes.pod_start.median=1s..30s --fit \
+kubernetes.pod_start.p95=31s..10m`.";
+
 /// `calibrate`.
-///
-/// Replays the observed jobs through the fleet of a scenario and compares each job's simulated wait with its real one: mean
-/// and quantiles, mean absolute error, correlation, and how far a constant guess would have been off. Jobs without an
-/// observed wait are simulated and not compared.
-///
-///   fleetsim calibrate fleet.toml --observed jobs.json.gz --plot waits
-///
-/// What is not known of the real fleet can be looked for within a range, with `--fit KEY=LOW..HIGH` (several times for
-/// several keys). The first half of the jobs is fitted; the error on the second half, which was not, is what a forecast
-/// should be trusted with:
-///
-///   fleetsim calibrate pool.toml --observed jobs.csv --fit fifo.cpu=64..2048
-///
-///   fleetsim calibrate eks.toml --observed pods.json --wait script --fit runner.eks.concurrent=10..200
-///
-/// The keys of a distribution are fitted together, as `--fit kubernetes.pod_start.median=1s..30s --fit
-/// kubernetes.pod_start.p95=31s..10m`.
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = HELP)]
 pub(super) struct CalibrateArguments {
     /// Scenario of the fleet that was observed.
     #[arg(value_name = "SCENARIO")]

@@ -18,32 +18,34 @@ use std::path::PathBuf;
 /// Synthetic runs that a fit is compared with.
 const CHECKS: u32 = 10;
 
+/// Shown below the options by `--help`.
+const HELP: &str = "\
+Describes a trace by what a synthetic workload needs, with how well it describes it, and writes a scenario with a fleet \
+to begin with:
+
+  fleetsim fit jobs.json.gz --map map.toml --time-zone Europe/Berlin -o fitted.toml
+  fleetsim run fitted.toml
+
+What is fitted:
+
+- Arrivals of pipelines per hour of the week. Where data are thin, an hour is drawn towards day times hour of the day, \
+  and these towards the mean (empirical Bayes), so that three weeks of a small project do not become 168 random numbers.
+
+- Burstiness: the coefficient of variation of the hourly rate around the profile, from the variance of the hourly counts.
+
+- Pipelines: a few shapes, each with stages and so many jobs of each class. Where the trace names no pipelines, jobs \
+  that come close together are taken for one batch, if gaps between jobs are clearly of two kinds.
+
+- Durations of each class of jobs: constant, lognormal, a mixture of up to three lognormals (by Bayes' information \
+  criterion), or quantiles as measured where these do not hold. Every second job is fitted and the others are tested.
+
+- Requests, failure share, tags and architecture of each class; what the trace does not say is assumed and marked.
+
+The heading of the scenario has all figures, and compares the trace with synthetic runs of its length.";
+
 /// `fit`.
-///
-/// Describes a trace by what a synthetic workload needs, with how well it describes it, and writes a scenario with a fleet
-/// to begin with:
-///
-///   fleetsim fit jobs.json.gz --map map.toml --time-zone Europe/Berlin -o fitted.toml
-///   fleetsim run fitted.toml
-///
-/// What is fitted:
-///
-/// - Arrivals of pipelines per hour of the week. Where data are thin, an hour is drawn towards day times hour of the day,
-///   and these towards the mean (empirical Bayes), so that three weeks of a small project do not become 168 random numbers.
-///
-/// - Burstiness: the coefficient of variation of the hourly rate around the profile, from the variance of the hourly counts.
-///
-/// - Pipelines: a few shapes, each with stages and so many jobs of each class. Where the trace names no pipelines, jobs
-///   that come close together are taken for one batch, if gaps between jobs are clearly of two kinds.
-///
-/// - Durations of each class of jobs: constant, lognormal, a mixture of up to three lognormals (by Bayes' information
-///   criterion), or quantiles as measured where these do not hold. Every second job is fitted and the others are tested.
-///
-/// - Requests, failure share, tags and architecture of each class; what the trace does not say is assumed and marked.
-///
-/// The heading of the scenario has all figures, and compares the trace with synthetic runs of its length.
 #[derive(Args, Debug)]
-#[command(verbatim_doc_comment)]
+#[command(after_long_help = HELP)]
 pub(super) struct FitArguments {
     /// Traces or job exports, plain or gzip, `-` for standard input; several are pages of one export and may overlap.
     #[arg(required = true, value_name = "TRACE")]

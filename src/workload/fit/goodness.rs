@@ -11,7 +11,8 @@ pub struct GoodnessOfFit {
     /// Largest distance of the two distribution functions, from 0 to 1 (Kolmogorov and Smirnov).
     pub distance: f64,
     /// How probable a distance of that size or more is on values that took no part in the fit, if the distribution is
-    /// right: every other job is fitted, the others are tested. None where there are too few.
+    /// right: every other job is fitted, the others are tested. Only the number of parts of a mixture was chosen with all of
+    /// them, which makes it a little too large. None where there are too few.
     pub p_value: Option<f64>,
     /// Mean of the relative errors of the quantiles 5 %, 10 % … 95 %: 0.1 says that they are off by a tenth.
     pub quantile_error: f64,
