@@ -525,3 +525,20 @@ fn a_file_is_known_by_its_first_bytes() {
     assert_eq!(detect(PODS.as_bytes()), Detected::Export(ImportKind::K8sPods));
     assert_eq!(detect(format!("[\n{SAMPLE}").as_bytes()), Detected::Export(ImportKind::GitlabJobs));
 }
+
+#[test]
+fn a_record_of_the_wrong_type_is_dropped_with_its_line_and_a_file_of_nothing_else_is_refused() {
+    let wrong =
+        r#"{"id":1,"status":"success","stage":"a","started_at":"2026-03-09T09:00:00Z","duration":"long"}"#;
+    let good = job(2, "unit", 1, "2026-03-09T09:00:00Z");
+    let options = ImportOptions { bad_rows: BadRows::Drop, ..ImportOptions::default() };
+    let text = format!("{wrong}\n{good}\n");
+    let (table, account) = import_with(&[("a.json", text.as_bytes())], &options).unwrap();
+    assert_eq!((table.len(), account.rows), (1, 2));
+    assert_eq!(account.dropped[0].0, Dropped::WrongType);
+    let (reason, example) = &account.examples[0];
+    assert_eq!((*reason, example.line), (Dropped::WrongType, 1));
+    assert!(example.message.contains("expected f64"), "{}", example.message);
+    let error = import_with(&[("a.json", wrong.as_bytes())], &options).unwrap_err();
+    assert_eq!(error.line, 1);
+}

@@ -232,3 +232,12 @@ fn a_rendered_chart_of_pools_comes_out_as_five_pools_of_its_kinds() {
     assert_eq!(pools[2]["limits"]["cpu"].as_str(), Some("0"));
     assert_eq!(pools[3]["enabled"].as_bool(), Some(false));
 }
+
+#[test]
+fn keys_of_a_pipeline_that_were_not_used_are_named_once_wherever_they_come_from() {
+    let text = "stages: [test]\nworkflow: {name: x, auto_cancel: {on_new_commit: none}}\n.base:\n  cache: {key: a}\n  \
+                tags: [t]\na: {extends: .base, script: x, rules: [{if: y}]}\nb: {extends: .base, script: x, hooks: {pre: z}}\n";
+    let imported = imported("ci.yml", text).unwrap();
+    let unused: Vec<&str> = imported.unused.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(unused, ["workflow.name", ".base.cache", "a.script", "a.rules", "b.script", "b.hooks"]);
+}

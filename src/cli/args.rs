@@ -161,7 +161,7 @@ pub(super) struct ImportJobsArguments {
     )]
     pub anonymize_key: Option<String>,
     /// What happens to records that cannot be used.
-    #[arg(long, value_name = "WHAT", default_value = "refuse")]
+    #[arg(long, value_name = "WHAT", default_value = "drop")]
     pub bad_rows: BadRowsChoice,
     /// Overwrite a trace that exists.
     #[arg(long)]

@@ -4,6 +4,7 @@ use super::args::ImportCommand;
 use super::exit::{Exit, Failed};
 use super::files::{scenario_text, write_file};
 use super::terminal::{Terminal, answer, say};
+use crate::scenario::Span;
 use crate::scenario::import::{ImportKind, Imported, Input, import as read};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -80,7 +81,21 @@ fn account(imported: &Imported) {
         return;
     }
     say(&format!("{} keys were not used:", imported.unused.len()));
-    for (path, span) in &imported.unused {
-        say(&format!("  {span:?}: {path}"));
+    let mut groups: Vec<(&str, Vec<&(String, Span)>)> = Vec::new();
+    for own in &imported.unused {
+        // Jobs of a pipeline leave the same keys: `build.script` and `test.script` are one line.
+        let key =
+            imported.pipeline.as_ref().and(own.0.split_once('.')).map_or(own.0.as_str(), |(_, key)| key);
+        match groups.iter_mut().find(|(known, _)| *known == key) {
+            Some((_, places)) => places.push(own),
+            None => groups.push((key, vec![own])),
+        }
+    }
+    for (key, places) in groups {
+        let (path, span) = places[0];
+        match places.len() {
+            1 => say(&format!("  {span:?}: {path}")),
+            count => say(&format!("  {span:?}: {key}, {count} times, first in {path}")),
+        }
     }
 }

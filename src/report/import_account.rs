@@ -22,9 +22,7 @@ pub fn import_account_text(account: &ImportAccount) -> String {
         );
     }
     lines.push(("kept", kept));
-    for (reason, count, place) in &account.dropped {
-        lines.push(("dropped", format!("{}: {}{}", whole(*count), reason.reason(), first(place))));
-    }
+    dropped(account, &mut lines);
     if let Some((from, to)) = account.span_ms {
         let mean = account
             .jobs_per_hour()
@@ -78,6 +76,17 @@ pub fn import_account_text(account: &ImportAccount) -> String {
         }
     }
     lines.into_iter().map(|(label, text)| format!("{label:9}  {text}\n")).collect()
+}
+
+/// What was left out and why, with a few of the records that cannot be used.
+fn dropped(account: &ImportAccount, lines: &mut Vec<(&str, String)>) {
+    for (reason, count, place) in &account.dropped {
+        lines.push(("dropped", format!("{}: {}{}", whole(*count), reason.reason(), first(place))));
+        for (_, example) in account.examples.iter().filter(|(of, _)| of == reason) {
+            let place = format!("{}:{}:{}", example.file, example.line, example.column.max(1));
+            lines.push(("", format!("{place}: {}: {}", example.message, example.excerpt.0.trim())));
+        }
+    }
 }
 
 fn whole(count: u64) -> String {

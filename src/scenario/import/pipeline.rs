@@ -50,12 +50,12 @@ pub(super) fn read(documents: &[Node], findings: &mut Findings) -> Option<Pipeli
     if jobs.iter().any(|job| job.stage == ".post") {
         known.push(".post".to_owned());
     }
-    if let Some(node) = file.root.get("workflow") {
-        node.use_all();
-        if let Some(cancel) = node.at("auto_cancel.on_new_commit").and_then(Node::text) {
-            findings.remark(&node.span, format!("auto_cancel on_new_commit {cancel} is not modelled"));
-        }
+    if let Some(node) = file.root.get("workflow")
+        && let Some(cancel) = node.at("auto_cancel.on_new_commit").and_then(Node::text)
+    {
+        findings.remark(&node.span, format!("auto_cancel on_new_commit {cancel} is not modelled"));
     }
+    file.unused(&mut findings.unused);
     Some(Pipeline { stages: known, jobs, hidden: file.hidden })
 }
 

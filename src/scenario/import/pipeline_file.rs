@@ -2,6 +2,7 @@
 //! (`lib/gitlab/ci/config`): files are merged, then `extends`, then references.
 
 use super::super::diagnostic::{Code, Diagnostic};
+use super::super::source::Span;
 use super::helm::merged;
 use super::reading::{Findings, first_line};
 use super::yaml::{Entry, Node, Yaml};
@@ -88,6 +89,54 @@ pub(super) fn read(documents: &[Node], findings: &mut Findings) -> Option<File> 
         .map(|entry| (entry.key.clone(), entry.node.clone()))
         .collect();
     Some(File { root: resolved, jobs, hidden })
+}
+
+impl File {
+    /// Adds the keys that nobody asked for. What `extends`, anchors and references copy into several jobs counts once, by
+    /// its place, and only where no copy of it was used.
+    pub(super) fn unused(&self, found: &mut Vec<(String, Span)>) {
+        let mut places = Places::new();
+        for entry in self.root.entries() {
+            let own = |(name, _): &&(String, Node)| *name == entry.key;
+            match self.jobs.iter().find(own) {
+                Some((name, node)) => below(node, name, &mut places),
+                // A hidden job serves those that extend it: what is in it counts, not its name.
+                None if entry.key.starts_with('.') || entry.used.get() => {
+                    below(&entry.node, &entry.key, &mut places);
+                }
+                None => {
+                    places.entry(place(&entry.key_span)).or_insert_with(|| unused(&entry.key, entry));
+                }
+            }
+        }
+        let unused = places.into_values().filter(|(_, _, used)| !used);
+        found.extend(unused.map(|(path, span, _)| (path, span)));
+    }
+}
+
+/// Keys by their place in the files: path, place, and whether any copy of it was used.
+type Places = BTreeMap<(String, usize), (String, Span, bool)>;
+
+fn place(span: &Span) -> (String, usize) {
+    (span.source.name.clone(), span.range.start)
+}
+
+fn unused(path: &str, entry: &Entry) -> (String, Span, bool) {
+    (path.to_owned(), entry.key_span.clone(), false)
+}
+
+fn below(node: &Node, path: &str, places: &mut Places) {
+    for (index, item) in node.items().iter().enumerate() {
+        below(item, &format!("{path}[{index}]"), places);
+    }
+    for entry in node.entries() {
+        let own = format!("{path}.{}", entry.key);
+        let known = places.entry(place(&entry.key_span)).or_insert_with(|| unused(&own, entry));
+        known.2 |= entry.used.get();
+        if entry.used.get() {
+            below(&entry.node, &own, places);
+        }
+    }
 }
 
 fn includes(document: &Node, findings: &mut Findings) {

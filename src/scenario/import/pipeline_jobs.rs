@@ -117,9 +117,6 @@ impl<'a> Reader<'a> {
             let text = format!("job `{}` has no script in these files, only overrides: left out", self.name);
             findings.remark(&node.span, text);
         }
-        if node.get("rules").is_some() || node.get("only").is_some() || node.get("except").is_some() {
-            node.use_all();
-        }
         PipelineJob {
             name: self.name.to_owned(),
             span: node.span.clone(),

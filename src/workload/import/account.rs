@@ -112,6 +112,8 @@ pub struct ImportAccount {
     pub jobs: u64,
     /// Records left out: why, how many, and where the first is.
     pub dropped: Vec<(Dropped, u64, Place)>,
+    /// Examples of those that cannot be used, at most 3 of each reason.
+    pub examples: Vec<(Dropped, super::ImportError)>,
     /// Remarks about jobs that were kept: how many, and where the first is.
     pub notes: Vec<(Note, u64, Place)>,
     /// First and last submit time in ms since 1970 (or since the begin of the log), before any shift.
@@ -158,6 +160,7 @@ impl ImportAccount {
                 .into_iter()
                 .map(|(key, value)| counted((key, value)))
                 .collect(),
+            examples: std::mem::take(&mut sink.examples),
             notes: std::mem::take(&mut sink.notes)
                 .into_iter()
                 .map(|(key, (count, place))| (key, count, place))

@@ -85,6 +85,16 @@ pub enum Dropped {
     Conflicting,
     /// It cannot be used.
     Bad(RowProblem),
+    /// A value has another type than its API gives it.
+    WrongType,
+}
+
+impl Dropped {
+    /// Whether the record should have been a job, had it been written properly.
+    #[must_use]
+    pub const fn is_bad(self) -> bool {
+        matches!(self, Self::Bad(_) | Self::WrongType)
+    }
 }
 
 impl Dropped {
@@ -99,6 +109,7 @@ impl Dropped {
             Self::PartOfJob => "part of a job that is also there as a whole",
             Self::Repeated => "the same job again (overlapping pages)",
             Self::Conflicting => "the same id with other content (the first is kept)",
+            Self::WrongType => "a value is of another type than its API has there",
             Self::Bad(RowProblem::Missing) => "a value that is needed is missing",
             Self::Bad(RowProblem::NotATime) => "a time cannot be read",
             Self::Bad(RowProblem::NotANumber) => "a number cannot be read",

@@ -61,8 +61,7 @@ pub(super) fn read_swf(input: impl Read, file_number: usize, sink: &mut Sink<'_>
             && let Err((fault, field)) = swf_job(text, begin_ms, file_number, sink)
         {
             let column = column_of(&line, field);
-            let at = (sink.line, column);
-            sink.bad(&fault, at).map_err(|error| error.showing(&line, column - 1))?;
+            sink.fault(&fault, (sink.line, column), &line, column - 1)?;
         }
     }
     if begin_ms.is_none() {
@@ -214,13 +213,10 @@ pub(super) fn read_trace(input: impl Read, sink: &mut Sink<'_>) -> Result<(), Im
         };
         let fields = places.map(field);
         if let Err((fault, column)) = trace_job(&fields, &field(class), sink) {
-            let line = sink.line;
-            sink.bad(&fault, (line, 0)).map_err(|error| {
-                let text: Vec<&[u8]> = record.iter().collect();
-                let before: usize =
-                    text.iter().take(places[column].unwrap_or(0)).map(|field| field.len() + 1).sum();
-                ImportError { column: before + 1, ..error.showing(&text.join(&b','), before) }
-            })?;
+            let text: Vec<&[u8]> = record.iter().collect();
+            let before: usize =
+                text.iter().take(places[column].unwrap_or(0)).map(|field| field.len() + 1).sum();
+            sink.fault(&fault, (sink.line, before + 1), &text.join(&b','), before)?;
         }
     }
     Ok(())

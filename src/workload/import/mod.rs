@@ -121,7 +121,13 @@ pub fn import_jobs<'f, R: Read + Send + 'f>(
         }
     }
     kinds.dedup();
-    Ok(finish(sink, kinds, options))
+    // A file of which nothing can be used is no export of this kind.
+    match sink.examples.first() {
+        Some((_, first)) if sink.table.is_empty() && sink.dropped.keys().all(|reason| reason.is_bad()) => {
+            Err(first.clone())
+        }
+        _ => Ok(finish(sink, kinds, options)),
+    }
 }
 
 fn finish(mut sink: Sink<'_>, kinds: Vec<ImportKind>, options: &ImportOptions) -> (JobTable, ImportAccount) {
@@ -205,7 +211,12 @@ fn read_json(
                 let offset = if missing { None } else { scan::offset_of(record.bytes, fault.key) };
                 let offset = offset.unwrap_or(0);
                 let at = record.place(offset);
-                sink.bad(&fault, at).map_err(|error| error.showing(record.bytes, offset))?;
+                sink.fault(&fault, at, record.bytes, offset)?;
+            }
+            // The brackets fit, so the next record can be read whatever is in this one.
+            Err(error) if error.is_data() => {
+                let error = wrong_json(&error, &record, sink.file);
+                sink.bad(Dropped::WrongType, error)?;
             }
             Err(error) => return Err(wrong_json(&error, &record, sink.file)),
         }

@@ -10,6 +10,9 @@ use super::map::Mapping;
 use super::table::{JobRow, JobTable};
 use crate::workload::{BadRows, Place};
 
+/// Examples kept of each reason.
+const EXAMPLES: usize = 3;
+
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Sink<'m> {
@@ -19,6 +22,8 @@ pub(super) struct Sink<'m> {
     pub(super) dropped: BTreeMap<Dropped, (u64, Place)>,
     pub(super) notes: BTreeMap<Note, (u64, Place)>,
     pub(super) bad_rows: Option<BadRows>,
+    /// Examples of records that cannot be used, a few of each reason.
+    pub(super) examples: Vec<(Dropped, ImportError)>,
     /// File and line of the record at hand.
     pub(super) file: &'m str,
     pub(super) line: u64,
@@ -49,14 +54,30 @@ impl Sink<'_> {
         self.bad_rows == Some(BadRows::Drop)
     }
 
-    /// A record that cannot be used: dropped, or an error at `at` (line and column).
-    pub(super) fn bad(&mut self, fault: &Fault, at: (u64, usize)) -> Result<(), ImportError> {
-        if self.drops_bad() {
-            self.drop(Dropped::Bad(fault.problem));
-            return Ok(());
+    /// A record that cannot be used: dropped with its example, or an error.
+    pub(super) fn bad(&mut self, reason: Dropped, error: ImportError) -> Result<(), ImportError> {
+        if !self.drops_bad() {
+            return Err(error);
         }
+        self.drop(reason);
+        let alike = self.examples.iter().filter(|(known, _)| *known == reason).count();
+        if alike < EXAMPLES {
+            self.examples.push((reason, error));
+        }
+        Ok(())
+    }
+
+    /// A record with a fault at `at` (line and column), shown in `text` at `offset`.
+    pub(super) fn fault(
+        &mut self,
+        fault: &Fault,
+        at: (u64, usize),
+        text: &[u8],
+        offset: usize,
+    ) -> Result<(), ImportError> {
         let (message, hint) = fault.texts();
-        Err(ImportError::at(self.file, at, message, hint))
+        let error = ImportError::at(self.file, at, message, hint).showing(text, offset);
+        self.bad(Dropped::Bad(fault.problem), error)
     }
 
     /// Something that was kept although it is odd.
