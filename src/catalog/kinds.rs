@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A CPU architecture, as in the label `kubernetes.io/arch`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Arch {
     /// `amd64` (x86-64).
     Amd64,
@@ -12,7 +12,7 @@ pub enum Arch {
 }
 
 /// How capacity is bought, as in the label `karpenter.sh/capacity-type`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum CapacityType {
     /// `on-demand`.
     OnDemand,

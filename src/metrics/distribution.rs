@@ -75,7 +75,7 @@ impl Histogram {
 }
 
 /// A distribution of millisecond values, at rest. Distributions of several runs can be merged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Distribution {
     /// (cell, count) in ascending order of cells, counts above zero.
     cells: Vec<(u32, u64)>,

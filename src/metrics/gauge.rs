@@ -216,7 +216,7 @@ impl Level {
 }
 
 /// One level over the whole run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TimelineSeries {
     /// Level × milliseconds after the warm-up, exact.
     pub counted_area: i128,
@@ -227,7 +227,7 @@ pub struct TimelineSeries {
 }
 
 /// Every level over the whole run, in buckets of one width; the last bucket may be cut short by the end.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Timeline {
     /// Width of a bucket.
     pub bucket: SimDuration,

@@ -8,7 +8,7 @@ use crate::catalog::{Arch, CapacityType};
 use crate::units::{SimDuration, SimTime};
 
 /// Why a job failed although nothing took its machine away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum FailureReason {
     /// The script returned an error (GitLab's `script_failure`).
     Script,
@@ -17,7 +17,7 @@ pub enum FailureReason {
 }
 
 /// How a job attempt ended. Every attempt ends in exactly one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum JobOutcome {
     /// The script succeeded.
     Success,
@@ -152,7 +152,7 @@ impl WaitCause {
 }
 
 /// A wait split by cause; the parts sum to the wait.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct WaitSplit([SimDuration; WaitCause::ALL.len()]);
 
 impl WaitSplit {
@@ -217,7 +217,7 @@ impl WaitClock {
 }
 
 /// One attempt of one job. Instants that never came are [`SimTime::NEVER`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct JobRecord {
     /// Build id: the order of creation in the run.
     pub ordinal: u32,

@@ -66,7 +66,7 @@ impl CostKind {
 }
 
 /// Cost by kind. The total is the sum of every billed segment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CostLedger([CostMeter; CostKind::ALL.len()]);
 
 impl CostLedger {
@@ -132,7 +132,7 @@ impl WasteKind {
 }
 
 /// The instances' cost by what it was paid for. Sums to the instances' cost exactly.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct WasteLedger([CostMeter; WasteKind::ALL.len()]);
 
 impl WasteLedger {

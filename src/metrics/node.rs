@@ -4,7 +4,7 @@ use crate::catalog::{Arch, CapacityType};
 use crate::units::{CostMeter, Millicores, SimTime};
 
 /// Why a node ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum NodeEnd {
     /// No pod was left on it (emptiness, or scale-down of other scalers).
     Empty,
@@ -130,7 +130,7 @@ impl NodeMeter {
 }
 
 /// One node of one run. Instants that never came are [`SimTime::NEVER`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NodeRecord {
     /// Order of creation in the run; job records refer to it.
     pub ordinal: u32,

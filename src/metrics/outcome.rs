@@ -7,6 +7,7 @@ use super::ledger::{CostLedger, WasteLedger};
 use super::node::{NodeEnd, NodeRecord};
 use crate::catalog::{Arch, CapacityType};
 use crate::units::{SimDuration, SimTime};
+use std::borrow::Cow;
 
 /// The names behind the ids of records, in order of ids.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub struct Names {
 }
 
 /// How many jobs ended in which way. Only jobs that started waiting after the warm-up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct JobCounts {
     by_outcome: [u64; JobOutcome::ALL.len()],
     /// Attempts that were followed by another one, by how they ended.
@@ -80,7 +81,7 @@ impl JobCounts {
 
 /// Waits of jobs whose script started. Read them beside [`JobCounts`]: jobs that never started are not in here
 /// (survivors' bias), they are counted as dropped, pod timeouts and still waiting.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct WaitStatistics {
     /// From the start of waiting until the script of the last attempt started: what people feel.
     pub wait: Distribution,
@@ -115,7 +116,7 @@ impl WaitStatistics {
 }
 
 /// Nodes of the whole run in numbers, the warm-up included where not said otherwise.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NodeTotals {
     /// Nodes launched after the warm-up, by `2 × arch + capacity type` as in [`super::CostKind::Instance`].
     pub launches: [u64; 4],
@@ -152,23 +153,27 @@ impl NodeTotals {
 
 /// Deterministic counts of work done by the simulator (events, heap operations, probes), in a fixed order by name. A name
 /// that ends in `_peak` is a highest level: of several runs the highest counts, not the sum.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct WorkCounters {
-    counters: Vec<(&'static str, u64)>,
+    counters: Vec<(Cow<'static, str>, u64)>,
 }
 
 impl WorkCounters {
     /// Adds to the counter `name`, which starts at zero.
     pub fn add(&mut self, name: &'static str, count: u64) {
-        match self.counters.iter_mut().find(|(known, _)| *known == name) {
+        self.add_named(&Cow::Borrowed(name), count);
+    }
+
+    fn add_named(&mut self, name: &Cow<'static, str>, count: u64) {
+        match self.counters.iter_mut().find(|(known, _)| known == name) {
             Some((_, sum)) => *sum += count,
-            None => self.counters.push((name, count)),
+            None => self.counters.push((name.clone(), count)),
         }
     }
 
     /// Every counter, in the order in which they were first added.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
-        self.counters.iter().copied()
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u64)> + '_ {
+        self.counters.iter().map(|(name, count)| (name.as_ref(), *count))
     }
 
     /// Whether the counter `name` is a highest level, not a sum.
@@ -179,17 +184,17 @@ impl WorkCounters {
 
     /// Adds the counters of `other`; of peaks the higher stays.
     pub fn merge(&mut self, other: &Self) {
-        for (name, count) in other.iter() {
-            match self.counters.iter_mut().find(|(known, _)| Self::is_peak(name) && *known == name) {
-                Some((_, peak)) => *peak = count.max(*peak),
-                None => self.add(name, count),
+        for (name, count) in &other.counters {
+            match self.counters.iter_mut().find(|(known, _)| Self::is_peak(name) && known == name) {
+                Some((_, peak)) => *peak = (*count).max(*peak),
+                None => self.add_named(name, *count),
             }
         }
     }
 }
 
 /// Everything one run (one fleet, one replication) leaves.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RunOutcome {
     /// Jobs that started waiting before this are not counted, and cost before it is not either.
     pub warmup: SimTime,
