@@ -26,6 +26,11 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Simulate the fleets of a scenario and compare them.
     Run(RunArguments),
+    /// The gate for pipelines: objectives kept, and no worse than a baseline? Exit codes 10, 11 and 12 say what is not.
+    Check(super::check::CheckArguments),
+    /// Keep the values of every replication, to compare with later.
+    #[command(subcommand)]
+    Baseline(super::baseline::BaselineCommand),
     /// Check scenarios: every mistake at once, nothing is simulated.
     Validate(ValidateArguments),
     /// Write a commented starter scenario.

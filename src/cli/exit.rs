@@ -14,6 +14,14 @@ pub(super) enum Exit {
     Usage = 2,
     /// A scenario, trace or price file is wrong.
     InvalidInput = 3,
+    /// A baseline does not fit: another seed, another format, no fleet in common.
+    Incompatible = 4,
+    /// An objective is missed.
+    ObjectiveMissed = 10,
+    /// Clearly worse than the baseline by more than the tolerance.
+    Regression = 11,
+    /// The intervals are too wide to tell: more replications are needed.
+    Inconclusive = 12,
     /// Stopped by Ctrl-C; what was finished is kept.
     Interrupted = 130,
 }
@@ -27,6 +35,8 @@ pub(super) enum Failed {
     Unreadable(String),
     /// The command line asks for something that does not exist: exit code 2.
     Usage(String),
+    /// A baseline that does not fit: exit code 4.
+    Incompatible(String),
     /// A file or the terminal: exit code 1.
     Output(String),
 }
@@ -37,6 +47,7 @@ impl Failed {
         match self {
             Self::Input(_) | Self::Unreadable(_) => Exit::InvalidInput,
             Self::Usage(_) => Exit::Usage,
+            Self::Incompatible(_) => Exit::Incompatible,
             Self::Output(_) => Exit::Failure,
         }
     }

@@ -1,8 +1,10 @@
 //! The command line: arguments, files, terminal, progress and exit codes. The only room that does input or output.
 
 mod args;
+mod baseline;
 mod calibrate;
 mod catalog;
+mod check;
 mod clock;
 mod completions;
 mod exit;
@@ -48,6 +50,8 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
     match command {
         Command::Run(arguments) => run::run(arguments, terminal),
+        Command::Check(arguments) => check::check(arguments, terminal),
+        Command::Baseline(command) => baseline::baseline(command, terminal),
         Command::Validate(arguments) => validate::validate(arguments, terminal),
         Command::Init(arguments) => init::init(arguments, terminal),
         Command::Import(arguments) => import::import(arguments, terminal),

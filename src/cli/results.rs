@@ -3,11 +3,11 @@
 use super::exit::Failed;
 use super::files::ResultFolder;
 use super::traces::trace_rows;
-use crate::experiment::{ExperimentSummary, Units};
+use crate::experiment::{ExperimentSummary, FleetValues, Units};
 use crate::metrics::{Names, RunOutcome};
 use crate::report::{
-    JobsCsv, NodesCsv, PageFacts, Provenance, SummaryFormat, charts, costs_csv, page_html, provenance_json,
-    summary_csv, summary_text, timeline_csv,
+    JobsCsv, NodesCsv, PageFacts, Provenance, Replications, SummaryFormat, charts, costs_csv, page_html,
+    provenance_json, summary_csv, summary_text, timeline_csv,
 };
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::CapacityPlan;
@@ -34,6 +34,7 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
         summary_text(summary, &scenario.objectives, &[], SummaryFormat::Markdown).as_bytes(),
     )?;
     folder.write("summary.csv", &csv_bytes(|out| summary_csv(out, summary))?)?;
+    folder.write("replications.csv", &csv_bytes(|out| replications(scenario, finished.units).write(out))?)?;
     folder.write("costs.csv", &csv_bytes(|out| costs_csv(out, summary))?)?;
     folder.write("timeline.csv", &csv_bytes(|out| timeline_csv(out, summary))?)?;
     write_detail(&folder, finished)?;
@@ -52,7 +53,14 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
         .to_vec())
 }
 
-fn csv_bytes(write: impl FnOnce(&mut Vec<u8>) -> csv::Result<()>) -> Result<Vec<u8>, Failed> {
+/// The values of every replication.
+pub(super) fn replications(scenario: &Scenario, units: &Units<RunOutcome>) -> Replications {
+    let names: Vec<String> = scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect();
+    let fleets = FleetValues::of_all(&names, units);
+    Replications { scenario: format!("{:016x}", scenario.hash()), seed: scenario.seed, fleets }
+}
+
+pub(super) fn csv_bytes(write: impl FnOnce(&mut Vec<u8>) -> csv::Result<()>) -> Result<Vec<u8>, Failed> {
     let mut bytes = Vec::new();
     write(&mut bytes).map_err(|error| unwritable(&error))?;
     Ok(bytes)

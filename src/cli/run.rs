@@ -1,6 +1,6 @@
 //! `fleetsim run`: read, simulate, print, write.
 
-use super::args::{Format, RunArguments};
+use super::args::{Format, Progress, RunArguments};
 use super::clock::Clock;
 use super::exit::{Exit, Failed};
 use super::files::{ResultFolder, beside, scenario_text};
@@ -39,7 +39,7 @@ fn one(
     terminal: Terminal,
 ) -> Result<Exit, Failed> {
     let mut clock = Clock::start();
-    let scenario = read(path, arguments)?;
+    let scenario = read(path, &settings(arguments), &arguments.fleet)?;
     // A folder that cannot be written is found out before hours of simulation, not after.
     let target = arguments.out.join(&scenario.name);
     let folder = (!arguments.no_files).then(|| ResultFolder::prepare(&target)).transpose()?;
@@ -53,7 +53,12 @@ fn one(
         scenario.start
     ));
     say_traces(&scenario, terminal);
-    let units = simulate_all(&scenario, arguments, cancel, terminal)?;
+    let how = How {
+        detail: !arguments.no_files && !arguments.no_detail,
+        jobs: arguments.jobs,
+        progress: arguments.progress,
+    };
+    let units = simulate_all(&scenario, how, cancel, terminal)?;
     clock.lap("simulate");
     let names: Vec<String> = scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect();
     let Some(summary) = summarise(&names, &units, scenario.baseline, Confidence::default()) else {
@@ -81,13 +86,13 @@ fn one(
     Ok(Exit::Success)
 }
 
-fn read(path: &Path, arguments: &RunArguments) -> Result<Scenario, Failed> {
+/// The scenario with settings laid over it; of its fleets only the named ones, or all where none is named.
+pub(super) fn read(path: &Path, set: &[String], fleets: &[String]) -> Result<Scenario, Failed> {
     let text = scenario_text(path)?;
     let name = path.display().to_string();
-    let mut scenario = scenario::resolve_with(&text, &name, &settings(arguments), &mut beside(path))
-        .map_err(Failed::Input)?;
-    if !arguments.fleet.is_empty() {
-        scenario.keep_fleets(&arguments.fleet).map_err(Failed::Usage)?;
+    let mut scenario = scenario::resolve_with(&text, &name, set, &mut beside(path)).map_err(Failed::Input)?;
+    if !fleets.is_empty() {
+        scenario.keep_fleets(fleets).map_err(Failed::Usage)?;
     }
     Ok(scenario)
 }
@@ -109,14 +114,25 @@ const fn format(format: Format) -> SummaryFormat {
     }
 }
 
+/// How runs are made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct How {
+    /// Whether jobs and nodes of the first replication are kept.
+    pub detail: bool,
+    /// Threads; none for one per processor.
+    pub jobs: Option<u16>,
+    /// How to show progress.
+    pub progress: Progress,
+}
+
 /// Every fleet in every replication, on as many threads as asked for.
-fn simulate_all(
+pub(super) fn simulate_all(
     scenario: &Scenario,
-    arguments: &RunArguments,
+    how: How,
     cancel: &AtomicBool,
     terminal: Terminal,
 ) -> Result<Units<RunOutcome>, Failed> {
-    let detail = !arguments.no_files && !arguments.no_detail;
+    let detail = how.detail;
     let broken: Mutex<Option<String>> = Mutex::new(None);
     let run = |fleet: usize, replication: usize| {
         let plan = &scenario.fleets[fleet];
@@ -133,12 +149,12 @@ fn simulate_all(
             }
         }
     };
-    let threads = arguments.jobs.map_or(0, usize::from);
+    let threads = how.jobs.map_or(0, usize::from);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()
         .map_err(|error| Failed::Output(format!("no threads to simulate on: {error}")))?;
-    let display = Display::new(arguments.progress, terminal, &scenario.name);
+    let display = Display::new(how.progress, terminal, &scenario.name);
     let (fleets, replications) = (scenario.fleets.len(), scenario.replications as usize);
     let units =
         pool.install(|| run_units(fleets, replications, cancel, |progress| display.show(progress), run));

@@ -60,7 +60,10 @@ pub(super) fn say(text: &str) {
 pub(super) fn complain(failed: &Failed) {
     match failed {
         Failed::Input(diagnostics) => diagnostics_on_stderr(diagnostics),
-        Failed::Unreadable(message) | Failed::Usage(message) | Failed::Output(message) => {
+        Failed::Unreadable(message)
+        | Failed::Usage(message)
+        | Failed::Incompatible(message)
+        | Failed::Output(message) => {
             say(&format!("error: {message}"));
         }
     }

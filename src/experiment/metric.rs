@@ -1,6 +1,7 @@
 //! Every number a fleet is judged by: its key, unit, direction, and how it is estimated from runs.
 
 use super::statistics::Sample;
+use super::values::Term;
 use crate::catalog::{Arch, CapacityType};
 use crate::metrics::{
     CostKind, Distribution, GaugeKey, JobOutcome, NodeEnd, RunOutcome, WaitCause, WasteKind,
@@ -317,6 +318,21 @@ impl Metric {
             Self::Jobs => Mean(|run| run.jobs.jobs() as f64),
             Self::JobsEnded(_) | Self::WaitFor(_) => return None,
         })
+    }
+
+    /// What one run says of it; none where it says nothing (no job waited, nothing was provisioned).
+    pub(super) fn term(self, run: &RunOutcome) -> Option<Term> {
+        let ratio = |(top, bottom): (f64, f64)| (bottom != 0.0).then_some(Term::Ratio(top, bottom));
+        match (self, self.estimator()) {
+            (_, Some(Estimator::Mean(value))) => Some(Term::Value(value(run))),
+            (_, Some(Estimator::Ratio(terms))) => ratio(terms(run)),
+            (_, Some(Estimator::Quantile(q, values))) => values(run).quantile_ms(q).map(ms).map(Term::Value),
+            (Self::JobsEnded(outcome), None) => Some(Term::Value(run.jobs.ended(outcome) as f64)),
+            (Self::WaitFor(cause), None) => {
+                ratio((run.waits.causes_ms[cause.index()] as f64, run.waits.wait.count() as f64))
+            }
+            (_, None) => None,
+        }
     }
 
     /// The metric over replications of one fleet; none where it is not defined (no job waited, nothing provisioned).

@@ -7,19 +7,25 @@
 mod band;
 mod calibration;
 mod calibration_search;
+mod gate;
 mod metric;
 mod objective;
 mod observed;
+mod precision;
 mod statistics;
 mod summary;
 mod units;
+mod values;
 
 pub use band::{Band, TimelineBand};
 pub use calibration::{CALIBRATION_SHARES, Calibration, PairedErrors, WaitDistribution};
 pub use calibration_search::{Constant, FoundConstants, NotAConstant, constants_as_settings, find_constants};
+pub use gate::{GateLine, GateRules, GateTest, GateVerdict, gate_objectives, gate_regressions};
 pub use metric::{Direction, Metric, MetricUnit};
 pub use objective::{Bound, Objective, ObjectiveState};
 pub use observed::{ObservedWaits, WaitPair, WaitUntil};
+pub use precision::{FEWEST_REPLICATIONS, is_precise, mser5, replications_needed};
 pub use statistics::{Confidence, Estimate, Sample, student_t};
 pub use summary::{Difference, ExperimentSummary, FleetSummary, Verdict, pareto_front, summarise};
 pub use units::{Progress, Units, run_units};
+pub use values::{FleetValues, Term};

@@ -161,13 +161,13 @@ pub struct WorkCounters {
 impl WorkCounters {
     /// Adds to the counter `name`, which starts at zero.
     pub fn add(&mut self, name: &'static str, count: u64) {
-        self.add_named(&Cow::Borrowed(name), count);
+        self.add_named(Cow::Borrowed(name), count);
     }
 
-    fn add_named(&mut self, name: &Cow<'static, str>, count: u64) {
-        match self.counters.iter_mut().find(|(known, _)| known == name) {
+    fn add_named(&mut self, name: Cow<'static, str>, count: u64) {
+        match self.counters.iter_mut().find(|(known, _)| *known == name) {
             Some((_, sum)) => *sum += count,
-            None => self.counters.push((name.clone(), count)),
+            None => self.counters.push((name, count)),
         }
     }
 
@@ -187,7 +187,7 @@ impl WorkCounters {
         for (name, count) in &other.counters {
             match self.counters.iter_mut().find(|(known, _)| Self::is_peak(name) && known == name) {
                 Some((_, peak)) => *peak = (*count).max(*peak),
-                None => self.add_named(name, *count),
+                None => self.add_named(name.clone(), *count),
             }
         }
     }

@@ -9,7 +9,9 @@ pub const NANOS_PER_DOLLAR: i128 = 1_000_000_000;
 const MS_PER_HOUR: u128 = 3_600_000;
 
 /// A price in US nano-dollars per hour.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct HourlyPrice(pub u64);
 
 /// An amount of US dollars in nano-dollars.
@@ -17,7 +19,9 @@ pub struct HourlyPrice(pub u64);
 pub struct Money(pub i128);
 
 /// Accrued cost, exact: nano-dollars × milliseconds per hour. Splitting an interval never changes the sum.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct CostMeter(pub u128);
 
 impl HourlyPrice {

@@ -1,0 +1,169 @@
+//! The gate: whether a fleet keeps its objectives and is no worse than a kept baseline, as far as the intervals can tell.
+
+use super::metric::{Direction, Metric};
+use super::objective::{Objective, ObjectiveState};
+use super::statistics::{Confidence, Estimate};
+use super::values::FleetValues;
+
+/// What the gate says of one test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GateVerdict {
+    /// The whole interval is within the tolerance.
+    Pass,
+    /// The whole interval is worse than the tolerance.
+    Fail,
+    /// The interval contains the tolerance, or there is none.
+    Inconclusive,
+}
+
+impl GateVerdict {
+    /// The word in tables.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "FAIL",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// What is tested.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GateTest {
+    /// An objective of the scenario.
+    Objective(Objective),
+    /// A metric against the baseline.
+    Regression(Metric),
+    /// A work counter of the simulator against the baseline; deterministic, so there is no interval.
+    Work(String),
+}
+
+/// One test of one fleet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateLine {
+    /// Name of the fleet.
+    pub fleet: String,
+    /// What is tested.
+    pub test: GateTest,
+    /// What was found: the metric, or its change as a share where the baseline is not zero.
+    pub found: Option<Estimate>,
+    /// What that means.
+    pub verdict: GateVerdict,
+}
+
+/// How much worse than the baseline is still good enough.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GateRules {
+    /// Metrics that are compared with the baseline.
+    pub metrics: Vec<Metric>,
+    /// By which share a metric may be worse.
+    pub tolerance: f64,
+    /// By which share a work counter may be higher; none if they are not looked at.
+    pub work_tolerance: Option<f64>,
+    /// How sure the intervals are.
+    pub confidence: Confidence,
+}
+
+/// Judges the objectives of every fleet.
+#[must_use]
+pub fn gate_objectives(
+    fleets: &[FleetValues],
+    objectives: &[Objective],
+    confidence: Confidence,
+) -> Vec<GateLine> {
+    let mut lines = Vec::new();
+    for fleet in fleets {
+        for objective in objectives {
+            let sample = fleet.sample(objective.metric, fleet.replications.len());
+            let found = sample.map(|sample| sample.estimate(confidence));
+            let verdict = match objective.judge(found) {
+                ObjectiveState::Met => GateVerdict::Pass,
+                ObjectiveState::Missed => GateVerdict::Fail,
+                ObjectiveState::Unclear => GateVerdict::Inconclusive,
+            };
+            let test = GateTest::Objective(*objective);
+            lines.push(GateLine { fleet: fleet.name.clone(), test, found, verdict });
+        }
+    }
+    lines
+}
+
+/// Compares one fleet with its values of the baseline, replication by replication, over those that both have.
+#[must_use]
+pub fn gate_regressions(now: &FleetValues, baseline: &FleetValues, rules: &GateRules) -> Vec<GateLine> {
+    let n = now.replications.len().min(baseline.replications.len());
+    let mut lines: Vec<GateLine> = rules
+        .metrics
+        .iter()
+        .map(|metric| {
+            let (found, verdict) = regression(now, baseline, *metric, n, rules);
+            GateLine { fleet: now.name.clone(), test: GateTest::Regression(*metric), found, verdict }
+        })
+        .collect();
+    if let Some(tolerance) = rules.work_tolerance {
+        lines.extend(work(now, baseline, n, tolerance));
+    }
+    lines
+}
+
+fn regression(
+    now: &FleetValues,
+    baseline: &FleetValues,
+    metric: Metric,
+    n: usize,
+    rules: &GateRules,
+) -> (Option<Estimate>, GateVerdict) {
+    let (mine, base) = (now.sample(metric, n), baseline.sample(metric, n));
+    let (Some(mine), Some(base)) = (mine, base) else {
+        return (None, GateVerdict::Inconclusive);
+    };
+    let is_identical =
+        (0..n).all(|i| now.replications[i][metric.index()] == baseline.replications[i][metric.index()]);
+    let change = mine.paired_change(&base);
+    // A share has no change where the baseline is zero: then any clear difference is one too many.
+    let tolerance = if change.is_some() { rules.tolerance } else { 0.0 };
+    let found = change.unwrap_or_else(|| mine.paired_difference(&base)).estimate(rules.confidence);
+    if is_identical {
+        return (Some(found), GateVerdict::Pass);
+    }
+    let Some((lower, upper)) = found.interval else { return (Some(found), GateVerdict::Inconclusive) };
+    let (best, worst) = match metric.direction() {
+        Direction::LowerIsBetter => (lower, upper),
+        Direction::HigherIsBetter => (-upper, -lower),
+        Direction::Neutral => (if lower > 0.0 { lower } else { -upper }, upper.max(-lower)),
+    };
+    let verdict = if best > tolerance {
+        GateVerdict::Fail
+    } else if worst <= tolerance {
+        GateVerdict::Pass
+    } else {
+        GateVerdict::Inconclusive
+    };
+    (Some(found), verdict)
+}
+
+/// Work counters that grew by more than `tolerance`, and one line that says pass where none did.
+fn work(now: &FleetValues, baseline: &FleetValues, n: usize, tolerance: f64) -> Vec<GateLine> {
+    let before = baseline.work_totals(n);
+    let line = |name: &str, change: f64, verdict| GateLine {
+        fleet: now.name.clone(),
+        test: GateTest::Work(name.to_owned()),
+        found: Some(Estimate { mean: change, interval: None, n }),
+        verdict,
+    };
+    let mut lines = Vec::new();
+    let mut largest = 0.0_f64;
+    for (name, count) in now.work_totals(n) {
+        let Some((_, old)) = before.iter().find(|(known, _)| *known == name) else { continue };
+        let change = count as f64 / (*old).max(1) as f64 - 1.0;
+        largest = largest.max(change);
+        if change > tolerance {
+            lines.push(line(&name, change, GateVerdict::Fail));
+        }
+    }
+    if lines.is_empty() {
+        lines.push(line("every counter", largest, GateVerdict::Pass));
+    }
+    lines
+}

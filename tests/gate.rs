@@ -1,0 +1,121 @@
+//! The gate as a pipeline meets it: planted changes and the exit codes they must give, and how often it cries wolf.
+
+use assert_cmd::Command;
+use fleetsim::experiment::{Confidence, FleetValues, GateRules, GateVerdict, Metric, Term, gate_regressions};
+use std::fs;
+use std::path::Path;
+
+const SMALL: &str = r#"
+replications = 6
+horizon = "8h"
+[[workload.class]]
+name = "unit"
+arrivals = { per_hour = 30 }
+duration = { median = "2m", p95 = "5m" }
+[[runner]]
+name = "eks"
+concurrent = 30
+poll_timeout = "10m"
+[[node_pool]]
+name = "ci"
+arch = ["amd64"]
+instance_category = ["m"]
+requirements = [{ key = "karpenter.k8s.aws/instance-cpu", operator = "In", values = ["4"] }]
+disruption = { consolidation_policy = "WhenEmpty", consolidate_after = "30s", budgets = [{ nodes = "100%" }] }
+[fleet.today]
+"#;
+
+fn fleetsim(arguments: &[&str]) -> (i32, String) {
+    let mut command = Command::cargo_bin("fleetsim").unwrap();
+    let output = command.env_clear().args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), text)
+}
+
+fn saved(folder: &Path) -> (String, String) {
+    let scenario = folder.join("small.toml").display().to_string();
+    let baseline = folder.join("baseline.csv").display().to_string();
+    fs::write(&scenario, SMALL).unwrap();
+    assert_eq!(fleetsim(&["baseline", "save", &scenario, "-o", &baseline]).0, 0);
+    (scenario, baseline)
+}
+
+#[test]
+fn planted_changes_are_told_from_none() {
+    let place = tempfile::tempdir().unwrap();
+    let (scenario, baseline) = saved(place.path());
+    let check = |more: &[&str]| {
+        let mut arguments = vec!["check", &scenario, "--baseline", &baseline];
+        arguments.extend(more);
+        fleetsim(&arguments)
+    };
+    let (code, text) = check(&["--work-tolerance", "1"]);
+    assert_eq!(code, 0, "no change: {text}");
+    let idle = "node_pool.ci.disruption.consolidate_after=5m";
+    let (code, text) = check(&["--set", idle, "--metric", "cost_per_1000_jobs"]);
+    assert_eq!(code, 11, "idle nodes stay five minutes: {text}");
+    let (code, text) = check(&["--set", "objective=[{metric=\"wait_p95\",at_most=\"1s\"}]"]);
+    assert_eq!(code, 10, "an objective that cannot be kept: {text}");
+    let (code, text) = check(&["--set", "seed=2"]);
+    assert_eq!(code, 4, "another seed is not paired: {text}");
+    let (code, text) = check(&["--set", "replications=1", "--set", idle]);
+    assert_eq!(code, 12, "one replication has no interval: {text}");
+    let newer = place.path().join("newer.csv").display().to_string();
+    assert_eq!(fleetsim(&["baseline", "save", &scenario, "-o", &newer]).0, 0);
+    assert_eq!(fs::read(&baseline).unwrap(), fs::read(&newer).unwrap(), "the same run gives the same bytes");
+    assert_eq!(fleetsim(&["baseline", "diff", &baseline, &newer]).0, 0);
+    assert!(fleetsim(&["baseline", "show", &baseline]).1.contains("6 replications"));
+    assert_eq!(fleetsim(&["baseline", "show", &scenario]).0, 4);
+}
+
+/// Pseudo-random numbers, about normal (twelve uniforms of SplitMix64).
+struct Normal(u64);
+
+impl Normal {
+    fn next(&mut self) -> f64 {
+        let mut sum = -6.0;
+        for _ in 0..12 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = self.0;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            sum += ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64;
+        }
+        sum
+    }
+}
+
+/// Ten replications that cost about `factor` × 100, spread by 5 % of that.
+fn fleet(normal: &mut Normal, factor: f64) -> FleetValues {
+    let row = |cost: f64| {
+        let mut row = vec![None; Metric::all().len()];
+        row[Metric::CostTotal.index()] = Some(Term::Value(cost));
+        row
+    };
+    let replications = (0..10).map(|_| row(factor * (100.0 + 5.0 * normal.next()))).collect();
+    FleetValues { name: "a".to_owned(), replications, work: vec![Vec::new(); 10] }
+}
+
+fn verdict(now: &FleetValues, before: &FleetValues, tolerance: f64) -> GateVerdict {
+    let metrics = vec![Metric::CostTotal];
+    let rules = GateRules { metrics, tolerance, work_tolerance: None, confidence: Confidence::default() };
+    gate_regressions(now, before, &rules)[0].verdict
+}
+
+#[test]
+fn a_price_rise_of_three_per_cent_is_found_through_the_noise_that_both_share() {
+    let before = fleet(&mut Normal(5), 1.0);
+    assert_eq!(verdict(&fleet(&mut Normal(5), 1.03), &before, 0.02), GateVerdict::Fail);
+    assert_eq!(verdict(&fleet(&mut Normal(5), 1.01), &before, 0.02), GateVerdict::Pass);
+    assert_eq!(verdict(&before, &before, 0.0), GateVerdict::Pass);
+}
+
+#[test]
+fn noise_alone_fails_the_gate_in_at_most_one_of_twenty() {
+    let alarms = (0..200).filter(|seed| {
+        let (before, now) = (fleet(&mut Normal(1000 + seed), 1.0), fleet(&mut Normal(9000 + seed), 1.0));
+        verdict(&now, &before, 0.0) == GateVerdict::Fail
+    });
+    let alarms = alarms.count();
+    assert!(alarms <= 10, "{alarms} of 200");
+}
