@@ -1,5 +1,6 @@
 //! What can be written on the command line. Every flag of `run` has an environment variable `FLEETSIM_…`.
 
+use super::emit::Emit;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -95,6 +96,10 @@ pub(super) struct RunArguments {
     /// How to print the answer.
     #[arg(long, value_name = "FORMAT", default_value = "table", env = "FLEETSIM_FORMAT")]
     pub format: Format,
+    /// Files for CI, as `--emit junit=junit.xml,note=note.md`: junit, metrics, codequality, dotenv, annotations, note; or
+    /// `all=DIR`.
+    #[arg(long, value_name = "KIND=FILE", env = "FLEETSIM_EMIT", value_delimiter = ',')]
+    pub emit: Vec<Emit>,
 }
 
 /// `validate`.

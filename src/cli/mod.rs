@@ -7,6 +7,7 @@ mod catalog;
 mod check;
 mod clock;
 mod completions;
+mod emit;
 mod exit;
 mod files;
 mod fit;

@@ -2,6 +2,7 @@
 
 use super::args::{Format, Progress, RunArguments};
 use super::clock::Clock;
+use super::emit::emit;
 use super::exit::{Exit, Failed};
 use super::files::{ResultFolder, beside, scenario_text};
 use super::interrupt;
@@ -73,6 +74,7 @@ fn one(
         files = write_results(folder, &finished)?;
         clock.lap("write");
     }
+    emit(&arguments.emit, &scenario, path, &summary)?;
     if summary.is_partial {
         terminal.note("interrupted: the result rests on the replications that were finished");
     }

@@ -1,6 +1,7 @@
 //! Outcomes turned into CSV, charts and tables. Computes no metric and writes no file: it returns text and bytes, or
 //! writes into what the caller gives it.
 
+mod artifact;
 mod calibration;
 mod chart;
 mod csv;
@@ -15,6 +16,7 @@ mod table;
 mod timings;
 mod verdict;
 
+pub use artifact::{Artifact, ArtifactFacts, artifact};
 pub use calibration::{calibration_chart, calibration_csv, calibration_text, constants_text};
 pub use chart::{Chart, ChartError, charts};
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};

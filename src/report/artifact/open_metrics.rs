@@ -1,0 +1,42 @@
+//! OpenMetrics text as GitLab's metrics report reads it: a line splitter that cuts at `#`, splits at blanks outside quotes
+//! and compares values as text. So labels hold neither `#` nor quotes nor blanks, nothing follows the value, and decimals
+//! are fixed. Few lines, or the widget cannot be read.
+
+use super::ArtifactFacts;
+use crate::experiment::{ExperimentSummary, Metric};
+
+/// Most samples: what a widget can show.
+const SAMPLES: usize = 20;
+
+/// Name, help, metric, factor to the unit of the name, decimals; the most important first.
+const FAMILIES: [(&str, &str, Metric, f64, usize); 3] = [
+    ("fleetsim_cost_per_1000_jobs_usd", "what 1000 jobs cost", Metric::CostPerThousandJobs, 1.0, 2),
+    ("fleetsim_wait_p95_seconds", "wait that 95 % of jobs do not exceed", Metric::WaitP95, 1e-3, 1),
+    ("fleetsim_jobs_lost_ratio", "jobs without a result because of the fleet", Metric::JobsLost, 1.0, 5),
+];
+
+/// As many families as fit, at least one, for every fleet.
+pub(super) fn text(summary: &ExperimentSummary, facts: &ArtifactFacts) -> String {
+    let families = (SAMPLES / summary.fleets.len().max(1)).clamp(1, FAMILIES.len());
+    let mut out = String::new();
+    for (name, help, metric, factor, decimals) in &FAMILIES[..families] {
+        out.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
+        for fleet in &summary.fleets {
+            let Some(estimate) = fleet.estimate(*metric) else { continue };
+            out.push_str(&format!(
+                "{name}{{scenario=\"{}\",fleet=\"{}\"}} {:.decimals$}\n",
+                label(&facts.scenario),
+                label(&fleet.name),
+                estimate.mean * factor
+            ));
+        }
+    }
+    out.push_str("# EOF\n");
+    out
+}
+
+/// A label value without anything that a line splitter trips over.
+fn label(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-._/:".contains(c);
+    text.chars().map(|c| if is_plain(c) { c } else { '_' }).collect()
+}
