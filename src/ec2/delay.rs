@@ -1,6 +1,6 @@
-//! Distributions of a delay, and the two transformations of a uniform draw that this room needs.
+//! Distributions of a delay, and the uniform draw that they are made from.
 
-use crate::engine::EntityRng;
+use crate::engine::{EntityRng, normal_quantile};
 use crate::units::SimDuration;
 use rand::Rng;
 
@@ -18,6 +18,11 @@ pub enum Delay {
         median: SimDuration,
         /// 95 % of the draws are below.
         p95: SimDuration,
+    },
+    /// Exponential.
+    Exponential {
+        /// Its mean.
+        mean: SimDuration,
     },
     /// One of the measured values, each as likely, in ascending order (so that comparisons stay monotone).
     Empirical(Vec<SimDuration>),
@@ -44,6 +49,10 @@ impl Delay {
                 let ms = median.as_ms() as f64 * libm::exp(sigma * normal_quantile(quantile));
                 SimDuration::from_ms(ms.round() as u64)
             }
+            Self::Exponential { mean } => {
+                let ms = -(mean.as_ms() as f64) * libm::log1p(-quantile);
+                SimDuration::from_ms(ms.round() as u64)
+            }
             Self::Empirical(values) => {
                 let index = (quantile * values.len() as f64) as usize;
                 values.get(index.min(values.len().saturating_sub(1))).copied().unwrap_or_default()
@@ -65,6 +74,7 @@ impl Delay {
             Self::LogNormal { median, p95 } => {
                 Self::LogNormal { median: stretch(*median), p95: stretch(*p95) }
             }
+            Self::Exponential { mean } => Self::Exponential { mean: stretch(*mean) },
             Self::Empirical(values) => Self::Empirical(values.iter().map(|value| stretch(*value)).collect()),
         }
     }
@@ -75,74 +85,15 @@ pub(super) fn open_uniform(random: &mut EntityRng) -> f64 {
     ((random.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
 }
 
-/// The standard normal quantile, by P. J. Acklam's rational approximation (2003), relative error below 1.2e-9.
-pub(super) fn normal_quantile(p: f64) -> f64 {
-    const A: [f64; 6] = [
-        -3.969_683_028_665_376e1,
-        2.209_460_984_245_205e2,
-        -2.759_285_104_469_687e2,
-        1.383_577_518_672_69e2,
-        -3.066_479_806_614_716e1,
-        2.506_628_277_459_239,
-    ];
-    const B: [f64; 6] = [
-        -5.447_609_879_822_406e1,
-        1.615_858_368_580_409e2,
-        -1.556_989_798_598_866e2,
-        6.680_131_188_771_972e1,
-        -1.328_068_155_288_572e1,
-        1.0,
-    ];
-    const C: [f64; 6] = [
-        -7.784_894_002_430_293e-3,
-        -3.223_964_580_411_365e-1,
-        -2.400_758_277_161_838,
-        -2.549_732_539_343_734,
-        4.374_664_141_464_968,
-        2.938_163_982_698_783,
-    ];
-    const D: [f64; 5] = [
-        7.784_695_709_041_462e-3,
-        3.224_671_290_700_398e-1,
-        2.445_134_137_142_996,
-        3.754_408_661_907_416,
-        1.0,
-    ];
-    const LOW: f64 = 0.024_25;
-    if p < LOW {
-        let q = libm::sqrt(-2.0 * libm::log(p));
-        polynomial(&C, q) / polynomial(&D, q)
-    } else if p > 1.0 - LOW {
-        let q = libm::sqrt(-2.0 * libm::log(1.0 - p));
-        -polynomial(&C, q) / polynomial(&D, q)
-    } else {
-        let q = p - 0.5;
-        let r = q * q;
-        polynomial(&A, r) * q / polynomial(&B, r)
-    }
-}
-
-/// Highest power first.
-fn polynomial(coefficients: &[f64], x: f64) -> f64 {
-    coefficients.iter().fold(0.0, |sum, coefficient| sum * x + coefficient)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_normal_quantile_meets_the_printed_tables() {
-        for (p, z) in [
-            (0.5, 0.0),
-            (0.95, Z95),
-            (0.975, 1.959_963_984_540_054),
-            (0.99, 2.326_347_874_040_841),
-            (0.001, -3.090_232_306_167_813),
-            (0.01, -2.326_347_874_040_841),
-        ] {
-            assert!((normal_quantile(p) - z).abs() < 1e-8, "{p}: {}", normal_quantile(p));
-        }
+    fn an_exponential_delay_has_the_quantiles_of_its_mean() {
+        let delay = Delay::Exponential { mean: SimDuration::from_secs(100) };
+        assert_eq!(delay.at(0.5).as_ms(), 69_315);
+        assert_eq!(delay.stretched(200).at(0.5).as_ms(), 138_629);
     }
 
     #[test]

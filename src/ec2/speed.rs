@@ -7,7 +7,8 @@ use crate::catalog::{CpuGeneration, InstanceType};
 use crate::engine::{Id, Purpose, Streams};
 use crate::units::{Ppm, SimDuration};
 
-use super::delay::{normal_quantile, open_uniform};
+use super::delay::open_uniform;
+use crate::engine::normal_quantile;
 
 const NOISE: Purpose = Purpose::named("ec2 instance speed noise");
 const ONE: u64 = 1_000_000;

@@ -86,7 +86,7 @@ pub enum PipelineStep {
         /// Its node.
         node: u32,
     },
-    /// A job will never run.
+    /// A job will never run: what it needs failed, its pipeline was cancelled before it started, or nobody played it.
     Skipped {
         /// Number of its pipeline, as it arrived: the pipeline itself may be gone already.
         ordinal: u64,

@@ -3,11 +3,13 @@
 use super::keys::{Absent, Key, Kind, ROOT};
 use super::shape;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
 /// The JSON Schema of a scenario as text.
 #[must_use]
 pub fn json_schema() -> String {
-    let mut root = object(ROOT, true);
+    let mut shared = Definitions::default();
+    let mut root = object(ROOT, true, &mut shared);
     root["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     root["title"] = json!("fleetsim scenario");
     root["properties"]["extends"] = json!({
@@ -17,24 +19,55 @@ pub fn json_schema() -> String {
     root["properties"]["fleet"] = json!({
         "type": "object",
         "description": "Fleets: each changes any key of the scenario, by nested tables or by quoted dotted keys.",
-        "additionalProperties": fleet()
+        "additionalProperties": fleet(&mut shared)
     });
+    root["definitions"] = Value::Object(shared.by_name);
     format!("{root:#}\n")
 }
 
+/// Schemas that stand in several places, each written once: fleets repeat all keys, and a key has several spellings.
+#[derive(Default)]
+struct Definitions {
+    by_name: Map<String, Value>,
+    names: BTreeMap<String, String>,
+}
+
+impl Definitions {
+    /// `schema` by reference, unless that is hardly shorter than itself. `name` is the key that it stands for.
+    fn share(&mut self, name: &str, schema: Value) -> Value {
+        let text = schema.to_string();
+        if text.len() < 100 {
+            return schema;
+        }
+        let known = self.names.get(&text).cloned();
+        let name = known.unwrap_or_else(|| {
+            let mut free = name.to_owned();
+            let mut number = 1;
+            while self.by_name.contains_key(&free) {
+                number += 1;
+                free = format!("{name}_{number}");
+            }
+            self.names.insert(text, free.clone());
+            self.by_name.insert(free.clone(), schema);
+            free
+        });
+        json!({ "$ref": format!("#/definitions/{name}") })
+    }
+}
+
 /// A fleet: all keys of the scenario, none required, dotted keys as well.
-fn fleet() -> Value {
-    let mut overlay = object(ROOT, false);
+fn fleet(shared: &mut Definitions) -> Value {
+    let mut overlay = object(ROOT, false, shared);
     overlay["additionalProperties"] = json!(false);
     overlay["patternProperties"] = json!({ "\\.": {} });
     overlay
 }
 
 /// A table. `spelled` adds the required keys; overlays leave them out.
-fn object(keys: &'static [Key], spelled: bool) -> Value {
+fn object(keys: &'static [Key], spelled: bool, shared: &mut Definitions) -> Value {
     let mut properties = Map::new();
     for key in keys {
-        let mut schema = of_kind(&key.kind, spelled);
+        let mut schema = of_kind(key.name, &key.kind, spelled, shared);
         schema["description"] = json!(key.doc);
         if let Absent::Default(text) = key.absent
             && let Ok(value) = toml::from_str::<toml::Table>(&format!("x = {text}"))
@@ -42,6 +75,7 @@ fn object(keys: &'static [Key], spelled: bool) -> Value {
         {
             schema["default"] = value;
         }
+        let schema = shared.share(key.name, schema);
         for name in std::iter::once(&key.name).chain(key.aliases) {
             for spelling in spellings(name) {
                 properties.insert(spelling, schema.clone());
@@ -80,7 +114,7 @@ fn spellings(name: &str) -> Vec<String> {
     all
 }
 
-fn of_kind(kind: &'static Kind, spelled: bool) -> Value {
+fn of_kind(name: &str, kind: &'static Kind, spelled: bool, shared: &mut Definitions) -> Value {
     match kind {
         Kind::Text | Kind::Name | Kind::Path | Kind::Zoned => json!({ "type": "string" }),
         Kind::Boolean => json!({ "type": "boolean" }),
@@ -94,21 +128,33 @@ fn of_kind(kind: &'static Kind, spelled: bool) -> Value {
         Kind::Cpu => json!({ "type": ["string", "number"], "examples": ["500m", "2"] }),
         Kind::Memory => json!({ "type": "string", "examples": ["512Mi", "4Gi"] }),
         Kind::Choice(words) => json!({ "type": "string", "enum": words }),
-        Kind::Distribution => json!({ "oneOf": [{ "type": "string" }, distribution()] }),
+        Kind::Distribution => {
+            json!({ "oneOf": [{ "type": "string" }, shared.share("distribution", distribution())] })
+        }
         Kind::List(inner) => {
-            let element = of_kind(inner, spelled);
+            let element = of_kind(name, inner, spelled, shared);
+            let element = shared.share(&format!("{name}_element"), element);
             json!({ "anyOf": [{ "type": "array", "items": element }, element] })
         }
-        Kind::Map(inner) => json!({ "type": "object", "additionalProperties": of_kind(inner, spelled) }),
-        Kind::Table(keys) => object(keys, spelled),
+        Kind::Map(inner) => {
+            json!({ "type": "object", "additionalProperties": of_kind(name, inner, spelled, shared) })
+        }
+        Kind::Table(keys) => object(keys, spelled, shared),
         Kind::Tables(keys) => {
-            let element = object(keys, spelled);
+            let element = object(keys, spelled, shared);
+            let element = shared.share(&format!("{name}_element"), element);
             json!({ "anyOf": [{ "type": "array", "items": element }, element] })
         }
-        Kind::Named(keys) => json!({ "anyOf": [
-            { "type": "array", "items": object(keys, spelled) },
-            { "type": "object", "additionalProperties": object(keys, false) }
-        ] }),
+        Kind::Named(keys) => {
+            let element = object(keys, spelled, shared);
+            let element = shared.share(&format!("{name}_element"), element);
+            let changed = object(keys, false, shared);
+            let changed = shared.share(&format!("{name}_change"), changed);
+            json!({ "anyOf": [
+                { "type": "array", "items": element },
+                { "type": "object", "additionalProperties": changed }
+            ] })
+        }
     }
 }
 
@@ -130,5 +176,35 @@ fn of_kind_of_shape(kind: &Kind) -> Value {
         Kind::Number(low, high) => json!({ "type": "number", "minimum": low, "maximum": high }),
         Kind::List(_) => json!({ "type": "array", "items": { "type": "string" } }),
         _ => json!({ "type": "string" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every `$ref` below `value`.
+    fn references<'v>(value: &'v Value, found: &mut Vec<&'v str>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|inner| references(inner, found));
+            }
+            Value::Array(items) => items.iter().for_each(|inner| references(inner, found)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn shared_parts_are_written_once_and_every_reference_leads_somewhere() {
+        let text = json_schema();
+        assert!(text.len() < 200_000, "{} bytes", text.len());
+        let schema: Value = serde_json::from_str(&text).unwrap();
+        let mut found = Vec::new();
+        references(&schema, &mut found);
+        assert!(!found.is_empty());
+        for reference in found {
+            assert!(schema.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+        }
     }
 }

@@ -59,12 +59,17 @@ pub(super) fn check(item: &Item, name: &str, problems: &mut Problems) -> Option<
     Some(Item { value: Value::Table(canonical), span: item.span.clone() })
 }
 
-/// `{ lognormal = { … } }` and the like: the name of the shape is accepted around its keys.
+/// `{ lognormal = { … } }` and the like: the name of the shape is accepted around its keys;
+/// `{ exponential = "100s" }` is its mean alone.
 fn unwrapped(found: &Table) -> Table {
     let [only] = found.entries.as_slice() else { return found.clone() };
     match (&*snake_case(&only.key), &only.item.value) {
         ("lognormal" | "log_normal" | "exponential" | "uniform" | "empirical", Value::Table(inner)) => {
             inner.clone()
+        }
+        ("exponential", Value::Text(_)) => {
+            let mean = Entry { key: "mean".to_owned(), ..only.clone() };
+            Table { entries: vec![mean] }
         }
         _ => found.clone(),
     }

@@ -34,6 +34,8 @@ enum Event {
     Pending(Id<Build>),
     /// Its script has ended.
     Ended(Id<Build>),
+    /// The wait of a `when: delayed` job is over.
+    DelayOver(PipelineId, u32),
 }
 
 struct Pool<'p> {
@@ -105,6 +107,12 @@ impl Pool<'_> {
                 match event {
                     Event::Pending(build) => self.wait(build),
                     Event::Ended(build) => self.end(build),
+                    Event::DelayOver(pipeline, node) => {
+                        let mut steps = std::mem::take(&mut self.steps);
+                        self.pipelines.delay_over(pipeline, node, at, &mut steps);
+                        self.apply(&mut steps, SimTime::NEVER);
+                        self.steps = steps;
+                    }
                 }
             } else {
                 let arrival = self.arrivals.next_arrival()?.expect("an arrival is due");
@@ -156,11 +164,8 @@ impl Pool<'_> {
                         self.events.push(pending.at, Event::Pending(build));
                     }
                 }
-                PipelineStep::Delayed { pipeline, node, .. } => {
-                    // The pool has no clock of its own for delays: what is delayed is due at once.
-                    let mut more = Vec::new();
-                    self.pipelines.delay_over(pipeline, node, self.now, &mut more);
-                    steps.append(&mut more);
+                PipelineStep::Delayed { pipeline, node, until } => {
+                    self.events.push(until, Event::DelayOver(pipeline, node));
                 }
                 PipelineStep::Skipped { ordinal, node, class, build } => {
                     let arch = arch_of(&self.arrivals, class);

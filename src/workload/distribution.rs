@@ -4,7 +4,7 @@ use rand::Rng;
 
 use crate::units::{Ppm, SimDuration};
 
-use super::normal::normal_quantile;
+use crate::engine::normal_quantile;
 
 /// The standard normal quantile of 95 %.
 const Z95: f64 = 1.644_853_626_951_472_2;

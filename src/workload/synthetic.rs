@@ -6,7 +6,7 @@ use crate::engine::{Purpose, Streams};
 use crate::units::{Ppm, SimTime};
 
 use super::distribution::unit;
-use super::normal::gamma;
+use super::gamma::gamma;
 use super::{ClassId, Profile, TemplateId, WeekClock};
 
 const BURST: Purpose = Purpose::named("hourly burst");

@@ -281,7 +281,10 @@ impl Pipelines {
                 Status::Created | Status::Scheduled | Status::Manual if !state.settled => {
                     let scheduled = state.status == Status::Scheduled;
                     state.status = Status::Canceled;
-                    self.pool.run_mut(id).active -= u32::from(scheduled);
+                    let (class, build) = (state.spec.class, state.build);
+                    let run = self.pool.run_mut(id);
+                    run.active -= u32::from(scheduled);
+                    out.push(PipelineStep::Skipped { ordinal: run.ordinal, node, class, build });
                     self.ended.push(node);
                 }
                 _ => {}
@@ -296,6 +299,15 @@ impl Pipelines {
                 out.push(PipelineStep::Blocked { pipeline: id });
             }
             return;
+        }
+        let (nodes, ordinal) = (run.nodes, run.ordinal);
+        for node in 0..nodes {
+            let state = self.pool.node(id, node);
+            // An optional manual job that nobody played.
+            if state.status == Status::Manual {
+                let (class, build) = (state.spec.class, state.build);
+                out.push(PipelineStep::Skipped { ordinal, node, class, build });
+            }
         }
         let run = self.pool.remove(id);
         let status = match run.total.composite() {

@@ -28,7 +28,8 @@ const NODES: [Line; 4] = [
     (GaugeKey::Nodes(Arch::Arm64, CapacityType::Spot), "spot, arm64", colour::ORANGE, Dash::Dashed),
 ];
 
-/// The highest values of all fleets, so that fleets are drawn at one scale.
+/// How far the axes reach: time over all fleets, so that days stand below each other; heights of the fleet itself, so that
+/// a small fleet fills its panels as a large one does.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Highest {
     jobs: f64,
@@ -37,11 +38,11 @@ pub(super) struct Highest {
 }
 
 impl Highest {
-    /// Of every fleet.
-    pub(super) fn of(summary: &ExperimentSummary) -> Self {
+    /// Of `fleet` among those of `summary`.
+    pub(super) fn of(summary: &ExperimentSummary, fleet: &FleetSummary) -> Self {
         let of = |lines: &[Line]| {
-            let fleets = summary.fleets.iter().filter(|fleet| !fleet.timeline.is_empty());
-            let bands = fleets.flat_map(|fleet| lines.iter().map(|line| fleet.timeline.band(line.0)));
+            let shown = lines.iter().filter(|_| !fleet.timeline.is_empty());
+            let bands = shown.map(|line| fleet.timeline.band(line.0));
             bands.flat_map(|band| band.high.iter().copied()).fold(0.0, f64::max)
         };
         let hours = summary.fleets.iter().map(|fleet| {

@@ -75,8 +75,8 @@ pub fn charts(summary: &ExperimentSummary, objectives: &[Objective]) -> Result<V
         render("waits", &wait_curves::WaitCurves::of(summary, chosen))?,
         render("costs", &cost_by_kind::CostByKind::of(summary, chosen))?,
     ];
-    let highest = levels::Highest::of(summary);
     for (number, fleet) in summary.fleets.iter().enumerate() {
+        let highest = levels::Highest::of(summary, fleet);
         charts.push(render(&format!("levels_{}", number + 1), &levels::Levels { fleet, highest })?);
     }
     Ok(charts)

@@ -70,9 +70,7 @@ fn delay_of(item: &Item) -> Option<Delay> {
         Distribution::Uniform { low, high } => {
             Some(stepped(|share| low.as_secs_f64() + share * high.saturating_sub(low).as_secs_f64()))
         }
-        Distribution::Exponential { mean } => {
-            Some(stepped(|share| -mean.as_secs_f64() * libm::log1p(-share)))
-        }
+        Distribution::Exponential { mean } => Some(Delay::Exponential { mean }),
         Distribution::Mixture(_) => {
             let parts: Vec<(f64, Delay)> = table
                 .list("mixture")

@@ -1,9 +1,9 @@
 //! How well a distribution describes observed durations: Kolmogorov and Smirnov's distance, its p-value, errors of
 //! quantiles. Fits nothing.
 
+use crate::engine::normal_cdf;
 use crate::units::SimDuration;
 use crate::workload::Distribution;
-use crate::workload::normal::normal_cdf;
 
 /// How well a distribution describes what was observed.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,17 +1,15 @@
-//! The normal distribution and the gamma draws built on it; from `libm` alone, so that platforms agree.
-
-use rand::Rng;
-
-use super::distribution::unit;
+//! The normal distribution and its quantile, from `libm` alone, so that platforms agree.
 
 /// The standard normal distribution function.
-pub(super) fn normal_cdf(z: f64) -> f64 {
+#[must_use]
+pub fn normal_cdf(z: f64) -> f64 {
     0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
 }
 
 /// The standard normal quantile of `p` in (0, 1), to about 1e-16 relative: Wichura, Algorithm AS 241 (PPND16),
 /// Applied Statistics 37 (1988). One uniform number per normal one keeps draws of compared runs aligned.
-pub(super) fn normal_quantile(p: f64) -> f64 {
+#[must_use]
+pub fn normal_quantile(p: f64) -> f64 {
     let q = p - 0.5;
     if q.abs() <= 0.425 {
         let r = 0.180_625 - q * q;
@@ -25,26 +23,6 @@ pub(super) fn normal_quantile(p: f64) -> f64 {
         ratio(r - 5.0, &FAR_NUMERATOR, &FAR_DENOMINATOR)
     };
     if q < 0.0 { -z } else { z }
-}
-
-/// A gamma variate of shape `shape` > 0 and scale 1: Marsaglia and Tsang, ACM TOMS 26 (2000), with the boost below 1.
-pub(super) fn gamma(shape: f64, rng: &mut impl Rng) -> f64 {
-    if shape < 1.0 {
-        return gamma(shape + 1.0, rng) * libm::pow(unit(rng), 1.0 / shape);
-    }
-    let d = shape - 1.0 / 3.0;
-    let c = 1.0 / (9.0 * d).sqrt();
-    loop {
-        let z = normal_quantile(unit(rng));
-        let v = 1.0 + c * z;
-        if v <= 0.0 {
-            continue;
-        }
-        let v = v * v * v;
-        if libm::log(unit(rng)) < 0.5 * z * z + d - d * v + d * libm::log(v) {
-            return d * v;
-        }
-    }
 }
 
 fn ratio(r: f64, numerator: &[f64; 8], denominator: &[f64; 8]) -> f64 {
@@ -116,7 +94,6 @@ const FAR_DENOMINATOR: [f64; 8] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Purpose, Streams};
 
     #[test]
     fn the_quantile_inverts_the_distribution_function_from_tail_to_tail() {
@@ -126,17 +103,5 @@ mod tests {
         }
         assert!((normal_quantile(0.95) - 1.644_853_626_951_472_2).abs() < 1e-14);
         assert_eq!(normal_quantile(0.3), -normal_quantile(0.7));
-    }
-
-    #[test]
-    fn gamma_draws_have_mean_and_variance_of_their_shape() {
-        let mut rng = Streams::new(7, 0).stream(Purpose::named("gamma test"));
-        for shape in [0.4, 1.0, 6.925] {
-            let draws: Vec<f64> = (0..200_000).map(|_| gamma(shape, &mut rng)).collect();
-            let mean = draws.iter().sum::<f64>() / 2e5;
-            let variance = draws.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / 2e5;
-            assert!((mean / shape - 1.0).abs() < 0.02, "shape {shape}: mean {mean}");
-            assert!((variance / shape - 1.0).abs() < 0.05, "shape {shape}: variance {variance}");
-        }
     }
 }
