@@ -70,6 +70,7 @@ impl Driver {
             PipelineStep::Manual { node, .. } => format!("{}?", self.name(*node)),
             PipelineStep::Skipped { node, .. } => format!("skip {}", self.name(*node)),
             PipelineStep::Cancel { node, .. } => format!("stop {}", self.name(*node)),
+            PipelineStep::Canceled { node, .. } => format!("cancel {}", self.name(*node)),
             PipelineStep::Blocked { .. } => "blocked".to_owned(),
             PipelineStep::Done { status, .. } => format!("{status:?}"),
         });
@@ -249,7 +250,7 @@ fn cancelling_ends_what_has_not_started_and_stops_the_rest_without_retries() {
     run.news();
     let (id, now) = (run.pipeline, run.now);
     run.pipelines.cancel(&run.templates, id, now, &mut run.steps);
-    assert_eq!(run.news(), ["stop b", "skip t", "skip d"]);
+    assert_eq!(run.news(), ["stop b", "cancel t", "cancel d"]);
     assert_eq!(run.end("b", JobResult::Canceled).news(), ["Canceled"]);
     assert!(run.pipelines.is_empty());
 }
@@ -314,7 +315,9 @@ proptest! {
                         started[job.node as usize] += u32::from(job.attempt == 0);
                         active.push(job.node);
                     }
-                    PipelineStep::Skipped { node, .. } => skipped[node as usize] += 1,
+                    PipelineStep::Skipped { node, .. } | PipelineStep::Canceled { node, .. } => {
+                        skipped[node as usize] += 1;
+                    }
                     PipelineStep::Delayed { node, .. } => delayed.push(node),
                     PipelineStep::Manual { node, .. } => blocked.push(node),
                     PipelineStep::Done { .. } => done = true,

@@ -156,6 +156,9 @@ pub struct ServerConfig {
     pub update_rtt: RoundTrip,
     /// Round trip of `PATCH /jobs/:id/trace`.
     pub trace_rtt: RoundTrip,
+    /// How often a runner sends the trace of a running job, and so hears that it was cancelled
+    /// (`X-GitLab-Trace-Update-Interval`: 60 s unless somebody watches the job; gitlab `lib/gitlab/ci/trace.rb`).
+    pub trace_update_interval: SimDuration,
     /// How long a request is held while the runner's queue is unchanged; zero is off (`-apiCiLongPollingDuration`).
     pub long_poll: SimDuration,
     /// What a held request gets when the queue changes.
@@ -174,6 +177,7 @@ impl Default for ServerConfig {
             request_rtt: RoundTrip::constant(SimDuration::from_ms(250)),
             update_rtt: RoundTrip::constant(SimDuration::from_ms(150)),
             trace_rtt: RoundTrip::constant(SimDuration::from_ms(150)),
+            trace_update_interval: SimDuration::from_secs(60),
             long_poll: SimDuration::ZERO,
             long_poll_release: LongPollRelease::NextFeed,
             fair: true,

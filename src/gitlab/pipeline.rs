@@ -3,12 +3,16 @@
 
 use crate::engine::{Arena, Id};
 use crate::units::{SimDuration, SimTime};
-use crate::workload::{ClassId, FailureReason, JobSpec, Template, TemplateId};
+use crate::workload::{ClassId, FailureReason, JobSpec, Retry, Template, TemplateId};
 
 mod progress;
+mod redundant;
+mod resources;
 mod single;
 mod state;
 
+use redundant::Refs;
+use resources::Resources;
 use single::{Singles, is_single};
 use state::{Pool, Run};
 
@@ -31,8 +35,21 @@ pub enum JobResult {
     Success,
     /// It failed; GitLab may retry it.
     Failed(FailureReason),
+    /// Its script failed with an exit code that its `retry:exit_codes` lists.
+    FailedListed,
     /// Somebody or a newer pipeline cancelled it.
     Canceled,
+}
+
+impl JobResult {
+    /// Whether `retry` tries such a job again after so many retries.
+    fn is_retried(self, retry: Retry, retries: u8) -> bool {
+        match self {
+            Self::Success | Self::Canceled => false,
+            Self::Failed(reason) => retry.allows(reason, retries),
+            Self::FailedListed => retry.allows_exit_code(retries),
+        }
+    }
 }
 
 /// How a pipeline ended.
@@ -61,6 +78,8 @@ pub struct PendingJob {
     pub attempt: u8,
     /// GitLab's id.
     pub build: BuildId,
+    /// From when on the job's wait counts: when its first attempt was pending.
+    pub wait_since: SimTime,
     /// What it is.
     pub spec: JobSpec,
 }
@@ -97,12 +116,27 @@ pub enum PipelineStep {
         /// Its id.
         build: BuildId,
     },
-    /// The pipeline was cancelled while this job was pending or running: stop it, then report its end.
+    /// This job was cancelled while it was pending or running: stop it, then report its end.
     Cancel {
         /// Its pipeline.
         pipeline: PipelineId,
         /// Its node.
         node: u32,
+    },
+    /// A job was cancelled before it was pending: it is over.
+    Canceled {
+        /// Number of its pipeline, as it arrived: the pipeline itself may be gone already.
+        ordinal: u64,
+        /// Its node.
+        node: u32,
+        /// Its class.
+        class: ClassId,
+        /// Its id.
+        build: BuildId,
+        /// 0 for the first try.
+        attempt: u8,
+        /// From when on its wait counts, [`SimTime::NEVER`] where it never began.
+        wait_since: SimTime,
     },
     /// Nothing runs and a manual job that may not be left out waits: without [`Pipelines::play`] or
     /// [`Pipelines::cancel`] the pipeline stays so.
@@ -131,6 +165,8 @@ pub struct Pipelines {
     next_build: u64,
     pool: Pool,
     singles: Singles,
+    resources: Resources,
+    refs: Refs,
     /// Nodes that just ended and whose consequences are not drawn yet; empty between calls.
     ended: Vec<u32>,
 }
@@ -154,18 +190,19 @@ impl Pipelines {
         out: &mut Vec<PipelineStep>,
     ) -> PipelineId {
         let nodes = &templates[template].nodes;
-        let run = Run::new(template, ordinal, now, nodes.len() as u32);
         let first_build = self.next_build;
+        let run = Run::new(template, ordinal, now, first_build, nodes.len() as u32);
         self.next_build += nodes.len() as u64;
-        let id = self.pool.insert(run, first_build, |node| {
-            let written = &nodes[node as usize];
-            (spec_of(node), written.stage, written.needs)
-        });
+        let id = self.pool.insert(run, |node| (spec_of(node), &nodes[node as usize]));
+        for group in nodes.iter().filter_map(|node| node.resource_group) {
+            self.resources.add_upcoming(group, first_build);
+        }
         self.open(&templates[template], id, now, out);
         id
     }
 
-    /// A pending or running job ended: a retry, newly pending or skipped jobs and the pipeline's end follow.
+    /// A pending or running job ended: a retry, newly pending or skipped jobs and the pipeline's end follow. Returns
+    /// whether it is tried again.
     ///
     /// # Panics
     /// Where the job is neither pending nor running.
@@ -176,13 +213,13 @@ impl Pipelines {
         result: JobResult,
         now: SimTime,
         out: &mut Vec<PipelineStep>,
-    ) {
+    ) -> bool {
         let (pipeline, node) = job;
         if is_single(pipeline) {
             return self.end_single(pipeline, result, now, out);
         }
         let template = &templates[self.pool.run(pipeline).template];
-        self.end(template, pipeline, node, result, now, out);
+        self.end(template, pipeline, node, result, now, out)
     }
 
     /// Somebody plays a manual job; without effect (false) unless it waits for that.
@@ -220,7 +257,8 @@ impl Pipelines {
             return self.cancel_single(pipeline, out);
         }
         let template = &templates[self.pool.run(pipeline).template];
-        self.stop(pipeline, out);
+        self.pool.run_mut(pipeline).canceled = true;
+        self.stop(pipeline, now, out, |_| true);
         self.settle(template, pipeline, now, out);
     }
 

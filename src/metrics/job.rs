@@ -6,6 +6,7 @@
 
 use crate::catalog::{Arch, CapacityType};
 use crate::units::{SimDuration, SimTime};
+use crate::workload;
 
 /// Why a job failed although nothing took its machine away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -37,11 +38,13 @@ pub enum JobOutcome {
     StillWaiting,
     /// The run ended while the script ran.
     StillRunning,
+    /// It was cancelled: a newer push made its pipeline redundant.
+    Canceled,
 }
 
 impl JobOutcome {
     /// Every outcome, in the order in which reports list them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Success,
         Self::Failed(FailureReason::Script),
         Self::Failed(FailureReason::RunnerSystem),
@@ -52,6 +55,7 @@ impl JobOutcome {
         Self::Skipped,
         Self::StillWaiting,
         Self::StillRunning,
+        Self::Canceled,
     ];
 
     /// Its place in [`JobOutcome::ALL`].
@@ -68,6 +72,7 @@ impl JobOutcome {
             Self::Skipped => 7,
             Self::StillWaiting => 8,
             Self::StillRunning => 9,
+            Self::Canceled => 10,
         }
     }
 
@@ -85,6 +90,7 @@ impl JobOutcome {
             Self::Skipped => "skipped",
             Self::StillWaiting => "still_waiting",
             Self::StillRunning => "still_running",
+            Self::Canceled => "canceled",
         }
     }
 
@@ -237,11 +243,13 @@ pub struct JobRecord {
     pub capacity: Option<CapacityType>,
     /// How it ended.
     pub outcome: JobOutcome,
+    /// GitLab's own reason where it failed, as the jobs API and `retry: when` name it.
+    pub failure: Option<workload::FailureReason>,
     /// Node ordinal it was bound to, as in [`crate::metrics::NodeRecord::ordinal`].
     pub node: Option<u32>,
     /// From when on the wait counts: `pending_at`, or, for a retry, the `wait_since` of the first attempt.
     pub wait_since: SimTime,
-    /// When this attempt became pending in GitLab.
+    /// When this attempt became pending in GitLab; never for a job that was cancelled before.
     pub pending_at: SimTime,
     /// When a manager picked it (GitLab's `started_at`).
     pub picked_at: SimTime,
@@ -273,6 +281,7 @@ impl JobRecord {
             arch,
             capacity: None,
             outcome: JobOutcome::StillWaiting,
+            failure: None,
             node: None,
             wait_since: now,
             pending_at: now,

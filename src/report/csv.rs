@@ -183,6 +183,7 @@ impl<W: Write> JobsCsv<W> {
         .map(str::to_owned)
         .to_vec();
         header.extend(WaitCause::ALL.map(|cause| format!("wait_for_{}_ms", cause.label())));
+        header.push("failure_reason".to_owned());
         csv.write_record(header)?;
         Ok(Self(csv))
     }
@@ -229,6 +230,7 @@ impl<W: Write> JobsCsv<W> {
             for cause in WaitCause::ALL {
                 self.0.write_field(wait(job.wait.of(cause)))?;
             }
+            self.0.write_field(job.failure.map_or("", |reason| reason.name()))?;
             self.0.write_record(None::<&[u8]>)?;
         }
         Ok(self.0.flush()?)

@@ -14,6 +14,8 @@ pub(super) enum Event {
     CreatePod { job: JobId, build: u32 },
     /// The executor's patience with a starting pod is over.
     PodWaitOver { job: JobId, build: u32 },
+    /// The runner hears that the build was cancelled.
+    CancelHeard { job: JobId, build: u32 },
     /// The script has ended, or the job's time-out struck.
     ScriptEnded { job: JobId, build: u32 },
     /// The pod object is gone: what it requested is free.

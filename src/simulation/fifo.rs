@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use crate::catalog::{Arch, CapacityType};
 use crate::engine::{EventQueue, Id, Slab, Streams};
-use crate::gitlab::{JobResult, PendingJob, PipelineId, PipelineStep, Pipelines};
+use crate::gitlab::{PendingJob, PipelineId, PipelineStep, Pipelines};
 use crate::metrics::{
     CostKind, FailureReason as RecordedFailure, GaugeKey, JobOutcome, JobRecord, Recorder, RecorderSettings,
     WaitCause, WaitSplit, WorkCounters,
@@ -15,6 +15,7 @@ use crate::workload::{
     Arrival, ArrivalKind, Arrivals, ClassId, FailureReason, JobNumber, JobSampler, TraceError,
 };
 
+use super::arrivals;
 use super::plan::Plan;
 use super::{FinishedRun, Keep};
 
@@ -22,7 +23,8 @@ use super::{FinishedRun, Keep};
 #[derive(Clone, Copy, Debug)]
 struct Build {
     pending: PendingJob,
-    wait_since: SimTime,
+    /// Whether it was cancelled and is only waited for by an event or in the queue.
+    is_gone: bool,
     cores_milli: u64,
     ordinal: u64,
     started_at: SimTime,
@@ -110,7 +112,7 @@ impl Pool<'_> {
                     Event::DelayOver(pipeline, node) => {
                         let mut steps = std::mem::take(&mut self.steps);
                         self.pipelines.delay_over(pipeline, node, at, &mut steps);
-                        self.apply(&mut steps, SimTime::NEVER);
+                        self.apply(&mut steps);
                         self.steps = steps;
                     }
                 }
@@ -134,30 +136,35 @@ impl Pool<'_> {
             ArrivalKind::Pipeline(template) => {
                 let written = &arrivals.templates()[template];
                 let spec = |node| sampler.node(arrivals.classes(), written, ordinal, node);
-                self.pipelines.start(arrivals.templates(), template, ordinal, now, spec, &mut steps);
+                let templates = arrivals.templates();
+                let id = self.pipelines.start(templates, template, ordinal, now, spec, &mut steps);
+                if let Some(push) = sampler.push(written, ordinal).filter(|_| self.pipelines.is_alive(id)) {
+                    self.pipelines.pushed(templates, id, push, now, &mut steps);
+                }
             }
             ArrivalKind::Recorded(template, specs) => {
                 let spec = |node: u32| specs[node as usize];
                 self.pipelines.start(arrivals.templates(), template, ordinal, now, spec, &mut steps);
             }
         }
-        self.apply(&mut steps, SimTime::NEVER);
+        self.apply(&mut steps);
         self.steps = steps;
     }
 
-    fn apply(&mut self, steps: &mut Vec<PipelineStep>, wait_since: SimTime) {
+    fn apply(&mut self, steps: &mut Vec<PipelineStep>) {
         let mut index = 0;
         while index < steps.len() {
             match steps[index] {
                 PipelineStep::Pending(pending) => {
                     let build = self.builds.insert(Build {
                         pending,
-                        wait_since: if pending.attempt > 0 { wait_since } else { pending.at },
+                        is_gone: false,
                         // A job that wants more than there is takes the whole pool.
                         cores_milli: u64::from(pending.spec.requests.cpu.0).min(self.capacity_milli),
                         ordinal: self.pipelines.ordinal(pending.pipeline),
                         started_at: SimTime::NEVER,
                     });
+                    self.pipelines.set_key(pending.pipeline, pending.node, build.raw());
                     if pending.at <= self.now {
                         self.wait(build);
                     } else {
@@ -177,7 +184,19 @@ impl Pool<'_> {
                 PipelineStep::Blocked { pipeline } => {
                     self.pipelines.cancel(self.arrivals.templates(), pipeline, self.now, steps);
                 }
-                PipelineStep::Manual { .. } | PipelineStep::Cancel { .. } | PipelineStep::Done { .. } => {}
+                PipelineStep::Cancel { pipeline, node } => {
+                    self.cancel(Id::new(self.pipelines.key(pipeline, node)));
+                }
+                PipelineStep::Canceled { ordinal, node, class, build, attempt, wait_since } => {
+                    let arch = arch_of(&self.arrivals, class);
+                    let record = JobRecord {
+                        pipeline_job: node,
+                        attempt: u16::from(attempt),
+                        ..arrivals::canceled(build.0 as u32, class, ordinal, wait_since, arch, self.now)
+                    };
+                    self.recorder.job_ended(&record);
+                }
+                PipelineStep::Manual { .. } | PipelineStep::Done { .. } => {}
             }
             index += 1;
         }
@@ -185,6 +204,10 @@ impl Pool<'_> {
     }
 
     fn wait(&mut self, build: Id<Build>) {
+        if self.builds[build].is_gone {
+            self.builds.remove(build);
+            return;
+        }
         self.recorder.gauge(self.now, GaugeKey::PendingJobs, 1);
         self.waiting.push_back(build);
     }
@@ -192,6 +215,11 @@ impl Pool<'_> {
     /// Starts jobs from the head of the queue; the first that does not fit holds up all behind it.
     fn start_what_fits(&mut self) {
         while let Some(&id) = self.waiting.front() {
+            if self.builds[id].is_gone {
+                self.waiting.pop_front();
+                self.builds.remove(id);
+                continue;
+            }
             let cores = self.builds[id].cores_milli;
             if cores > self.free_milli {
                 return;
@@ -203,6 +231,7 @@ impl Pool<'_> {
             let build = &mut self.builds[id];
             build.started_at = now;
             let spec = build.pending.spec;
+            self.pipelines.job_started(self.arrivals.templates(), build.pending.pipeline, build.pending.node);
             let arch = arch_of(&self.arrivals, spec.class);
             let class = &self.arrivals.classes()[spec.class];
             let number = JobNumber::new(build.ordinal, build.pending.node);
@@ -220,37 +249,70 @@ impl Pool<'_> {
     fn end(&mut self, id: Id<Build>) {
         let now = self.now;
         let build = self.builds.remove(id);
+        if build.is_gone {
+            return;
+        }
+        self.leave(&build);
+        let class = &self.arrivals.classes()[build.pending.spec.class];
+        let number = JobNumber::new(build.ordinal, build.pending.node);
+        let failure = self.sampler.script_failure(class.failure_probability, number, build.pending.attempt);
+        let (outcome, reason) = if now >= build.started_at + class.timeout {
+            (JobOutcome::TimedOut, Some(FailureReason::JobExecutionTimeout))
+        } else if failure.is_some() {
+            (JobOutcome::Failed(RecordedFailure::Script), Some(FailureReason::ScriptFailure))
+        } else {
+            (JobOutcome::Success, None)
+        };
+        self.conclude(&build, outcome, reason);
+    }
+
+    /// A build that is pending or running was cancelled: it ends at once.
+    fn cancel(&mut self, id: Id<Build>) {
+        self.builds[id].is_gone = true;
+        let build = self.builds[id];
+        if build.started_at != SimTime::NEVER {
+            self.leave(&build);
+        } else if build.pending.at <= self.now {
+            self.recorder.gauge(self.now, GaugeKey::PendingJobs, -1);
+        }
+        self.conclude(&build, JobOutcome::Canceled, None);
+    }
+
+    /// The build no longer takes part of the pool.
+    fn leave(&mut self, build: &Build) {
+        let now = self.now;
         self.free_milli += build.cores_milli;
         let arch = arch_of(&self.arrivals, build.pending.spec.class);
         self.recorder.gauge(now, GaugeKey::RunningJobs(arch), -1);
         self.recorder.gauge(now, GaugeKey::RequestedMillicores, -(build.cores_milli as i64));
+    }
+
+    /// Tells the pipeline how the build ended, and writes its record.
+    fn conclude(&mut self, build: &Build, outcome: JobOutcome, reason: Option<FailureReason>) {
+        let now = self.now;
+        let arch = arch_of(&self.arrivals, build.pending.spec.class);
         let class = &self.arrivals.classes()[build.pending.spec.class];
         let number = JobNumber::new(build.ordinal, build.pending.node);
-        let failure = self.sampler.script_failure(class.failure_probability, number, build.pending.attempt);
-        let (outcome, result) = if now >= build.started_at + class.timeout {
-            (JobOutcome::TimedOut, JobResult::Failed(FailureReason::JobExecutionTimeout))
-        } else if failure.is_some() {
-            (JobOutcome::Failed(RecordedFailure::Script), JobResult::Failed(FailureReason::ScriptFailure))
-        } else {
-            (JobOutcome::Success, JobResult::Success)
-        };
+        let result = arrivals::result_of(class, &self.sampler, (number, build.pending.attempt), reason);
         let place: (PipelineId, u32) = (build.pending.pipeline, build.pending.node);
         let mut steps = std::mem::take(&mut self.steps);
-        self.pipelines.job_ended(self.arrivals.templates(), place, result, now, &mut steps);
-        let retried =
-            steps.iter().any(|step| matches!(step, PipelineStep::Pending(next) if next.attempt > 0));
-        self.apply(&mut steps, build.wait_since);
+        let retried = self.pipelines.job_ended(self.arrivals.templates(), place, result, now, &mut steps);
+        self.apply(&mut steps);
         self.steps = steps;
-        let mut record = record_of(&build, arch, outcome, now);
+        let mut record = record_of(build, arch, outcome, now);
         record.retried = retried;
-        record.script_ended_at = now;
-        record.slot_freed_at = now;
+        record.failure = reason;
+        if build.started_at != SimTime::NEVER {
+            record.script_ended_at = now;
+            record.slot_freed_at = now;
+        }
         self.recorder.job_ended(&record);
     }
 
     fn finish(mut self, end: SimTime, price: HourlyPrice) -> FinishedRun {
         // A retry on its way into the queue is all that is left of its job; others have not begun to wait.
-        let is_open = |build: &Build| build.pending.at <= end || build.pending.attempt > 0;
+        let is_open =
+            |build: &Build| !build.is_gone && (build.pending.at <= end || build.pending.attempt > 0);
         for (_, build) in self.builds.iter().filter(|(_, build)| is_open(build)) {
             let started = build.started_at != SimTime::NEVER;
             let outcome = if started { JobOutcome::StillRunning } else { JobOutcome::StillWaiting };
@@ -289,14 +351,14 @@ fn arch_of(arrivals: &Arrivals, class: ClassId) -> Arch {
 fn record_of(build: &Build, arch: Arch, outcome: JobOutcome, until: SimTime) -> JobRecord {
     let started_at = build.started_at;
     let mut wait = WaitSplit::default();
-    wait.add(WaitCause::RetryAfterInterruption, build.pending.at.min(until) - build.wait_since);
+    wait.add(WaitCause::RetryAfterInterruption, build.pending.at.min(until) - build.pending.wait_since);
     wait.add(WaitCause::GitlabQueue, started_at.min(until).saturating_since(build.pending.at));
     let class = build.pending.spec.class.raw();
     JobRecord {
         attempt: u16::from(build.pending.attempt),
         pipeline_job: build.pending.node,
         outcome,
-        wait_since: build.wait_since,
+        wait_since: build.pending.wait_since,
         picked_at: started_at,
         pod_created_at: started_at,
         bound_at: started_at,

@@ -1,6 +1,7 @@
 //! The event loop: it asks the rooms below for decisions and applies them. Holds no rule of GitLab, Kubernetes, Karpenter or EC2.
 
 mod arrivals;
+mod canceling;
 mod decisions;
 mod disruption;
 mod drift;

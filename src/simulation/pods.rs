@@ -3,13 +3,14 @@
 use crate::catalog::Arch;
 use crate::engine::{Id, Purpose};
 use crate::fleet::{Job, JobId, JobPhase, NodeId, NodePhase};
+use crate::gitlab::Slot;
 use crate::gitlab::executor::PodWait;
-use crate::gitlab::{JobResult, Slot};
 use crate::kubernetes::{Image, ImageId, PodKey, SchedulingOutcome};
 use crate::metrics::{GaugeKey, JobOutcome, JobRecord, WaitCause, WaitSplit};
 use crate::units::{SimDuration, SimTime};
 use crate::workload::{FailureReason, JobNumber};
 
+use super::arrivals;
 use super::event::Event;
 use super::plan::ExecutorPlan;
 use super::world::World;
@@ -207,14 +208,33 @@ impl World<'_> {
                 let (bound_at, cpu) = (self.jobs[id].bound_at, self.jobs[id].requests.cpu);
                 self.facts[node.index()].meter.work_lost(self.now, bound_at, cpu);
             }
-            self.end_build(id, outcome, Some(reason), has_slot);
+            self.end_build(id, outcome, Some(self.reason_seen(id, reason)), has_slot);
         }
     }
 
+    /// As what GitLab sees the loss of a build's node: now and then the script notices first.
+    fn reason_seen(&self, id: JobId, reason: FailureReason) -> FailureReason {
+        let job = &self.jobs[id];
+        let share = self.arrivals.classes()[Id::new(job.class)].loss_reported_as_system_failure;
+        let number = JobNumber::new(job.ordinal, job.pipeline_node);
+        let is_system = reason != FailureReason::RunnerSystemFailure
+            || self.sampler.is_lost_as_system_failure(share, number, job.attempt);
+        if is_system { reason } else { FailureReason::ScriptFailure }
+    }
+
     /// The build is over: its pod is deleted, the executor cleans up and reports.
-    fn end_build(&mut self, id: JobId, outcome: JobOutcome, reason: Option<FailureReason>, has_slot: bool) {
+    pub(super) fn end_build(
+        &mut self,
+        id: JobId,
+        outcome: JobOutcome,
+        reason: Option<FailureReason>,
+        has_slot: bool,
+    ) {
         let now = self.now;
         let job = &mut self.jobs[id];
+        // Whatever a cancelled build did until its runner heard of it.
+        let is_canceling = self.pipelines.is_canceling(Id::new(job.pipeline), job.pipeline_node);
+        let (outcome, reason) = if is_canceling { (JobOutcome::Canceled, None) } else { (outcome, reason) };
         let was_unbound = job.phase == JobPhase::Unbound;
         job.phase = JobPhase::Ended;
         job.ends_at = now;
@@ -247,11 +267,14 @@ impl World<'_> {
         reason: Option<FailureReason>,
         at: SimTime,
     ) {
-        let result = reason.map_or(JobResult::Success, JobResult::Failed);
+        let job = &self.jobs[id];
+        let number = JobNumber::new(job.ordinal, job.pipeline_node);
+        let class = &self.arrivals.classes()[Id::new(job.class)];
+        let result = arrivals::result_of(class, &self.sampler, (number, job.attempt), reason);
         // A pipeline's state is nobody else's business: it may learn now what GitLab learns at `at`. Only a retry takes
         // a new build id, which must be given in order of time.
         let retried = self.report_result(id, result, at);
-        let record = self.record_of(id, outcome, retried);
+        let record = JobRecord { failure: reason, ..self.record_of(id, outcome, retried) };
         self.recorder.job_ended(&record);
     }
 

@@ -34,6 +34,8 @@ impl World<'_> {
         job.phase = JobPhase::Picked;
         job.picked_at = pick.at;
         job.slot = pick.slot.0;
+        let (pipeline, node) = (Id::new(job.pipeline), job.pipeline_node);
+        self.pipelines.job_started(self.arrivals.templates(), pipeline, node);
         self.recorder.gauge(self.now, GaugeKey::PendingJobs, -1);
         let create_at = pick.run_at + self.executors.get(executor).pod_creation;
         if create_at <= self.now {

@@ -106,6 +106,7 @@ impl<'p> World<'p> {
             Event::DelayOver { pipeline, node } => self.delay_over(pipeline, node),
             Event::CreatePod { job, build } => self.pod_prepared(job, build),
             Event::PodWaitOver { job, build } => self.pod_wait_over(job, build),
+            Event::CancelHeard { job, build } => self.cancel_heard(job, build),
             Event::ScriptEnded { job, build } => self.script_ended(job, build),
             Event::PodGone { job, build } => self.pod_gone(job, build),
             Event::PullEnded { node, ordinal, image } => {

@@ -113,6 +113,9 @@ pub struct Class {
     pub allow_failure: bool,
     /// How often the script itself fails, per attempt.
     pub failure_probability: Ppm,
+    /// Share of failing scripts whose exit code is one of `retry:exit_codes`: those are tried again whatever
+    /// `retry:when` says.
+    pub listed_exit_codes: Ppm,
     /// Carries Karpenter's `karpenter.sh/do-not-disrupt: "true"`.
     pub do_not_disrupt: bool,
     /// Carries `karpenter.sh/do-not-disrupt` with a duration: it protects the pod for so long after its start only.
@@ -145,6 +148,7 @@ impl Class {
             retry: Retry::ABSENT,
             allow_failure: false,
             failure_probability: Ppm::ZERO,
+            listed_exit_codes: Ppm::ZERO,
             do_not_disrupt: false,
             do_not_disrupt_for: None,
             loss_reported_as_system_failure: Ppm::ONE,

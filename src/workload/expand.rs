@@ -3,7 +3,8 @@
 use crate::engine::Arena;
 
 use super::template::{
-    JobDraft, MatrixValue, Parallel, Template, TemplateDraft, TemplateError, TemplateNode, When,
+    JobDraft, MatrixValue, OnNewCommit, Parallel, PushedRefs, Template, TemplateDraft, TemplateError,
+    TemplateNode, When,
 };
 use super::{Class, ClassId, JobNumber};
 
@@ -68,6 +69,8 @@ impl TemplateDraft {
             when: draft.when,
             allow_failure: draft.allow_failure.unwrap_or(by_default),
             retry: draft.retry.unwrap_or(class.retry),
+            interruptible: draft.interruptible,
+            resource_group: draft.resource_group,
             has_needs: draft.needs.is_some(),
             needs: 0,
             dependents: (0, 0),
@@ -178,7 +181,14 @@ impl Template {
         stages: usize,
         edges: &[(u16, u16)],
     ) -> Self {
-        let mut template = Self { name, nodes, stage_starts: Vec::new(), dependents: Vec::new() };
+        let mut template = Self {
+            name,
+            nodes,
+            on_new_commit: OnNewCommit::default(),
+            refs: PushedRefs::default(),
+            stage_starts: Vec::new(),
+            dependents: Vec::new(),
+        };
         for stage in 0..=stages {
             let start = template.nodes.partition_point(|node| usize::from(node.stage) < stage);
             template.stage_starts.push(start as u16);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// GitLab's `failure_reason` of a job (gitlab `app/models/concerns/enums/ci/commit_status.rb`, version 19.2; the last
 /// four are reported by runners since 18.x).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 #[allow(missing_docs)] // The names are GitLab's; they say what they mean.
 pub enum FailureReason {
@@ -184,6 +184,13 @@ impl Retry {
         let built_in = if reason == FailureReason::SchedulerFailure { 2 } else { 0 };
         let own = self.max.filter(|_| self.when.contains(reason));
         !reason.is_never_retried() && retries < own.unwrap_or(built_in)
+    }
+
+    /// Whether a script that failed with an exit code of `retry:exit_codes` and was retried `retries` times is tried
+    /// again: `when` is not asked, the two are alternatives (gitlab docs `ci/yaml`, `retry:exit_codes`, 17.0).
+    #[must_use]
+    pub fn allows_exit_code(self, retries: u8) -> bool {
+        retries < self.max.unwrap_or(0)
     }
 }
 

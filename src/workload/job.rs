@@ -3,10 +3,13 @@
 use crate::engine::{Arena, Purpose, Streams};
 use crate::units::{Ppm, Resources, SimDuration, SimTime};
 
-use super::{Class, ClassId, Template, TemplateId};
+use super::{Class, ClassId, PushedRefs, Template, TemplateId};
 
 const WORK: Purpose = Purpose::named("job work");
 const FAILURE: Purpose = Purpose::named("job failure");
+const EXIT_CODE: Purpose = Purpose::named("exit code");
+const REF: Purpose = Purpose::named("pushed ref");
+const LOSS: Purpose = Purpose::named("lost job");
 const UNKNOWN_WAIT: u32 = u32::MAX;
 
 /// What the fleet must know of one job.
@@ -66,6 +69,15 @@ pub enum ArrivalKind {
     Recorded(TemplateId, Box<[JobSpec]>),
 }
 
+/// The push that started a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Push {
+    /// The branch, a number of its template's own; `None` is one that nobody else pushes to.
+    pub branch: Option<u32>,
+    /// Whether the branch is protected.
+    pub is_protected: bool,
+}
+
 /// Which job: pipeline and node. The key of its own draws.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobNumber(u64);
@@ -114,18 +126,56 @@ impl JobSampler {
         self.job(classes, template.nodes[node as usize].class, JobNumber::new(ordinal, node))
     }
 
+    /// Where the pipeline numbered `ordinal` is pushed to, where its template says anything about that.
+    #[must_use]
+    pub fn push(&self, template: &Template, ordinal: u64) -> Option<Push> {
+        let PushedRefs { branches, default_branch } = template.refs;
+        if branches == 0 && default_branch == Ppm::ZERO {
+            return None;
+        }
+        let word = rand::Rng::next_u64(&mut self.streams.entity(REF, ordinal));
+        if share(word >> 32) < default_branch.0 {
+            return Some(Push { branch: Some(0), is_protected: true });
+        }
+        let branch = (branches > 0).then(|| 1 + (((word & 0xffff_ffff) * u64::from(branches)) >> 32) as u32);
+        Some(Push { branch, is_protected: false })
+    }
+
     /// Whether the script of attempt `attempt` (0 = first) fails by itself, and after which share of its work.
     #[must_use]
     pub fn script_failure(&self, probability: Ppm, number: JobNumber, attempt: u8) -> Option<Ppm> {
         if probability == Ppm::ZERO {
             return None;
         }
-        let mut rng = self.streams.entity(FAILURE, number.0);
+        let word = self.word_of_attempt(FAILURE, number, attempt);
+        (share(word >> 32) < probability.0).then(|| Ppm(share(word & 0xffff_ffff)))
+    }
+
+    /// Whether the failing script of that attempt ends with an exit code that `retry:exit_codes` lists; `listed` is the
+    /// share of failures that do ([`Class::listed_exit_codes`]).
+    #[must_use]
+    pub fn has_listed_exit_code(&self, listed: Ppm, number: JobNumber, attempt: u8) -> bool {
+        listed > Ppm::ZERO && share(self.word_of_attempt(EXIT_CODE, number, attempt) >> 32) < listed.0
+    }
+
+    /// Whether GitLab sees the loss of that attempt's node as a system failure; `as_system` is the share of losses for
+    /// which it does ([`Class::loss_reported_as_system_failure`]).
+    #[must_use]
+    pub fn is_lost_as_system_failure(&self, as_system: Ppm, number: JobNumber, attempt: u8) -> bool {
+        as_system >= Ppm::ONE || share(self.word_of_attempt(LOSS, number, attempt) >> 32) < as_system.0
+    }
+
+    fn word_of_attempt(&self, purpose: Purpose, number: JobNumber, attempt: u8) -> u64 {
+        let mut rng = self.streams.entity(purpose, number.0);
         let mut word = 0;
         for _ in 0..=attempt {
             word = rand::Rng::next_u64(&mut rng);
         }
-        let share = |bits: u64| ((bits * 1_000_000) >> 32) as u32;
-        (share(word >> 32) < probability.0).then(|| Ppm(share(word & 0xffff_ffff)))
+        word
     }
+}
+
+/// 32 random bits as parts per million.
+const fn share(bits: u64) -> u32 {
+    ((bits * 1_000_000) >> 32) as u32
 }

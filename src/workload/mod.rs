@@ -26,12 +26,12 @@ pub use import::{
     Anonymizer, DEFAULT_ANONYMIZE_KEY, Detected, Dropped, Identifier, ImportAccount, ImportError, ImportKind,
     ImportOptions, JobMap, JobRow, JobTable, Note, SpanQuantiles, TRACE_HEADER, detect, import_jobs,
 };
-pub use job::{Arrival, ArrivalKind, JobNumber, JobSampler, JobSpec};
+pub use job::{Arrival, ArrivalKind, JobNumber, JobSampler, JobSpec, Push};
 pub use profile::{Profile, ProfileError, WeekClock};
 pub use synthetic::{ArrivalTimes, Makes, Synthetic};
 pub use template::{
-    JobDraft, MatrixAxis, MatrixValue, Need, Parallel, Template, TemplateDraft, TemplateError, TemplateId,
-    TemplateNode, When,
+    JobDraft, MatrixAxis, MatrixValue, Need, OnNewCommit, Parallel, ProcessMode, PushedRefs, ResourceGroup,
+    Template, TemplateDraft, TemplateError, TemplateId, TemplateNode, When,
 };
 pub use trace::{
     BadRows, Field, MapRule, PackedTrace, Pattern, Place, Replay, RowProblem, TraceError, TraceInstant,

@@ -1,7 +1,7 @@
 //! Pipelines as they are written (stages, `needs`, `parallel`, matrix) and as they run: a graph of jobs, made once.
 
 use crate::engine::Id;
-use crate::units::SimDuration;
+use crate::units::{Ppm, SimDuration};
 
 use super::{ClassId, ClassOverride, JobNumber, Retry};
 
@@ -22,6 +22,51 @@ pub enum When {
     Manual,
     /// This long after it could have started (`start_in`).
     Delayed(SimDuration),
+}
+
+/// `process_mode` of a resource group (gitlab `app/models/ci/resource_group.rb`, 18.x).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum ProcessMode {
+    /// Whichever job waits; here the one that has waited longest, where GitLab's database decides.
+    #[default]
+    Unordered,
+    /// The oldest pipeline first: its jobs are waited for even where they cannot start yet.
+    OldestFirst,
+    /// The newest pipeline first, likewise.
+    NewestFirst,
+    /// The newest pipeline among those whose job waits already.
+    NewestReadyFirst,
+}
+
+/// A `resource_group`: at most one of its jobs is pending or running at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ResourceGroup {
+    /// Which: a dense number of project and name.
+    pub id: u32,
+    /// Who gets the resource next.
+    pub mode: ProcessMode,
+}
+
+/// `workflow:auto_cancel:on_new_commit`: what a newer push to the same ref does to a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum OnNewCommit {
+    /// It is cancelled, unless a job without `interruptible` has started.
+    #[default]
+    Conservative,
+    /// Its `interruptible` jobs are cancelled.
+    Interruptible,
+    /// Nothing.
+    None,
+}
+
+/// Which branches the pipelines of a template are pushed to. Every push is to one of `branches` branches of equal
+/// likelihood, or to the default branch, which is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PushedRefs {
+    /// How many branches are pushed to at a time; 0: every push is to a branch of its own.
+    pub branches: u32,
+    /// Share of pushes to the default branch.
+    pub default_branch: Ppm,
 }
 
 /// One entry of `needs`.
@@ -85,6 +130,10 @@ pub struct JobDraft {
     pub allow_failure: Option<bool>,
     /// `retry`; `None`: as the class says.
     pub retry: Option<Retry>,
+    /// `interruptible`.
+    pub interruptible: bool,
+    /// `resource_group`.
+    pub resource_group: Option<ResourceGroup>,
 }
 
 impl JobDraft {
@@ -100,6 +149,8 @@ impl JobDraft {
             when: When::OnSuccess,
             allow_failure: None,
             retry: None,
+            interruptible: false,
+            resource_group: None,
         }
     }
 }
@@ -122,6 +173,10 @@ pub struct Template {
     pub name: String,
     /// The jobs.
     pub nodes: Vec<TemplateNode>,
+    /// `workflow:auto_cancel:on_new_commit`.
+    pub on_new_commit: OnNewCommit,
+    /// The branches it is pushed to.
+    pub refs: PushedRefs,
     /// First node of each stage, and at the end the number of nodes.
     pub stage_starts: Vec<u16>,
     /// Nodes that name a node in their `needs`, for all nodes after each other; see [`Template::dependents`].
@@ -143,6 +198,10 @@ pub struct TemplateNode {
     pub allow_failure: bool,
     /// `retry`.
     pub retry: Retry,
+    /// `interruptible`.
+    pub interruptible: bool,
+    /// `resource_group`.
+    pub resource_group: Option<ResourceGroup>,
     /// Whether it has `needs`; without, it waits for all earlier stages.
     pub has_needs: bool,
     /// How many nodes it needs.

@@ -2,8 +2,9 @@
 //! status decide it (gitlab `lib/gitlab/ci/status/composite.rb`, `app/services/ci/process_build_service.rb`, 19.2).
 
 use crate::units::SimTime;
-use crate::workload::{Template, When};
+use crate::workload::{ResourceGroup, Template, When};
 
+use super::resources::Waiting;
 use super::single::is_single;
 use super::state::{Status, Tally};
 use super::{BuildId, JobResult, PendingJob, PipelineId, PipelineStatus, PipelineStep, Pipelines};
@@ -69,30 +70,38 @@ impl Pipelines {
         result: JobResult,
         now: SimTime,
         out: &mut Vec<PipelineStep>,
-    ) {
+    ) -> bool {
         let written = &template.nodes[node as usize];
         let (forgiven, retry) = (written.allow_failure, written.retry);
         let canceled = self.pool.run(id).canceled;
         let latency = self.latency;
         let state = self.pool.node_mut(id, node);
         assert!(state.status == Status::Active, "only a pending or running job ends");
+        // GitLab no longer listens to a job that it has told to stop.
+        let result = if state.is_canceling { JobResult::Canceled } else { result };
+        let group = state.group;
         state.status = match result {
             JobResult::Success => Status::Success,
-            JobResult::Failed(reason) if !canceled && retry.allows(reason, state.attempt) => {
+            _ if !canceled && result.is_retried(retry, state.attempt) => {
                 state.attempt += 1;
                 state.build = BuildId(self.next_build);
                 self.next_build += 1;
                 self.pool.run_mut(id).active -= 1;
                 self.make_pending(id, node, now + latency, out);
-                return;
+                self.release_resource(group, now, out);
+                return true;
             }
-            JobResult::Failed(_) | JobResult::Canceled if forgiven => Status::Warned,
-            JobResult::Failed(_) => Status::Failed,
+            JobResult::Failed(_) | JobResult::FailedListed | JobResult::Canceled if forgiven => {
+                Status::Warned
+            }
+            JobResult::Failed(_) | JobResult::FailedListed => Status::Failed,
             JobResult::Canceled => Status::Canceled,
         };
         self.pool.run_mut(id).active -= 1;
         self.ended.push(node);
         self.settle(template, id, now, out);
+        self.release_resource(group, now, out);
+        false
     }
 
     /// Draws the consequences of all jobs that just ended, in the order in which they ended.
@@ -208,6 +217,7 @@ impl Pipelines {
             let (class, build) = (state.spec.class, state.build);
             out.push(PipelineStep::Skipped { ordinal, node, class, build });
             self.ended.push(node);
+            self.no_longer_upcoming(id, node, now, out);
             return;
         }
         match written.when {
@@ -217,28 +227,81 @@ impl Pipelines {
                 if written.allow_failure {
                     self.ended.push(node); // Optional: nothing waits for it.
                 }
+                self.no_longer_upcoming(id, node, now, out);
             }
             When::Delayed(start_in) => {
                 state.status = Status::Scheduled;
                 self.pool.run_mut(id).active += 1;
                 out.push(PipelineStep::Delayed { pipeline: id, node, until: now + start_in });
             }
-            When::OnSuccess | When::OnFailure | When::Always => self.make_pending(id, node, pending_at, out),
+            When::OnSuccess | When::OnFailure | When::Always => {
+                self.make_pending(id, node, pending_at, out);
+                self.no_longer_upcoming(id, node, now, out);
+            }
         }
     }
 
-    pub(super) fn make_pending(
-        &mut self,
-        id: PipelineId,
-        node: u32,
-        at: SimTime,
-        out: &mut Vec<PipelineStep>,
-    ) {
-        self.pool.run_mut(id).active += 1;
+    /// A job that may start is pending, or waits for the resource of its group.
+    fn make_pending(&mut self, id: PipelineId, node: u32, at: SimTime, out: &mut Vec<PipelineStep>) {
+        let run = self.pool.run_mut(id);
+        run.active += 1;
+        let order = run.order;
+        let state = self.pool.node_mut(id, node);
+        let Some(group) = state.group else { return self.enter_queue(id, node, at, out) };
+        state.status = Status::Waiting;
+        let build = state.build.0;
+        self.resources.wait(group, (order, build), Waiting { pipeline: id, node, since: at });
+        self.assign_resource(group, at, out);
+    }
+
+    fn enter_queue(&mut self, id: PipelineId, node: u32, at: SimTime, out: &mut Vec<PipelineStep>) {
         let state = self.pool.node_mut(id, node);
         state.status = Status::Active;
+        state.wait_since = state.wait_since.min(at);
         let (attempt, build, spec) = (state.attempt, state.build, state.spec);
-        out.push(PipelineStep::Pending(PendingJob { at, pipeline: id, node, attempt, build, spec }));
+        let wait_since = state.wait_since;
+        out.push(PipelineStep::Pending(PendingJob {
+            at,
+            pipeline: id,
+            node,
+            attempt,
+            build,
+            wait_since,
+            spec,
+        }));
+    }
+
+    /// The group's resource goes to the job whose turn it is, from `at` on.
+    fn assign_resource(&mut self, group: ResourceGroup, at: SimTime, out: &mut Vec<PipelineStep>) {
+        if let Some(next) = self.resources.assign(group) {
+            self.enter_queue(next.pipeline, next.node, next.since.max(at), out);
+        }
+    }
+
+    /// The job that had the group's resource has ended: GitLab assigns it anew in the background.
+    fn release_resource(&mut self, group: Option<ResourceGroup>, now: SimTime, out: &mut Vec<PipelineStep>) {
+        if let Some(group) = group {
+            self.resources.release(group);
+            self.assign_resource(group, now + self.latency, out);
+        }
+    }
+
+    /// A job of a group waits for its resource by now, or will not want it: others need not wait for it.
+    fn no_longer_upcoming(&mut self, id: PipelineId, node: u32, now: SimTime, out: &mut Vec<PipelineStep>) {
+        if let Some(group) = self.pool.node(id, node).group {
+            self.leave_upcoming(group, self.pool.run(id).order, now, out);
+        }
+    }
+
+    pub(super) fn leave_upcoming(
+        &mut self,
+        group: ResourceGroup,
+        order: u64,
+        now: SimTime,
+        out: &mut Vec<PipelineStep>,
+    ) {
+        self.resources.remove_upcoming(group, order);
+        self.assign_resource(group, now + self.latency, out);
     }
 
     /// Makes a job that waits as `waits` says pending.
@@ -267,29 +330,10 @@ impl Pipelines {
             run.gate_left += u16::from(stage == gate);
         }
         self.make_pending(id, node, now, out);
-        true
-    }
-
-    /// Cancels what has not started, and reports the pending and running jobs: end each with [`JobResult::Canceled`].
-    pub(super) fn stop(&mut self, id: PipelineId, out: &mut Vec<PipelineStep>) {
-        let run = self.pool.run_mut(id);
-        run.canceled = true;
-        for node in 0..run.nodes {
-            let state = self.pool.node_mut(id, node);
-            match state.status {
-                Status::Active => out.push(PipelineStep::Cancel { pipeline: id, node }),
-                Status::Created | Status::Scheduled | Status::Manual if !state.settled => {
-                    let scheduled = state.status == Status::Scheduled;
-                    state.status = Status::Canceled;
-                    let (class, build) = (state.spec.class, state.build);
-                    let run = self.pool.run_mut(id);
-                    run.active -= u32::from(scheduled);
-                    out.push(PipelineStep::Skipped { ordinal: run.ordinal, node, class, build });
-                    self.ended.push(node);
-                }
-                _ => {}
-            }
+        if waits == Status::Scheduled {
+            self.no_longer_upcoming(id, node, now, out);
         }
+        true
     }
 
     fn conclude(&mut self, id: PipelineId, out: &mut Vec<PipelineStep>) {

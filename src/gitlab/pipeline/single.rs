@@ -18,7 +18,11 @@ pub(super) struct Single {
     build: BuildId,
     retry: Retry,
     attempt: u8,
-    canceled: bool,
+    pub(super) canceled: bool,
+    /// When its first attempt was pending.
+    wait_since: SimTime,
+    /// The caller's key of it.
+    pub(super) key: u32,
 }
 
 /// All of them.
@@ -29,6 +33,10 @@ impl Singles {
     /// The pipeline `id`, if it is one of these.
     pub(super) fn get(&self, id: PipelineId) -> Option<&Single> {
         if id.raw() & MARK == 0 { None } else { self.0.get(Id::new(id.raw() & !MARK)) }
+    }
+
+    pub(super) fn get_mut(&mut self, id: PipelineId) -> Option<&mut Single> {
+        if id.raw() & MARK == 0 { None } else { self.0.get_mut(Id::new(id.raw() & !MARK)) }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -42,8 +50,8 @@ impl Singles {
 
 impl Single {
     fn pending(&self, at: SimTime, pipeline: PipelineId) -> PipelineStep {
-        let (attempt, build, spec) = (self.attempt, self.build, self.spec);
-        PipelineStep::Pending(PendingJob { at, pipeline, node: 0, attempt, build, spec })
+        let (attempt, build, wait_since, spec) = (self.attempt, self.build, self.wait_since, self.spec);
+        PipelineStep::Pending(PendingJob { at, pipeline, node: 0, attempt, build, wait_since, spec })
     }
 }
 
@@ -67,7 +75,17 @@ impl Pipelines {
     ) -> PipelineId {
         let build = BuildId(self.next_build);
         self.next_build += 1;
-        let single = Single { spec, ordinal, created_at: now, build, retry, attempt: 0, canceled: false };
+        let single = Single {
+            spec,
+            ordinal,
+            created_at: now,
+            build,
+            retry,
+            attempt: 0,
+            canceled: false,
+            wait_since: now,
+            key: u32::MAX,
+        };
         let index = self.singles.0.insert(single).raw();
         assert!(index < MARK, "fewer than 2^31 single jobs are in flight");
         let id = Id::new(index | MARK);
@@ -82,23 +100,24 @@ impl Pipelines {
         result: JobResult,
         now: SimTime,
         out: &mut Vec<PipelineStep>,
-    ) {
+    ) -> bool {
         let place = Id::new(id.raw() & !MARK);
         let single = self.singles.0.get_mut(place).expect("only a running pipeline changes");
         let status = match result {
             JobResult::Success => PipelineStatus::Success,
-            JobResult::Failed(reason) if !single.canceled && single.retry.allows(reason, single.attempt) => {
+            _ if !single.canceled && result.is_retried(single.retry, single.attempt) => {
                 single.attempt += 1;
                 single.build = BuildId(self.next_build);
                 self.next_build += 1;
                 out.push(single.pending(now + self.latency, id));
-                return;
+                return true;
             }
-            JobResult::Failed(_) => PipelineStatus::Failed,
+            JobResult::Failed(_) | JobResult::FailedListed => PipelineStatus::Failed,
             JobResult::Canceled => PipelineStatus::Canceled,
         };
         let Single { ordinal, created_at, .. } = self.singles.0.remove(place);
         out.push(PipelineStep::Done { pipeline: id, ordinal, status, created_at });
+        false
     }
 
     /// Nothing is retried any more; the job is reported.

@@ -2,7 +2,7 @@
 
 use crate::engine::{Id, Slab};
 use crate::units::SimTime;
-use crate::workload::{JobSpec, TemplateId};
+use crate::workload::{JobSpec, ResourceGroup, TemplateId, TemplateNode};
 
 use super::{BuildId, PipelineId};
 
@@ -15,6 +15,8 @@ pub(super) enum Status {
     Manual,
     /// Waits for its delay.
     Scheduled,
+    /// Waits for the resource of its group.
+    Waiting,
     /// Pending or running.
     Active,
     Success,
@@ -41,7 +43,7 @@ impl Tally {
             Status::Failed => self.failed = true,
             Status::Canceled => self.canceled = true,
             Status::Skipped | Status::Manual => self.skipped = true,
-            Status::Created | Status::Scheduled | Status::Active => {
+            Status::Created | Status::Scheduled | Status::Waiting | Status::Active => {
                 unreachable!("only ended jobs are counted")
             }
         }
@@ -62,6 +64,13 @@ pub(super) struct Node {
     pub(super) needs: Tally,
     /// Whether the consequences of its end were drawn.
     pub(super) settled: bool,
+    /// Whether it was cancelled while it was pending or running.
+    pub(super) is_canceling: bool,
+    /// The caller's key of it while it is pending or running.
+    pub(super) key: u32,
+    pub(super) group: Option<ResourceGroup>,
+    /// When its first attempt was pending.
+    pub(super) wait_since: SimTime,
 }
 
 /// One running pipeline.
@@ -70,17 +79,23 @@ pub(super) struct Run {
     pub(super) template: TemplateId,
     pub(super) ordinal: u64,
     pub(super) created_at: SimTime,
+    /// Build id of its first job: the order of creation among pipelines.
+    pub(super) order: u64,
     pub(super) nodes: u32,
     first: u32,
     /// Jobs that are not settled.
     pub(super) unfinished: u32,
-    /// Jobs that are pending, running or delayed.
+    /// Jobs that are pending, running or delayed, or wait for their resource.
     pub(super) active: u32,
     /// The stage that is open; later stages wait for it.
     pub(super) gate: u16,
     /// Unsettled jobs of that stage.
     pub(super) gate_left: u16,
     pub(super) canceled: bool,
+    /// Whether its ref is protected.
+    pub(super) is_protected: bool,
+    /// Whether a job that is not `interruptible` was taken by a runner.
+    pub(super) has_started_uninterruptible: bool,
     /// Ends of all stages before the open one.
     pub(super) before: Tally,
     /// Ends of all jobs.
@@ -88,11 +103,18 @@ pub(super) struct Run {
 }
 
 impl Run {
-    pub(super) fn new(template: TemplateId, ordinal: u64, created_at: SimTime, nodes: u32) -> Self {
+    pub(super) fn new(
+        template: TemplateId,
+        ordinal: u64,
+        created_at: SimTime,
+        order: u64,
+        nodes: u32,
+    ) -> Self {
         Self {
             template,
             ordinal,
             created_at,
+            order,
             nodes,
             first: 0,
             unfinished: nodes,
@@ -100,6 +122,8 @@ impl Run {
             gate: 0,
             gate_left: 0,
             canceled: false,
+            is_protected: false,
+            has_started_uninterruptible: false,
             before: Tally::default(),
             total: Tally::default(),
         }
@@ -116,12 +140,11 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Puts `run` in; node `n` gets the id `first_build + n` and is what `node_of(n)` says (specification, stage, needs).
-    pub(super) fn insert(
+    /// Puts `run` in; node `n` gets the id `order + n` and is what `node_of(n)` says.
+    pub(super) fn insert<'a>(
         &mut self,
         mut run: Run,
-        first_build: u64,
-        mut node_of: impl FnMut(u32) -> (JobSpec, u16, u16),
+        mut node_of: impl FnMut(u32) -> (JobSpec, &'a TemplateNode),
     ) -> PipelineId {
         let size = run.nodes as usize;
         if self.free.len() <= size {
@@ -130,16 +153,20 @@ impl Pool {
         let reused = self.free[size].pop();
         run.first = reused.unwrap_or(self.nodes.len() as u32);
         for index in 0..run.nodes {
-            let (spec, stage, unmet) = node_of(index);
+            let (spec, written) = node_of(index);
             let node = Node {
                 spec,
-                build: BuildId(first_build + u64::from(index)),
-                unmet,
-                stage,
+                build: BuildId(run.order + u64::from(index)),
+                unmet: written.needs,
+                stage: written.stage,
                 attempt: 0,
                 status: Status::Created,
                 needs: Tally::default(),
                 settled: false,
+                is_canceling: false,
+                key: u32::MAX,
+                group: written.resource_group,
+                wait_since: SimTime::NEVER,
             };
             if reused.is_some() {
                 self.nodes[(run.first + index) as usize] = node;

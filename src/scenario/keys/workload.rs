@@ -71,6 +71,8 @@ macro_rules! job_keys {
             Key::new("timeout", Kind::Duration, "GitLab's job timeout."),
             Key::new("retry", Kind::Integer(0, 2), "GitLab's `retry: max`."),
             Key::new("retry_when", Kind::List(&Kind::Text), "GitLab's `retry: when`; default is every failure."),
+            Key::new("retry_exit_codes", Kind::List(&Kind::Integer(0, 255)), "GitLab's `retry: exit_codes`: failing scripts with one of these are retried too; without `retry_when` only these are."),
+            Key::new("exit_codes", Kind::Map(&Kind::Number(0.0, 1e6)), "Exit codes of failing scripts and how often each comes, such as { 1 = 9, 137 = 1 }; default is always 1."),
             Key::new("allow_failure", Kind::Boolean, "Whether the pipeline goes on when the job fails."),
             Key::new("failure", Kind::Number(0.0, 1.0), "Share of attempts whose script fails.").also(&["failure_probability"]),
             Key::new("do_not_disrupt", Kind::SwitchOrDuration, "Whether the pod carries karpenter.sh/do-not-disrupt; with a duration it protects for so long after the pod's start."),

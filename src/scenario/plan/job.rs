@@ -5,6 +5,7 @@ use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::{Table, Value};
 use super::super::keys::nearest_word;
 use super::super::source::Span;
+use super::exit_codes;
 use super::gitlab::Runner;
 use super::spread::distribution;
 use crate::catalog::Arch;
@@ -166,6 +167,7 @@ pub(super) fn class(
     speed(table, &mut class, jobs);
     class.timeout = timeout(table, &runners);
     class.retry = retry(table, problems);
+    class.listed_exit_codes = exit_codes::listed(table, problems);
     class.allow_failure = table.flag("allow_failure");
     class.failure_probability = Ppm::from_f64(table.number_if("failure").unwrap_or(0.0));
     class.do_not_disrupt = table.flag("do_not_disrupt");
@@ -290,7 +292,9 @@ fn retry(table: &Table, problems: &mut Problems) -> Retry {
     };
     let names: Vec<&str> = table.texts("retry_when").collect();
     if names.is_empty() {
-        return Retry::always(max as u8);
+        let only_codes = !table.list("retry_exit_codes").is_empty();
+        let when = if only_codes { ReasonSet::EMPTY } else { ReasonSet::ALWAYS };
+        return Retry { max: Some(max as u8), when };
     }
     let when = ReasonSet::parse(names.iter().copied()).unwrap_or_else(|error| {
         let known: Vec<&str> =

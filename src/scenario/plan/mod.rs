@@ -2,6 +2,7 @@
 
 mod capacity;
 mod ec2;
+mod exit_codes;
 mod fit;
 mod gitlab;
 mod job;

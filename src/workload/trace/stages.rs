@@ -150,6 +150,8 @@ fn template_of(shape: &[(u16, ClassId)], classes: &Arena<Class>) -> Template {
                 when: When::OnSuccess,
                 allow_failure: data.allow_failure,
                 retry: data.retry,
+                interruptible: false,
+                resource_group: None,
                 has_needs: *stage == NO_STAGE,
                 needs: 0,
                 dependents: (0, 0),
