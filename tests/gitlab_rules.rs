@@ -6,9 +6,12 @@ mod plans;
 use fleetsim::catalog::InterruptionRating;
 use fleetsim::ec2::hourly_hazard;
 
-use fleetsim::metrics::{FailureReason as Failed, JobOutcome};
-use fleetsim::units::{Ppm, SimDuration};
-use fleetsim::workload::{Distribution, FailureReason, ReasonSet, Retry};
+use fleetsim::engine::Streams;
+use fleetsim::metrics::{FailureReason as Failed, JobOutcome, JobRecord};
+use fleetsim::scenario::resolve;
+use fleetsim::simulation::{Keep, simulate};
+use fleetsim::units::{Ppm, SimDuration, SimTime};
+use fleetsim::workload::{Arrivals, Distribution, FailureReason, ReasonSet, Retry};
 use plans::{Case, mins, secs};
 
 fn nothing() -> Distribution {
@@ -68,7 +71,7 @@ fn an_exit_code_that_retry_lists_is_tried_again_whatever_when_says() {
 fn only_some_losses_of_a_node_are_seen_as_system_failures() {
     let mut case =
         Case::new().manager(20).spot_nodes(20, "m6i.large").class("test", 1500, 1024, nothing(), |class| {
-            class.loss_reported_as_system_failure = Ppm(500_000)
+            class.loss_reported_as_system_failure = Ppm(500_000);
         });
     case = case.change(|plan| {
         let kind = plan.ec2.catalog.find("m6i.large").expect("known");
@@ -85,4 +88,124 @@ fn only_some_losses_of_a_node_are_seen_as_system_failures() {
         (reasons(FailureReason::RunnerSystemFailure), reasons(FailureReason::ScriptFailure));
     assert!(system > 3 && script > 3, "{system} and {script}");
     assert_eq!(system + script, run.count(JobOutcome::Interrupted));
+}
+
+/// Runs the first fleet of a scenario and returns its job records.
+fn run_scenario(text: &str) -> Vec<JobRecord> {
+    let mut no_files = |name: &str| Err(format!("there is no {name}"));
+    let scenario =
+        resolve(text, "rules.toml", &mut no_files).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    let fleet = &scenario.fleets[0];
+    let streams = Streams::new(7, 0);
+    let until = SimTime::ZERO + fleet.plan.horizon;
+    let arrivals = Arrivals::new(&fleet.workload, Vec::new(), streams, until).expect("no traces");
+    let run = simulate(&fleet.plan, streams, arrivals, Keep { jobs: true, nodes: false }).expect("no traces");
+    let mut jobs = run.outcome.job_records.expect("jobs are kept");
+    jobs.sort_by_key(|job| job.ordinal);
+    jobs
+}
+
+fn pushed_pipelines(fleet: &str, pipeline: &str, job: &str) -> Vec<JobRecord> {
+    run_scenario(&format!(
+        r#"
+horizon = "12h"
+drain = true
+{fleet}
+[[runner]]
+name = "eks"
+concurrent = 100
+[[node_pool]]
+name = "ci"
+instance_types = ["m7i.2xlarge"]
+[[workload.pipeline]]
+name = "main"
+stages = ["build"]
+arrivals = {{ per_hour = 30 }}
+{pipeline}
+[[workload.pipeline.job]]
+name = "build"
+stage = "build"
+cpu = "1"
+memory = "2Gi"
+duration = "20m"
+{job}
+"#
+    ))
+}
+
+fn canceled(jobs: &[JobRecord]) -> usize {
+    jobs.iter().filter(|job| job.outcome == JobOutcome::Canceled).count()
+}
+
+#[test]
+fn pushes_to_few_branches_cancel_what_runs_and_the_runner_hears_of_it_within_a_minute() {
+    for kind in ["", "kind = \"fifo\"\n[fifo]\ncpu = \"64\"\nusd_per_hour = 1.0"] {
+        let busy = pushed_pipelines(kind, "branches = 4", "interruptible = true");
+        assert!(canceled(&busy) * 4 > busy.len(), "{} of {}", canceled(&busy), busy.len());
+        assert!(busy.iter().all(|job| job.failure.is_none()));
+        assert_eq!(canceled(&pushed_pipelines(kind, "", "interruptible = true")), 0);
+        assert_eq!(canceled(&pushed_pipelines(kind, "branches = 4", "")), 0, "it has started");
+        let none = "branches = 4\nauto_cancel = \"none\"";
+        assert_eq!(canceled(&pushed_pipelines(kind, none, "interruptible = true")), 0);
+    }
+}
+
+#[test]
+fn of_a_resource_group_one_job_is_pending_or_running_at_a_time() {
+    for kind in ["", "kind = \"fifo\"\n[fifo]\ncpu = \"64\"\nusd_per_hour = 1.0"] {
+        let jobs = pushed_pipelines(kind, "", "resource_group = \"production\"");
+        assert!(jobs.len() > 300);
+        let mut spans: Vec<_> = jobs.iter().map(|job| (job.pending_at, job.script_ended_at)).collect();
+        spans.sort_unstable();
+        assert!(spans.windows(2).all(|two| two[0].1 <= two[1].0), "two jobs of the group at once");
+    }
+}
+
+#[test]
+fn a_protected_runner_takes_jobs_of_the_default_branch_only() {
+    let jobs = run_scenario(
+        r#"
+horizon = "12h"
+drain = true
+[[runner]]
+name = "safe"
+protected = true
+[[node_pool]]
+name = "ci"
+instance_types = ["m7i.2xlarge"]
+[[workload.pipeline]]
+name = "main"
+stages = ["build"]
+arrivals = { per_hour = 30 }
+default_branch_share = 0.5
+[[workload.pipeline.job]]
+name = "build"
+stage = "build"
+cpu = "1"
+memory = "2Gi"
+duration = "2m"
+"#,
+    );
+    let dropped = jobs.iter().filter(|job| job.outcome == JobOutcome::Dropped).count();
+    let share = dropped as f64 / jobs.len() as f64;
+    assert!((0.4..0.6).contains(&share), "{dropped} of {} find no runner", jobs.len());
+    assert!(jobs.iter().all(|job| (job.outcome == JobOutcome::Dropped) == (job.picked_at == SimTime::NEVER)));
+}
+
+#[test]
+fn a_request_that_meets_a_conflict_costs_one_check_interval() {
+    let wait = |conflicts: Ppm| {
+        let mut case = small(1)
+            .class("test", 1000, 1024, nothing(), |_| {})
+            .change(|plan| plan.gitlab.server.conflicts = conflicts);
+        for number in 0..400 {
+            case = case.job(mins(5 * number), "test", secs(30));
+        }
+        let jobs = case.drained_after(SimDuration::from_hours(48)).run().jobs();
+        let total: u64 = jobs.iter().map(|job| (job.picked_at - job.pending_at).as_ms()).sum();
+        total as f64 / jobs.len() as f64
+    };
+    let (without, with) = (wait(Ppm::ZERO), wait(Ppm(500_000)));
+    // The manager asks every second; the number of conflicts before a job is geometric with mean 1.
+    assert!((with - without - 1000.0).abs() < 200.0, "{without} and {with} ms");
 }

@@ -310,7 +310,7 @@ proptest! {
             prop_assert!(held <= 1, "{held} jobs have the resource");
             let Some((branch, what, at, result)) = turns.next().or_else(|| {
                 let is_over = active.is_empty() && delayed.is_empty();
-                (!is_over).then(|| (9, 1, first, 2))
+                (!is_over).then_some((9, 1, first, 2))
             }) else { break };
             project.now += SimDuration::from_secs(1);
             if branch < 3 && what == 0 {

@@ -2,7 +2,7 @@
 //! server's pace and its faults. Plain data; reading TOML text belongs to `runner_toml` and to the scenario room.
 
 use crate::gitlab::round_trip::RoundTrip;
-use crate::units::{SimDuration, SimTime};
+use crate::units::{Ppm, SimDuration, SimTime};
 
 /// `check_interval` where the file says nothing, or zero or less (GitLab Runner 19.4, `common/consts.go`).
 pub const CHECK_INTERVAL: SimDuration = SimDuration::from_secs(3);
@@ -165,6 +165,9 @@ pub struct ServerConfig {
     pub long_poll_release: LongPollRelease,
     /// Whether instance runners serve the project with the fewest running jobs first; otherwise first in first out.
     pub fair: bool,
+    /// Share of requests answered 409 although a job waits: another runner took the one that GitLab had chosen. Each
+    /// costs the runner one feed (gitlab `app/services/ci/register_job_service.rb`, 18.x).
+    pub conflicts: Ppm,
     /// Final updates answered 202 before one is accepted.
     pub final_202: Final202,
     /// Answers other than the regular one, for outages.
@@ -181,6 +184,7 @@ impl Default for ServerConfig {
             long_poll: SimDuration::ZERO,
             long_poll_release: LongPollRelease::NextFeed,
             fair: true,
+            conflicts: Ppm::ZERO,
             final_202: Final202::default(),
             faults: Vec::new(),
         }

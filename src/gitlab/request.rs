@@ -40,6 +40,12 @@ impl Manager {
             return self.refused(now, index, &fault, server);
         }
         let entry = &self.entries[work.entry as usize];
+        let is_conflict =
+            !server.queue.is_empty_for(entry.runner) && server.is_conflict(self.number, work.sequence);
+        if is_conflict {
+            // 409: healthy, without a job and without a new version of the queue.
+            return self.no_job(now, index, server);
+        }
         let Some(taken) = server.queue.take(entry.runner) else {
             self.tokens[entry.token].last_update = Some(server.version(entry.runner));
             return self.no_job(now, index, server);

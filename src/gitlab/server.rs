@@ -31,6 +31,8 @@ pub(super) enum Trip {
     Running,
     Trace,
     Final,
+    /// No round trip: whether an answer is 409.
+    Conflict,
 }
 
 /// How an attempt is treated when it reaches the server.
@@ -101,9 +103,15 @@ impl Server {
         let of = match trip {
             Trip::Request => &self.config.request_rtt,
             Trip::Running | Trip::Final => &self.config.update_rtt,
-            Trip::Trace => &self.config.trace_rtt,
+            Trip::Trace | Trip::Conflict => &self.config.trace_rtt,
         };
         of.draw(|| self.key(trip as u64, manager, sequence))
+    }
+
+    /// Whether another runner took the job that request number `sequence` of `manager` would have got.
+    pub(super) fn is_conflict(&self, manager: u32, sequence: u64) -> bool {
+        let share = u64::from(self.config.conflicts.0);
+        share > 0 && ((self.key(Trip::Conflict as u64, manager, sequence) >> 32) * 1_000_000) >> 32 < share
     }
 
     /// From the end of a job to the final update's last answer: trace, update, and what answers 202 add
@@ -123,7 +131,7 @@ impl Server {
         }
         let doubled = (FIRST_BACKOFF << (tries - 1)).min(LONGEST_BACKOFF);
         // Jitter: evenly between the first pause and the doubled one.
-        let draw = self.key(4 + u64::from(tries), manager, sequence) >> 32;
+        let draw = self.key(5 + u64::from(tries), manager, sequence) >> 32;
         SimDuration::from_ms(FIRST_BACKOFF + (((doubled - FIRST_BACKOFF) * draw) >> 32))
     }
 

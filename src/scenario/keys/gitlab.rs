@@ -32,6 +32,18 @@ pub(super) const GITLAB: &[Key] = &[
     )
     .or("\"1s\""),
     Key::new(
+        "trace_update_interval",
+        Kind::Duration,
+        "How often a runner sends the trace of a job, and so hears that the job was cancelled.",
+    )
+    .or("\"60s\""),
+    Key::new(
+        "request_conflicts",
+        Kind::Number(0.0, 1.0),
+        "Share of requests for a job that GitLab answers 409 because another runner took the job; the runner asks again at its next feed.",
+    )
+    .or("0.0"),
+    Key::new(
         "lost_as_system_failure",
         Kind::Number(0.0, 1.0),
         "Share of jobs lost with their node that GitLab sees as runner_system_failure.",
@@ -62,6 +74,7 @@ pub(super) const RUNNER: &[Key] = &[
         .or("[]")
         .also(&["tag_list"]),
     Key::new("run_untagged", Kind::Boolean, "Whether jobs without tags match too.").or("true"),
+    Key::new("protected", Kind::Boolean, "Whether it takes only jobs of protected branches.").or("false"),
     Key::new(
         "scope",
         Kind::Choice(&["instance", "group"]),
@@ -75,6 +88,14 @@ pub(super) const RUNNER: &[Key] = &[
     Key::new("limit", Kind::Integer(0, 1_000_000), "Most jobs of this runner at once; 0 is no limit.")
         .or("0"),
     Key::new("request_concurrency", Kind::Integer(1, 10_000), "Most requests for a job at once.").or("1"),
+    Key::new(
+        "unhealthy_requests_limit",
+        Kind::Integer(1, 1_000_000),
+        "So many refused requests in a row switch the runner off.",
+    )
+    .or("3"),
+    Key::new("unhealthy_interval", Kind::Duration, "For how long refused requests switch it off.")
+        .or("\"1h\""),
     Key::new("replicas", Kind::Integer(1, 1000), "Manager processes with this configuration.").or("1"),
     Key::new("maximum_timeout", Kind::Duration, "Cap of the runner on job timeouts.")
         .also(&["maximum_job_timeout"]),

@@ -139,6 +139,25 @@ const PIPELINE: &[Key] = &[
     Key::new("project", Kind::Text, "GitLab project; instance runners are fair between projects.").or("\"\""),
     Key::new("arrivals", Kind::Table(ARRIVALS), "When pipelines start.").required(),
     Key::new(
+        "auto_cancel",
+        Kind::Choice(&["conservative", "interruptible", "none"]),
+        "GitLab's `workflow:auto_cancel:on_new_commit`: what a newer push to the same branch cancels; see `branches`.",
+    )
+    .or("\"conservative\"")
+    .also(&["on_new_commit"]),
+    Key::new(
+        "branches",
+        Kind::Integer(0, 1_000_000),
+        "How many branches are pushed to at a time, each as often; 0: every pipeline is of a branch of its own, and none is redundant.",
+    )
+    .or("0"),
+    Key::new(
+        "default_branch_share",
+        Kind::Number(0.0, 1.0),
+        "Share of pipelines on the default branch, which is protected.",
+    )
+    .or("0.0"),
+    Key::new(
         "stages",
         Kind::List(&Kind::Text),
         "Stages in order; a stage starts when the one before has ended.",
@@ -153,6 +172,9 @@ const JOB: &[Key] = job_keys![
     Key::new("stage", Kind::Text, "Stage; default is `test`, as in GitLab.").or("\"test\""),
     Key::new("needs", Kind::List(&Kind::Text), "Jobs that must have ended, in place of the stages before."),
     Key::new("when", Kind::Choice(&["on_success", "on_failure", "always"]), "GitLab's `when`.").or("\"on_success\""),
+    Key::new("interruptible", Kind::Boolean, "GitLab's `interruptible`: whether a newer push to the branch may cancel it while it runs.").or("false"),
+    Key::new("resource_group", Kind::Text, "GitLab's `resource_group`: of all jobs of a project that name it, one runs at a time."),
+    Key::new("process_mode", Kind::Choice(&["unordered", "oldest_first", "newest_first", "newest_ready_first"]), "Which job of its `resource_group` is next.").or("\"unordered\""),
     Key::new("parallel", Kind::Integer(1, 200), "GitLab's `parallel`: so many copies."),
     Key::new("matrix", Kind::List(&Kind::Map(&Kind::List(&Kind::Text))), "GitLab's `parallel:matrix`: one copy per combination of each entry; `$NAME` in `tags` stands for the value.").also(&["parallel_matrix"]),
     Key::new("duration", Kind::Distribution, "Work on the reference CPU (m5).").required(),

@@ -11,7 +11,7 @@ use crate::gitlab::{
     EntryConfig, GitlabConfig, LongPollRelease, ManagerConfig, RunnerConfig, RunnerScope, ServerConfig,
 };
 use crate::karpenter::disruption::{DoNotDisrupt, Version};
-use crate::units::{Mebibytes, Millicores, Resources, SimDuration, SimTime};
+use crate::units::{Mebibytes, Millicores, Ppm, Resources, SimDuration, SimTime};
 
 /// A runner as jobs see it.
 pub(super) struct Runner<'a> {
@@ -95,7 +95,7 @@ pub(super) fn config(
     let registered = runners.iter().map(|runner| RunnerConfig {
         tags: runner.tags.iter().map(|tag| (*tag).to_owned()).collect(),
         run_untagged: runner.run_untagged,
-        protected: false,
+        protected: runner.table.flag("protected"),
         scope: match runner.table.text("scope") {
             "instance" => RunnerScope::Instance,
             _ => RunnerScope::AllFifo,
@@ -108,6 +108,8 @@ pub(super) fn config(
             limit: runner.table.integer("limit") as u32,
             request_concurrency: runner.table.integer("request_concurrency") as u32,
             strict_check_interval: runner.table.flag("strict_check_interval"),
+            unhealthy_requests_limit: runner.table.integer("unhealthy_requests_limit") as u32,
+            unhealthy_interval: runner.table.duration("unhealthy_interval"),
             ..EntryConfig::default()
         };
         let manager = manager_name(runner);
@@ -155,6 +157,8 @@ fn server(gitlab: &Table) -> ServerConfig {
     ServerConfig {
         request_rtt: round_trip(gitlab, "request_latency").unwrap_or(default.request_rtt),
         update_rtt: round_trip(gitlab, "update_latency").unwrap_or(default.update_rtt),
+        trace_update_interval: gitlab.duration("trace_update_interval"),
+        conflicts: Ppm::from_f64(gitlab.number("request_conflicts")),
         long_poll: gitlab.duration("long_poll"),
         long_poll_release: match gitlab.text("long_poll_release") {
             "proxy" => LongPollRelease::Proxy,

@@ -25,6 +25,8 @@ pub(super) struct Jobs<'a, 'r> {
     pub images: Vec<String>,
     /// Projects met so far; the index is the project's number.
     projects: Vec<String>,
+    /// Resource groups met so far, each of a project; the index is the group's number.
+    resource_groups: Vec<(String, String)>,
     /// `[speed] cpu_bound`.
     pub cpu_bound: f64,
     /// `[speed] overrides`.
@@ -68,6 +70,7 @@ impl<'a, 'r> Jobs<'a, 'r> {
             images: vec![String::new()],
             // So do jobs that name no project.
             projects: vec![String::new()],
+            resource_groups: Vec::new(),
             cpu_bound: speed.number("cpu_bound"),
             speed_overrides: speed_overrides.collect(),
             lost_as_system_failure: Ppm::from_f64(fleet.section("gitlab").number("lost_as_system_failure")),
@@ -90,6 +93,17 @@ impl<'a, 'r> Jobs<'a, 'r> {
         let index = found.unwrap_or_else(|| {
             self.projects.push(name.to_owned());
             self.projects.len() - 1
+        });
+        index as u32
+    }
+
+    /// The number of a resource group of a project.
+    pub(super) fn resource_group(&mut self, project: &str, name: &str) -> u32 {
+        let is_known = |(of, known): &(String, String)| of == project && known == name;
+        let found = self.resource_groups.iter().position(is_known);
+        let index = found.unwrap_or_else(|| {
+            self.resource_groups.push((project.to_owned(), name.to_owned()));
+            self.resource_groups.len() - 1
         });
         index as u32
     }

@@ -7,9 +7,10 @@ use super::super::keys::nearest_word;
 use super::super::source::Span;
 use super::job::{self, Jobs, line_of};
 use crate::engine::Arena;
+use crate::units::Ppm;
 use crate::workload::{
-    Class, ClassOverride, JobDraft, MatrixAxis, MatrixValue, Need, Parallel, Template, TemplateDraft,
-    TemplateError, When,
+    Class, ClassOverride, JobDraft, MatrixAxis, MatrixValue, Need, OnNewCommit, Parallel, ProcessMode,
+    PushedRefs, ResourceGroup, Template, TemplateDraft, TemplateError, When,
 };
 
 /// The graph of the pipeline described by `table`; its classes are added to `classes`.
@@ -31,7 +32,7 @@ pub(super) fn template(
     for (job, job_span) in table.tables("job") {
         check_stage(job, &draft.stages, job_span, problems);
         check_needs(job, &names, problems);
-        draft.jobs.push(job_draft(job, job_span, name, classes, jobs, problems));
+        draft.jobs.push(job_draft(job, job_span, (name, table.text("project")), classes, jobs, problems));
     }
     let project = jobs.project(table.text("project"));
     for job in &draft.jobs {
@@ -41,7 +42,10 @@ pub(super) fn template(
         return None;
     }
     match draft.expand(classes) {
-        Ok(template) => Some(template),
+        Ok(mut template) => {
+            (template.on_new_commit, template.refs) = (on_new_commit(table), refs(table));
+            Some(template)
+        }
         Err(error) => {
             problems.push(explained(&error, table, span));
             None
@@ -52,7 +56,7 @@ pub(super) fn template(
 fn job_draft(
     table: &Table,
     span: &Span,
-    pipeline: &str,
+    (pipeline, project): (&str, &str),
     classes: &mut Arena<Class>,
     jobs: &mut Jobs<'_, '_>,
     problems: &mut Problems,
@@ -74,7 +78,36 @@ fn job_draft(
         _ => When::OnSuccess,
     };
     draft.allow_failure = table.flag_if("allow_failure");
+    draft.interruptible = table.flag("interruptible");
+    draft.resource_group = resource_group(table, project, jobs);
     draft
+}
+
+fn on_new_commit(pipeline: &Table) -> OnNewCommit {
+    match pipeline.text("auto_cancel") {
+        "interruptible" => OnNewCommit::Interruptible,
+        "none" => OnNewCommit::None,
+        _ => OnNewCommit::Conservative,
+    }
+}
+
+fn refs(pipeline: &Table) -> PushedRefs {
+    PushedRefs {
+        branches: pipeline.integer("branches") as u32,
+        default_branch: Ppm::from_f64(pipeline.number("default_branch_share")),
+    }
+}
+
+/// The group of a job: a name means the same resource in all pipelines of a project.
+fn resource_group(job: &Table, project: &str, jobs: &mut Jobs<'_, '_>) -> Option<ResourceGroup> {
+    let name = job.text_if("resource_group")?;
+    let mode = match job.text("process_mode") {
+        "oldest_first" => ProcessMode::OldestFirst,
+        "newest_first" => ProcessMode::NewestFirst,
+        "newest_ready_first" => ProcessMode::NewestReadyFirst,
+        _ => ProcessMode::Unordered,
+    };
+    Some(ResourceGroup { id: jobs.resource_group(project, name), mode })
 }
 
 fn check_stage(job: &Table, stages: &[String], span: &Span, problems: &mut Problems) {
