@@ -48,7 +48,7 @@ impl Fleet {
     }
 
     /// Nodes of 16 vCPU that the peak needs.
-    fn peak_nodes(self) -> f64 {
+    pub(crate) fn peak_nodes(self) -> f64 {
         if self == Self::Nodes6000 { 6000.0 } else { 130.0 }
     }
 }
@@ -64,16 +64,43 @@ pub(crate) struct Load {
     workload: Workload,
 }
 
-impl Load {
-    /// About `jobs` jobs on `fleet`.
-    pub(crate) fn new(fleet: Fleet, jobs: u64) -> Self {
-        // Requests of 1, 2 and 4 vCPU with weights 2:2:1 are 2 on average; with 5 min each, n nodes of 16 vCPU (15.89
-        // allocatable) serve about 7.5 jobs each. The built-in office week peaks at 2.4 times its mean.
+/// A part of the week.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hours {
+    /// The hour of the week at which it begins.
+    start: usize,
+    length: SimDuration,
+}
+
+impl Hours {
+    /// The part of the week in which about `jobs` jobs come to `peak_nodes` nodes.
+    pub(crate) fn bringing(jobs: u64, peak_nodes: f64) -> Self {
         let profile = Profile::office_week();
-        let peak_jobs = fleet.peak_nodes() * 7.0;
-        let peak_per_day = peak_jobs / 5.0 * 1440.0;
-        let per_day = peak_per_day / profile.peak();
-        let (start, horizon) = window(&profile, per_day / 24.0, jobs as f64);
+        let (start, length) = window(&profile, jobs_per_day(&profile, peak_nodes) / 24.0, jobs as f64);
+        Self { start, length }
+    }
+}
+
+/// Jobs a day, on average over the week, that need `peak_nodes` nodes in its busiest hour.
+fn jobs_per_day(profile: &Profile, peak_nodes: f64) -> f64 {
+    // Requests of 1, 2 and 4 vCPU with weights 2:2:1 are 2 on average; with 5 min each, n nodes of 16 vCPU (15.89
+    // allocatable) serve about 7.5 jobs each. The built-in office week peaks at 2.4 times its mean.
+    let peak_jobs = peak_nodes * 7.0;
+    peak_jobs / 5.0 * 1440.0 / profile.peak()
+}
+
+impl Load {
+    /// About `jobs` jobs on `fleet`, in as many hours as that takes.
+    pub(crate) fn new(fleet: Fleet, jobs: u64) -> Self {
+        let peak_nodes = fleet.peak_nodes();
+        Self::over(Hours::bringing(jobs, peak_nodes), fleet, peak_nodes)
+    }
+
+    /// The jobs of some hours on a fleet like `fleet` that has `peak_nodes` nodes when it is busiest.
+    pub(crate) fn over(hours: Hours, fleet: Fleet, peak_nodes: f64) -> Self {
+        let profile = Profile::office_week();
+        let per_day = jobs_per_day(&profile, peak_nodes);
+        let Hours { start, length: horizon } = hours;
         let clock = WeekClock::starting(start as u64 / 24, start as u64 % 24);
         let mut workload = Workload { clock, ..Workload::default() };
         let shapes = [(1000, 2048, 0.4), (2000, 4096, 0.3), (2000, 3072, 0.1), (4000, 8192, 0.2)];

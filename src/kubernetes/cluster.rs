@@ -27,6 +27,8 @@ pub(super) struct Cluster {
     candidates: Vec<Candidate>,
     pub(super) considered: u64,
     pub(super) computed: u64,
+    /// Choices that went through nodes.
+    pub(super) searches: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +56,7 @@ impl Cluster {
             candidates: Vec::new(),
             considered: 0,
             computed: 0,
+            searches: 0,
         }
     }
 
@@ -163,6 +166,7 @@ impl Cluster {
         let nodes = self.order.len();
         let enough = enough_feasible(nodes);
         if self.bypass(shape, enough) {
+            self.searches += 1;
             if let Some(slot) = self.choose_among_candidates(shape, enough, false, draw) {
                 return Some(slot);
             }
@@ -175,6 +179,8 @@ impl Cluster {
             self.order.advance(nodes);
             return None;
         }
+        self.searches += 1;
+        let row = &self.rows[shape];
         if row.soft {
             return self.choose_among_candidates(shape, enough, true, draw);
         }
@@ -195,18 +201,33 @@ impl Cluster {
         Some(self.order.zone(zone)[rank])
     }
 
+    /// The message with which `shape` is refused everywhere; `None` where it is not, or where finding out is not cheap.
+    pub(super) fn refusal(&mut self, shape: usize) -> Option<u64> {
+        let nodes = self.order.len();
+        if nodes == 0 || self.is_far_behind(shape, enough_feasible(nodes)) {
+            return None;
+        }
+        let row = self.refresh(shape);
+        let message = (row.feasible == 0).then(|| row.message(nodes))?;
+        self.order.advance(nodes);
+        Some(message)
+    }
+
     /// Whether so much changed since the shape was last asked that looking only at the nodes needed is cheaper than
     /// bringing its row up to date (and that has not been done too often in a row).
     fn bypass(&mut self, shape: usize, enough: usize) -> bool {
-        let nodes = self.order.len();
-        let end = self.log_base + self.log.len() as u64;
-        let row = &mut self.rows[shape];
-        let behind = if row.stale { nodes } else { ((end - row.cursor) as usize).min(nodes) };
-        if behind <= 2 * enough || row.bypassed >= nodes {
-            return false;
+        let is_bypassed = self.is_far_behind(shape, enough) && self.rows[shape].bypassed < self.order.len();
+        if is_bypassed {
+            self.rows[shape].bypassed += enough;
         }
-        row.bypassed += enough;
-        true
+        is_bypassed
+    }
+
+    fn is_far_behind(&self, shape: usize, enough: usize) -> bool {
+        let (nodes, row) = (self.order.len(), &self.rows[shape]);
+        let end = self.log_base + self.log.len() as u64;
+        let behind = if row.stale { nodes } else { ((end - row.cursor) as usize).min(nodes) };
+        behind > 2 * enough
     }
 
     /// The choice node by node: where scores are normalised over the feasible nodes, or the row is not up to date.

@@ -106,8 +106,15 @@ pub enum SchedulingOutcome {
 /// Deterministic counters of work done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SchedulerWork {
-    /// Scheduling attempts that looked for a node.
+    /// Scheduling attempts that searched the nodes.
     pub attempts: u64,
+    /// Attempts of pods of a shape that fits nowhere by its scores, those of the nodes changed since worked out anew: refused
+    /// without a search. How many there are is kube-scheduler's doing: where one node's reason changes, every waiting pod is
+    /// tried and told again, as fast as its API client allows.
+    pub refused_at_once: u64,
+    /// Retries that kube-scheduler makes when requests become free, known to fail as before from the nodes that changed: no pod
+    /// was taken up for them.
+    pub retries_spared: u64,
     /// Pods bound.
     pub bindings: u64,
     /// Nodes looked at to choose among (cached scores read).

@@ -8,6 +8,7 @@ mod kubelet;
 mod order;
 mod pending;
 mod preemption;
+mod retry;
 mod row;
 mod scheduler;
 mod score;

@@ -249,6 +249,48 @@ impl Pending {
         self.move_where(now, |shape, queue| queue.rejectors != 0 && moves(shape, queue.rejectors));
     }
 
+    /// Forgets shapes none of whose failed pods is left.
+    pub(super) fn forget_idle(&mut self, now: SimTime) {
+        self.move_where(now, |_, _| false);
+    }
+
+    /// Shapes with failed pods; some may have gone meanwhile.
+    pub(super) fn waiting(&self) -> &[u32] {
+        &self.waiting
+    }
+
+    /// Whether an event that helps against one of the `reasons` moves the failed pods of `shape`.
+    pub(super) fn waits_for(&self, shape: u32, reasons: u8) -> bool {
+        self.shapes[shape as usize].rejectors & reasons != 0
+    }
+
+    /// Whether all failed pods of `shape` have this message already.
+    pub(super) fn all_know(&self, shape: u32, message: u64) -> bool {
+        let queue = &self.shapes[shape as usize];
+        queue.message == message && queue.with_message == queue.failed.len()
+    }
+
+    /// The failed pods of `shape` were all tried again, in vain and with nothing new to tell. Says which of them came first;
+    /// nothing happens where none is left.
+    pub(super) fn failed_again(
+        &mut self,
+        now: SimTime,
+        shape: u32,
+        rejectors: u8,
+        is_live: impl Fn(&Entry) -> bool,
+    ) -> Option<PodKey> {
+        let queue = &mut self.shapes[shape as usize];
+        let first = queue.failed.iter().find(|entry| is_live(entry))?.pod;
+        if queue.failed_at != now || queue.failures == 0 {
+            queue.failures += 1;
+            queue.failed_at = now;
+        }
+        queue.rejectors = rejectors;
+        let due = flush_time(now);
+        self.timer = Some(self.timer.map_or(due, |timer| timer.min(due)));
+        Some(first)
+    }
+
     /// Moves pods whose time has come.
     pub(super) fn tick(&mut self, now: SimTime) {
         if self.timer.is_none_or(|timer| now < timer) {

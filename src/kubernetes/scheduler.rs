@@ -70,12 +70,12 @@ pub struct Scheduler {
     pub(super) shapes: Vec<PodShape>,
     classes: Vec<NodeClass>,
     pub(super) cluster: Cluster,
-    pending: Pending,
+    pub(super) pending: Pending,
     pub(super) pods: Vec<Pod>,
     created: u64,
     pub(super) client: ApiClient,
     calls: VecDeque<Call>,
-    held_up_until: SimTime,
+    pub(super) held_up_until: SimTime,
     /// When the queue got something to try.
     work_since: SimTime,
     /// Requests became free since the queue was last told.
@@ -85,7 +85,9 @@ pub struct Scheduler {
     pub(super) doomed: Vec<(PodKey, PodKey)>,
     /// Priorities in use, sorted: with one only nobody can be preempted.
     pub(super) priorities: Vec<i32>,
-    attempts: u64,
+    /// Refusals without a search, and retries not even taken up (see `retry`).
+    refused_at_once: u64,
+    pub(super) spared: u64,
     bindings: u64,
 }
 
@@ -110,7 +112,8 @@ impl Scheduler {
             preemptions: Vec::new(),
             doomed: Vec::new(),
             priorities: Vec::new(),
-            attempts: 0,
+            refused_at_once: 0,
+            spared: 0,
             bindings: 0,
         }
     }
@@ -268,7 +271,7 @@ impl Scheduler {
     /// Does everything due at `now` and appends what the API server learned at `now`.
     pub fn wake(&mut self, now: SimTime, out: &mut Vec<SchedulingOutcome>) {
         self.deliver(now, out);
-        if std::mem::take(&mut self.freed) {
+        if std::mem::take(&mut self.freed) && !self.would_all_fail_again(now) {
             self.pending.wake_up(now, |_, rejectors| rejectors & reason::FIT != 0);
         }
         self.pending.tick(now);
@@ -281,7 +284,7 @@ impl Scheduler {
     }
 
     fn attempt(&mut self, now: SimTime, shape: u32, entry: Entry) {
-        self.attempts += 1;
+        let searches = self.cluster.searches;
         let pod = &mut self.pods[entry.pod.0 as usize];
         pod.attempts = pod.attempts.saturating_add(1);
         let tie = (pod.ordinal << 8) | u64::from(pod.attempts);
@@ -299,7 +302,10 @@ impl Scheduler {
                 let outcome = SchedulingOutcome::Bound { pod: entry.pod, node: node.key, at };
                 self.calls.push_back(Call { ordinal, outcome });
             }
-            None => self.refuse(now, shape, entry),
+            None => {
+                self.refused_at_once += u64::from(self.cluster.searches == searches);
+                self.refuse(now, shape, entry);
+            }
         }
     }
 
@@ -359,7 +365,9 @@ impl Scheduler {
     #[must_use]
     pub fn work(&self) -> SchedulerWork {
         SchedulerWork {
-            attempts: self.attempts,
+            attempts: self.cluster.searches,
+            refused_at_once: self.refused_at_once,
+            retries_spared: self.spared,
             bindings: self.bindings,
             nodes_considered: self.cluster.considered,
             scores_computed: self.cluster.computed,
@@ -371,17 +379,6 @@ impl Scheduler {
     pub fn config(&self) -> &SchedulerConfig {
         &self.config
     }
-
-    /// Whether pods of `shape` prefer some nodes: else plugin `NodeAffinity` skips its score.
-    pub(super) fn has_preferences(&self, shape: ShapeId) -> bool {
-        !self.shapes[shape.0 as usize].preferred_affinity.is_empty()
-    }
-
-    /// How many nodes there are.
-    #[must_use]
-    pub fn node_count(&self) -> usize {
-        self.cluster.order.len()
-    }
 }
 
 fn at(outcome: &SchedulingOutcome) -> SimTime {
@@ -391,7 +388,7 @@ fn at(outcome: &SchedulingOutcome) -> SimTime {
 }
 
 /// Whether a queue entry is of a pod that is there and waits.
-fn is_live(pods: &[Pod], entry: &Entry) -> bool {
+pub(super) fn is_live(pods: &[Pod], entry: &Entry) -> bool {
     let pod = &pods[entry.pod.0 as usize];
     pod.state == PodState::Pending && pod.stamp == entry.stamp
 }
@@ -489,10 +486,14 @@ mod tests {
         world.pods(0, 0..5000, shape);
         let first = world.run(200_000);
         assert_eq!(first.iter().filter(|outcome| outcome.2 == "bound").count(), 4);
-        let attempts = world.scheduler.work().attempts;
+        let tried = |world: &World| {
+            let work = world.scheduler.work();
+            work.attempts + work.refused_at_once
+        };
+        let before = tried(&world);
         world.scheduler.pod_deleted(at_ms(200_000), PodKey(2));
         assert_eq!(world.run(200_000), [(200_000, 4, "bound")]);
-        assert!(world.scheduler.work().attempts - attempts <= 2, "one pod fails for all of its shape");
+        assert!(tried(&world) - before <= 2, "one pod fails for all of its shape");
     }
 
     #[test]
@@ -600,8 +601,28 @@ mod tests {
         world.node(0, 0, 1500, NodeHold::NONE);
         world.pods(0, 0..1, shape);
         world.run(1000);
-        let attempts = world.scheduler.work().attempts;
+        let refused = world.scheduler.work().refused_at_once;
         assert_eq!(world.run(400_000), [], "with the same message");
-        assert_eq!(world.scheduler.work().attempts, attempts + 1);
+        assert_eq!(world.scheduler.work().refused_at_once, refused + 1);
+    }
+
+    #[test]
+    fn requests_that_become_free_where_no_waiting_pod_fits_cause_no_attempt() {
+        let mut world = World::new(SchedulerConfig::default());
+        let (small, big) = (world.shape(250, 500), world.shape(1500, 1000));
+        world.node(0, 0, 2000, NodeHold::NONE);
+        world.pods(0, 0..8, small);
+        world.pods(0, 8..10, big);
+        world.run(1000);
+        let before = world.scheduler.work();
+        for pod in 0..5 {
+            world.scheduler.pod_deleted(at_ms(2000 + u64::from(pod)), PodKey(pod));
+            assert_eq!(world.run(2000 + u64::from(pod)), []);
+        }
+        let after = world.scheduler.work();
+        assert_eq!((after.attempts, after.refused_at_once), (before.attempts, before.refused_at_once));
+        assert_eq!(after.retries_spared - before.retries_spared, 5);
+        world.scheduler.pod_deleted(at_ms(3000), PodKey(5));
+        assert_eq!(world.run(3000), [(3000, 8, "bound")]);
     }
 }

@@ -63,6 +63,17 @@ pub struct NodeVerdict {
 }
 
 impl Scheduler {
+    /// How many nodes there are.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.cluster.order.len()
+    }
+
+    /// Whether pods of `shape` prefer some nodes: else plugin `NodeAffinity` skips its score.
+    fn has_preferences(&self, shape: ShapeId) -> bool {
+        !self.shapes[shape.0 as usize].preferred_affinity.is_empty()
+    }
+
     /// The verdicts on all nodes for a pod of `shape`, by node key.
     #[must_use]
     pub fn verdicts(&self, shape: ShapeId) -> Vec<NodeVerdict> {

@@ -2,6 +2,7 @@
 
 use super::super::cluster::NodeId;
 use super::budget::{Calendar, Reason};
+use super::candidate::Candidate;
 use super::memo::ClusterChanges;
 use super::methods::{Command, METHODS, Method};
 use super::nodes::Nodes;
@@ -142,8 +143,16 @@ impl Disruption {
         out: &mut Vec<Outcome>,
     ) {
         self.phase = Phase::Waiting(now + POLL);
+        let mut known: Option<Vec<Candidate>> = None;
         for &method in &METHODS[first..] {
-            let candidates = self.candidates_of(method, now, surroundings.cluster);
+            // Both kinds of consolidation choose among the same candidates.
+            let candidates = match known.take().filter(|_| method == Method::SingleNode) {
+                Some(candidates) => candidates,
+                None => self.candidates_of(method, now, surroundings.cluster),
+            };
+            if method == Method::MultiNode {
+                known = Some(candidates.clone());
+            }
             if candidates.is_empty() {
                 continue;
             }

@@ -69,8 +69,10 @@ impl WhatIf {
         let pods = &self.pods;
         let origin =
             |id: PodId| pods.iter().find(|pod| pod.pod == id).map_or(PodOrigin::Pending, |pod| pod.origin);
+        // The candidates' own pods come last; most pods may be pending ones that wait for nodes on their way.
+        let own = &pods[self.displaced.len()..];
         let is_premature = |(pod, node): &(PodId, NodeId)| {
-            is_uninitialized(cluster, *node) && origin(*pod) == PodOrigin::Candidate
+            is_uninitialized(cluster, *node) && own.iter().any(|one| one.pod == *pod)
         };
         if self.results.placements.iter().any(is_premature) {
             return Verdict::UninitializedDestination;

@@ -176,10 +176,13 @@ impl ExistingNodes {
 
     /// Puts a pod on a node until [`Self::restore`].
     pub(super) fn take(&mut self, place: usize, requests: Amounts, set: SetId) {
-        self.undo.push((place, self.free[place], self.sets[place]));
+        let (before, most) = (self.free[place], self.block_room[place / BLOCK]);
+        self.undo.push((place, before, self.sets[place]));
         self.free[place] -= requests;
         self.sets[place] = set;
-        self.tighten(place / BLOCK);
+        if before.cpu == most.cpu || before.memory == most.memory || before.pods == most.pods {
+            self.tighten(place / BLOCK);
+        }
     }
 
     /// Puts everything back as the cluster has it.
