@@ -644,8 +644,8 @@ fn random_runs_meet_every_ending_and_every_cause_of_waiting() {
         }
         ends.extend(run.nodes().iter().map(|node| node.end));
     }
-    // In these plans the runner itself never fails and no newer push cancels a pipeline; waits for earlier jobs are not
-    // counted, and few boots hang.
+    // In these plans the runner itself never fails, no newer push cancels a pipeline and nothing drifts; waits for earlier
+    // jobs are not counted, and few boots hang.
     let missing: Vec<_> = JobOutcome::ALL.into_iter().filter(|outcome| !outcomes.contains(outcome)).collect();
     assert_eq!(
         missing,
@@ -653,5 +653,6 @@ fn random_runs_meet_every_ending_and_every_cause_of_waiting() {
         "{outcomes:?}"
     );
     assert_eq!(causes.len(), WaitCause::ALL.len() - 1, "{causes:?}");
-    assert_eq!(ends.len(), NodeEnd::ALL.len(), "{ends:?}");
+    let missing: Vec<_> = NodeEnd::ALL.into_iter().filter(|end| !ends.contains(end)).collect();
+    assert_eq!(missing, [NodeEnd::Drifted], "{ends:?}");
 }
