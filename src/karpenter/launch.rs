@@ -46,6 +46,23 @@ pub struct LaunchRequest {
     pub type_count: usize,
     /// How many types met the claim and were to be had, before the other filters.
     pub candidate_count: usize,
+    /// What each filter left.
+    pub filters: LaunchFilters,
+}
+
+/// How many types each filter of a launch left, in their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LaunchFilters {
+    /// Met the claim and were to be had.
+    pub available: u32,
+    /// Have room for what the claim requests.
+    pub fitting: u32,
+    /// Are no bare metal, unless all are.
+    pub not_exotic: u32,
+    /// Have an offering left once Spot dearer than on demand is dropped.
+    pub not_dearer_than_on_demand: u32,
+    /// Are among the 60 cheapest.
+    pub sent: u32,
 }
 
 /// One type in one zone that EC2 may launch.
@@ -122,10 +139,20 @@ fn filtered(
     let types = cluster.instance_types();
     let candidate_count = candidates.len();
     candidates.retain(|one| requests.fits(&types.get(one.type_id).allocatable));
+    let count = |left: &Vec<Candidate>| left.len() as u32;
+    let mut filters = LaunchFilters {
+        available: candidate_count as u32,
+        fitting: count(&candidates),
+        ..Default::default()
+    };
     if !requirements.has_min_values() {
         drop_exotic(cluster, &mut candidates);
+        filters.not_exotic = count(&candidates);
         drop_expensive_spot(cluster, requirements, allowed, &mut candidates);
+    } else {
+        filters.not_exotic = filters.fitting;
     }
+    filters.not_dearer_than_on_demand = count(&candidates);
     let failure = InsufficientCapacity { candidate_count };
     if candidates.is_empty() {
         return Err(failure);
@@ -135,6 +162,7 @@ fn filtered(
     };
     candidates.sort_by_cached_key(|one| (price(one), types.get(one.type_id).name_rank));
     candidates.truncate(MAX_TYPES_PER_LAUNCH);
+    filters.sent = count(&candidates);
     let sent = candidates.iter().map(|one| one.type_id).collect();
     if policy == MinValuesPolicy::Strict && !satisfies_min_values(cluster, requirements, &sent) {
         return Err(failure);
@@ -159,7 +187,8 @@ fn filtered(
     }
     let rank = |one: &Override| types.get(one.type_id).name_rank;
     overrides.sort_unstable_by_key(|one| (one.price, rank(one), one.zone));
-    Ok(LaunchRequest { capacity_type, strategy, overrides, type_count: candidates.len(), candidate_count })
+    let type_count = candidates.len();
+    Ok(LaunchRequest { capacity_type, strategy, overrides, type_count, candidate_count, filters })
 }
 
 /// The offerings of a candidate that are left, available or not.

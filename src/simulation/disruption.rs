@@ -22,7 +22,11 @@ impl World<'_> {
             solver: &mut side.solver,
             pending: side.provisioner.pending(),
         };
+        let passes = side.disruption.work().passes;
         side.disruption.wake(now, &mut surroundings, &mut outcomes);
+        if side.disruption.work().passes > passes {
+            self.explain_disruption(&side);
+        }
         for outcome in outcomes.drain(..) {
             match outcome {
                 Outcome::CommandStarted { reason, decision, nodes, .. } => {

@@ -19,6 +19,7 @@ mod plan;
 mod pod_budgets;
 mod pods;
 mod provisioning;
+mod reasons;
 mod removal;
 mod runners;
 mod setup;
@@ -30,6 +31,7 @@ pub use plan::{
     CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, OwnExecutor, Plan,
     PodDisruptionBudget, PodSource,
 };
+pub use reasons::{Explained, Explanation, Kept};
 
 use crate::engine::Streams;
 use crate::metrics::RunOutcome;
@@ -87,6 +89,26 @@ pub fn simulate(
         return fifo::simulate(plan, (cores_milli, price), streams, arrivals, keep);
     }
     let mut world = World::new(plan, arrivals, streams, keep);
+    let end = run(&mut world)?;
+    Ok(world.finish(end).0)
+}
+
+/// As [`simulate`], and the reasons of Karpenter's decisions in order: why a pod stayed pending, why a type was launched, why
+/// a node was not disrupted. Memory grows with what happens, and every pass of disruption looks at every node.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_explained(
+    plan: &Plan,
+    streams: Streams,
+    arrivals: Arrivals,
+    keep: Keep,
+) -> Result<(FinishedRun, Vec<Explained>), TraceError> {
+    if let CapacityPlan::FifoPool { .. } = plan.capacity {
+        return simulate(plan, streams, arrivals, keep).map(|run| (run, Vec::new()));
+    }
+    let mut world = World::new(plan, arrivals, streams, keep);
+    world.reasons = Some(reasons::ReasonLog::default());
     let end = run(&mut world)?;
     Ok(world.finish(end))
 }

@@ -10,13 +10,14 @@ use crate::karpenter::launch::launch_request_for;
 use crate::karpenter::lifecycle::{CREATE_FLEET_IDLE, initialized_at, registration_deadline};
 use crate::karpenter::pods::PodId;
 use crate::karpenter::provisioner::Outcome;
-use crate::karpenter::solver::ClaimRequest;
+use crate::karpenter::solver::{ClaimRequest, PodError};
 use crate::units::{Resources, SimTime};
 
 use super::decisions::Decision;
 use super::event::{Event, NodeStage};
 use super::karpenter_side::{Claim, KarpenterSide, scheduler_taint, type_index};
 use super::plan::{CapacityPlan, Plan};
+use super::reasons::Explanation;
 use super::setup;
 use super::world::World;
 
@@ -42,7 +43,8 @@ impl World<'_> {
                     }
                     Outcome::CreateClaim(request) => self.create_claim(&mut side, request, None),
                     Outcome::Nominated { pod, node } => self.planned(pod, Some(Id::new(node.0))),
-                    Outcome::BatchDropped | Outcome::Unplaced(_) => {}
+                    Outcome::BatchDropped => self.explain(|| Explanation::BatchDropped),
+                    Outcome::Unplaced(error) => self.explain_unplaced(&error),
                 }
             }
             side.provisioned = outcomes;
@@ -54,6 +56,15 @@ impl World<'_> {
         if self.karpenter.as_ref().is_some_and(|side| side.emptiness.next_wakeup() <= now) {
             self.wake_historical_emptiness();
         }
+    }
+
+    /// A pass found no place for a pod.
+    fn explain_unplaced(&mut self, error: &PodError) {
+        let Some(build) = self.jobs.get(Id::new(error.pod.0)).map(|job| job.build) else { return };
+        self.explain(|| {
+            let refusals = error.refusals.iter().map(|(pool, why)| (u32::from(pool.0), *why)).collect();
+            Explanation::PodUnplaced { build, refusals }
+        });
     }
 
     /// A pod was marked unschedulable, or marked anew: Karpenter hears of it.
@@ -212,7 +223,20 @@ impl World<'_> {
         let now = self.now;
         let request = &side.claim(id.index()).expect("a claim in flight").request;
         let policy = self.karpenter_plan().pass.min_values_policy;
-        let call = launch_request_for(&side.cluster, request, policy).ok()?;
+        let (ordinal, pool) = (self.nodes[id].ordinal, self.nodes[id].pool);
+        let (pods, claim_types) = (request.pods.len() as u32, request.types.len() as u32);
+        let launched = |filters, chosen: Option<&Chosen>| Explanation::Launched {
+            node: ordinal,
+            pool,
+            pods,
+            claim_types,
+            filters,
+            chosen: chosen.map(|one| (one.instance_type, one.zone, one.capacity_type)),
+        };
+        let Ok(call) = launch_request_for(&side.cluster, request, policy) else {
+            self.explain(|| launched(None, None));
+            return None;
+        };
         let overrides: Vec<LaunchOverride> = call
             .overrides
             .iter()
@@ -236,6 +260,7 @@ impl World<'_> {
         for pool in insufficient {
             mark_unavailable(side, now, pool);
         }
+        self.explain(|| launched(Some(call.filters), chosen.as_ref()));
         chosen
     }
 

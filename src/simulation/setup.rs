@@ -57,6 +57,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         pod_budgets: PodBudgets::new(&plan.kubernetes.disruption_budgets),
         recorder,
         decisions: keep.nodes.then(Vec::new),
+        reasons: None,
         builds: 0,
         nodes_created: 0,
         delayed_jobs: 0,

@@ -18,6 +18,7 @@ use super::kinds::{ClassKind, PodKinds};
 use super::nodes::NodeFacts;
 use super::plan::Plan;
 use super::pod_budgets::PodBudgets;
+use super::reasons::{Explained, ReasonLog};
 use super::setup;
 use super::{FinishedRun, Keep};
 
@@ -52,6 +53,8 @@ pub(super) struct World<'p> {
     pub recorder: Recorder,
     /// What Karpenter decided, where that is kept.
     pub decisions: Option<Vec<Decided>>,
+    /// Why it decided so, where that is asked for.
+    pub reasons: Option<ReasonLog>,
     pub builds: u32,
     pub nodes_created: u32,
     pub delayed_jobs: u32,
@@ -134,7 +137,7 @@ impl<'p> World<'p> {
     }
 
     /// Closes the books at `end`: builds in flight are recorded as such, nodes are billed until then.
-    pub(super) fn finish(mut self, end: SimTime) -> FinishedRun {
+    pub(super) fn finish(mut self, end: SimTime) -> (FinishedRun, Vec<Explained>) {
         self.now = end;
         self.record_unfinished_builds();
         let standing: Vec<NodeId> = self.nodes.iter().map(|(id, _)| id).collect();
@@ -176,6 +179,8 @@ impl<'p> World<'p> {
                 work.add(name, count);
             }
         }
-        FinishedRun::of(self.recorder.finish(end, work), &self.arrivals, self.decisions.unwrap_or_default())
+        let reasons = self.reasons.map(|log| log.said).unwrap_or_default();
+        let decisions = self.decisions.unwrap_or_default();
+        (FinishedRun::of(self.recorder.finish(end, work), &self.arrivals, decisions), reasons)
     }
 }

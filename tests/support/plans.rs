@@ -13,8 +13,8 @@ use fleetsim::karpenter::node_pools::NodePoolSpec;
 use fleetsim::karpenter::requirements::{Operator, RequirementSpec};
 use fleetsim::metrics::{CostKind, JobOutcome, JobRecord, NodeRecord, WaitCause, WasteKind};
 use fleetsim::simulation::{
-    CapacityPlan, Ec2Plan, ExecutorPlan, FinishedRun, FixedNodes, KarpenterPlan, Keep, KubernetesPlan, Plan,
-    PoolPlan, simulate,
+    CapacityPlan, Ec2Plan, ExecutorPlan, Explained, FinishedRun, FixedNodes, KarpenterPlan, Keep,
+    KubernetesPlan, Plan, PoolPlan, simulate, simulate_explained,
 };
 use fleetsim::units::{Ppm, Resources, SimDuration, SimTime};
 use fleetsim::workload::{
@@ -347,6 +347,15 @@ impl Case {
         let arrivals =
             Arrivals::new(&self.workload, self.trace(), streams, SimTime::NEVER).expect("a usable trace");
         simulate(&self.plan, streams, arrivals, keep).expect("a usable trace")
+    }
+
+    /// One run with every record, and the reasons of Karpenter's decisions.
+    pub fn explained(&self) -> (FinishedRun, Vec<Explained>) {
+        let streams = Streams::new(self.seed, 0);
+        let arrivals =
+            Arrivals::new(&self.workload, self.trace(), streams, SimTime::NEVER).expect("a usable trace");
+        let keep = Keep { jobs: true, nodes: true };
+        simulate_explained(&self.plan, streams, arrivals, keep).expect("a usable trace")
     }
 
     /// One run with every record.

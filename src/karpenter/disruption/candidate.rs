@@ -194,3 +194,13 @@ pub(super) fn remaining_budgets(nodes: &Nodes, calendar: Calendar, reason: Reaso
     };
     nodes.pools.iter().map(remaining).collect()
 }
+
+/// How many nodes of each pool may be disrupted for `reason` at `now`; `None` for a pool without nodes.
+pub(super) fn allowed(nodes: &Nodes, calendar: Calendar, reason: Reason, now: SimTime) -> Vec<Option<i64>> {
+    let unix_ms = calendar.unix_ms(now);
+    let of_pool = |pool: &super::nodes::Pool| {
+        let allowed = || allowed_disruptions(&pool.settings.budgets, unix_ms, pool.total, reason);
+        (pool.total > 0).then(allowed)
+    };
+    nodes.pools.iter().map(of_pool).collect()
+}

@@ -7,6 +7,7 @@ use super::memo::ClusterChanges;
 use super::methods::{Command, METHODS, Method};
 use super::nodes::Nodes;
 use super::outcome::Outcome;
+use super::price_test::Skip;
 use super::queue::CommandQueue;
 use super::settings::{PoolDisruption, Settings, Version};
 use super::surroundings::Surroundings;
@@ -55,6 +56,8 @@ pub struct Disruption {
     found_nothing_in: [Option<u64>; METHODS.len()],
     pub(super) fully_blocking_pdbs: Vec<bool>,
     phase: Phase,
+    /// Nodes that the last pass looked at one by one and left.
+    pub(super) skipped: Vec<(NodeId, Skip)>,
     pass_started_at: SimTime,
     pub(super) queue: CommandQueue,
     pub(super) settings: Settings,
@@ -80,6 +83,7 @@ impl Disruption {
             found_nothing_in: [None; METHODS.len()],
             fully_blocking_pdbs: Vec::new(),
             phase: Phase::Waiting(first_pass_at),
+            skipped: Vec::new(),
             pass_started_at: SimTime::ZERO,
             queue: CommandQueue::default(),
             settings,
@@ -144,6 +148,7 @@ impl Disruption {
     ) {
         self.phase = Phase::Waiting(now + POLL);
         let mut known: Option<Vec<Candidate>> = None;
+        self.skipped.clear();
         for &method in &METHODS[first..] {
             // Both kinds of consolidation choose among the same candidates.
             let candidates = match known.take().filter(|_| method == Method::SingleNode) {
@@ -159,7 +164,11 @@ impl Disruption {
             if method.reason() == Reason::Drifted {
                 let commands = match method {
                     Method::StaticDrift => self.static_drift(candidates, now, surroundings),
-                    _ => self.search(method, candidates, now, surroundings).command.into_iter().collect(),
+                    _ => {
+                        let mut answer = self.search(method, candidates, now, surroundings);
+                        self.skipped.append(&mut answer.skipped);
+                        answer.command.into_iter().collect()
+                    }
                 };
                 if commands.is_empty() {
                     continue;
@@ -174,7 +183,8 @@ impl Disruption {
             if self.found_nothing_in[memo] == Some(self.changes.state(now)) {
                 continue;
             }
-            let answer = self.search(method, candidates, now, surroundings);
+            let mut answer = self.search(method, candidates, now, surroundings);
+            self.skipped.append(&mut answer.skipped);
             if let Some(command) = answer.command {
                 self.phase = Phase::Validating(now + VALIDATION_DELAY, command);
                 return;

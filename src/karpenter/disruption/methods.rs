@@ -218,6 +218,19 @@ impl Disruption {
         candidate::remaining_budgets(&self.nodes, self.calendar, reason, now)
     }
 
+    /// How many nodes of each pool may be disrupted for `reason` at `now`, those that are already included; `None` for a pool
+    /// without nodes, which blocks nothing.
+    #[must_use]
+    pub fn allowed(&self, reason: Reason, now: SimTime) -> Vec<Option<i64>> {
+        candidate::allowed(&self.nodes, self.calendar, reason, now)
+    }
+
+    /// The nodes that the last pass looked at one by one and left, with the reason, in the order of looking.
+    #[must_use]
+    pub fn last_skipped(&self) -> &[(NodeId, Skip)] {
+        &self.skipped
+    }
+
     /// The nodes that Karpenter says it refuses for `reason` at `now`, and why, in id order. Looks at all nodes.
     #[must_use]
     pub fn refusals(&self, reason: Reason, now: SimTime, cluster: &Cluster) -> Vec<(NodeId, Refusal)> {

@@ -1,0 +1,150 @@
+//! Why Karpenter decided as it did, in its own classes of reasons. It only listens, and only where a run is asked to explain.
+
+use crate::catalog::{CapacityType, TypeId, ZoneId};
+use crate::engine::Id;
+use crate::karpenter::cluster;
+use crate::karpenter::disruption::{Reason, Refusal, Skip};
+use crate::karpenter::launch::LaunchFilters;
+use crate::karpenter::solver;
+use crate::units::SimTime;
+
+use super::karpenter_side::KarpenterSide;
+use super::world::World;
+
+/// A reason and its instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explained {
+    /// When.
+    pub at: SimTime,
+    /// What.
+    pub what: Explanation,
+}
+
+/// A reason of Karpenter's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Explanation {
+    /// A batch closed while a NodeClaim was not launched: no pass ran.
+    BatchDropped,
+    /// A pass found no place for the pod of a build: what each NodePool said, in the order tried. Empty: no pool has any
+    /// type to offer.
+    PodUnplaced {
+        /// The build.
+        build: u32,
+        /// NodePool by number, and its reason.
+        refusals: Vec<(u32, solver::Refusal)>,
+    },
+    /// An instance was asked for: what each filter left of the claim's types, and what EC2 chose; `None` where nothing was to
+    /// be had.
+    Launched {
+        /// The node.
+        node: u32,
+        /// NodePool by number.
+        pool: u32,
+        /// How many pods the claim was made for.
+        pods: u32,
+        /// Types that the pass left in the claim: those that all its pods fit.
+        claim_types: u32,
+        /// The provider's filters; `None` where no type was left to filter.
+        filters: Option<LaunchFilters>,
+        /// What EC2 took.
+        chosen: Option<(TypeId, ZoneId, CapacityType)>,
+    },
+    /// A node is left alone from now on for another reason than before; `None`: nothing speaks against it.
+    NodeKept {
+        /// The node.
+        node: u32,
+        /// Why.
+        why: Option<Kept>,
+    },
+    /// A pool's budgets let no node go for a reason (`true`), or do again.
+    PoolBlocked {
+        /// NodePool by number.
+        pool: u32,
+        /// What for.
+        reason: Reason,
+        /// Whether it is blocked.
+        is_blocked: bool,
+    },
+}
+
+/// Why a node is left alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is no candidate (Karpenter's event `DisruptionBlocked`, or `Unconsolidatable` where its pool does not want it).
+    Refused(Refusal),
+    /// It was looked at and nothing came of it (Karpenter's event `Unconsolidatable`).
+    Skipped(Skip),
+}
+
+/// The log, with what was said last so that only changes are kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReasonLog {
+    pub said: Vec<Explained>,
+    /// By node: its ordinal and the reason that it has.
+    kept: Vec<Option<(u32, Kept)>>,
+    /// By pool and reason.
+    blocked: Vec<[bool; 3]>,
+}
+
+const REASONS: [Reason; 3] = [Reason::Empty, Reason::Underutilized, Reason::Drifted];
+
+impl World<'_> {
+    /// Keeps a reason, if the run is to explain itself. `what` is only made then.
+    pub(super) fn explain(&mut self, what: impl FnOnce() -> Explanation) {
+        let at = self.now;
+        if let Some(log) = &mut self.reasons {
+            log.said.push(Explained { at, what: what() });
+        }
+    }
+
+    /// After a pass of the disruption loop: which nodes are left alone and why, as far as that changed.
+    pub(super) fn explain_disruption(&mut self, side: &KarpenterSide) {
+        if self.reasons.is_none() {
+            return;
+        }
+        let now = self.now;
+        let mut kept: Vec<Option<Kept>> = vec![None; self.facts.len()];
+        for (id, skip) in side.disruption.last_skipped() {
+            kept[id.0 as usize] = Some(Kept::Skipped(*skip));
+        }
+        for (id, refusal) in side.disruption.refusals(Reason::Underutilized, now, &side.cluster) {
+            kept[id.0 as usize] = Some(Kept::Refused(refusal));
+        }
+        for (index, why) in kept.into_iter().enumerate() {
+            self.note_kept(cluster::NodeId(index as u32), why);
+        }
+        for reason in REASONS {
+            let left = side.disruption.allowed(reason, now);
+            for (pool, allowed) in (0..).zip(left) {
+                self.note_blocked(pool, reason, allowed == Some(0));
+            }
+        }
+    }
+
+    fn note_kept(&mut self, id: cluster::NodeId, why: Option<Kept>) {
+        let Some(node) = self.nodes.get(Id::new(id.0)).map(|node| node.ordinal) else { return };
+        let Some(log) = &mut self.reasons else { return };
+        let index = id.0 as usize;
+        if index >= log.kept.len() {
+            log.kept.resize(index + 1, None);
+        }
+        let before = log.kept[index].filter(|(ordinal, _)| *ordinal == node).map(|(_, kept)| kept);
+        log.kept[index] = why.map(|why| (node, why));
+        if before != why {
+            log.said.push(Explained { at: self.now, what: Explanation::NodeKept { node, why } });
+        }
+    }
+
+    fn note_blocked(&mut self, pool: u32, reason: Reason, is_blocked: bool) {
+        let Some(log) = &mut self.reasons else { return };
+        let index = pool as usize;
+        if index >= log.blocked.len() {
+            log.blocked.resize(index + 1, [false; 3]);
+        }
+        let before = std::mem::replace(&mut log.blocked[index][reason as usize], is_blocked);
+        if before != is_blocked {
+            let what = Explanation::PoolBlocked { pool, reason, is_blocked };
+            log.said.push(Explained { at: self.now, what });
+        }
+    }
+}
