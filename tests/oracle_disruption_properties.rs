@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fleetsim::catalog::CapacityType;
 use fleetsim::engine::Streams;
-use fleetsim::karpenter::cluster::{LaunchedAs, NodeId};
+use fleetsim::karpenter::cluster::{LaunchedAs, NodeId, NodeStage};
 use fleetsim::karpenter::disruption::{
-    Budget, Calendar, Command, ConsolidationPolicy, Disruption, Method, NewPod, NodeFacts, Outcome, PodFacts,
-    PoolDisruption, Settings, Surroundings, Version,
+    Budget, Calendar, Command, ConsolidationPolicy, Disruption, DoNotDisrupt, Method, NewPod, NodeFacts,
+    Outcome, PodFacts, PodPdb, PoolDisruption, Reason, Settings, Surroundings, Version,
 };
 use fleetsim::karpenter::instance_types::{InstanceTypeSpec, OfferingSpec, TypeId, ZoneId};
 use fleetsim::karpenter::node_pools::{Limits, NodePoolSpec, PoolId};
 use fleetsim::karpenter::pod_classes::PreferencePolicy;
-use fleetsim::karpenter::pods::{PodClassSpec, PodId};
+use fleetsim::karpenter::pods::{PodClassId, PodClassSpec, PodId};
 use fleetsim::karpenter::requirements::Requirements;
 use fleetsim::karpenter::resources::Amounts;
-use fleetsim::karpenter::solver::PassOptions;
+use fleetsim::karpenter::solver::{PassOptions, PassPod, PodOrigin};
 use fleetsim::karpenter::{Cluster, Solver};
 use fleetsim::units::{HourlyPrice, Mebibytes, Millicores, Resources, SimDuration, SimTime};
 use proptest::prelude::*;
@@ -32,6 +32,9 @@ struct DrawnNode {
     is_initialized: bool,
     is_marked: bool,
     last_event_s: u64,
+    /// What protects it: 0 its first pod's do-not-disrupt, 1 a PodDisruptionBudget, 2 a nomination; others nothing.
+    protection: u8,
+    is_drifted: bool,
     /// CPU requests in quarters of a core, as long as they fit.
     pods: Vec<u32>,
 }
@@ -44,14 +47,17 @@ struct Drawn {
     limit_cores: Option<i64>,
     version: Version,
     spot_to_spot: bool,
+    /// CPU requests of pending pods in quarters of a core.
+    pending: Vec<u32>,
 }
 
 fn drawn() -> impl Strategy<Value = Drawn> {
     let node =
         (0..2_u16, 0..4_u16, 0..3_u8, any::<bool>(), prop::bool::weighted(0.9), prop::bool::weighted(0.1))
             .prop_flat_map(|(pool, kind, zone, is_spot, is_initialized, is_marked)| {
-                let shape = (500..600_u64, prop::collection::vec(1..12_u32, 0..6));
-                shape.prop_map(move |(last_event_s, pods)| DrawnNode {
+                let pods = prop::collection::vec(1..12_u32, 0..6);
+                let shape = (500..600_u64, 0..20_u8, prop::bool::weighted(0.15), pods);
+                shape.prop_map(move |(last_event_s, protection, is_drifted, pods)| DrawnNode {
                     pool,
                     kind,
                     zone,
@@ -59,19 +65,23 @@ fn drawn() -> impl Strategy<Value = Drawn> {
                     is_initialized,
                     is_marked,
                     last_event_s,
+                    protection,
+                    is_drifted,
                     pods,
                 })
             });
     let nodes = prop::collection::vec(node, 1..25);
     let limit = prop::option::of(4..80_i64);
-    (nodes, [0..3_u8, 0..3], 0..101_u32, limit, any::<bool>(), any::<bool>()).prop_map(
-        |(nodes, policies, budget, limit_cores, is_old, spot_to_spot)| Drawn {
+    let pending = prop::collection::vec(1..12_u32, 0..4);
+    (nodes, [0..3_u8, 0..3], 0..101_u32, limit, any::<bool>(), any::<bool>(), pending).prop_map(
+        |(nodes, policies, budget, limit_cores, is_old, spot_to_spot, pending)| Drawn {
             nodes,
             policies,
             budget,
             limit_cores,
             version: if is_old { Version::V1_8 } else { Version::V1_15 },
             spot_to_spot,
+            pending,
         },
     )
 }
@@ -105,8 +115,12 @@ struct World {
     cluster: Cluster,
     solver: Solver,
     disruption: Disruption,
-    /// Pods that a command would move, by node.
+    pending: Vec<PassPod>,
+    /// Nodes that no command may take.
+    untouchable: BTreeSet<NodeId>,
+    /// Pods that a command would move, by node; pending ones under a number of no node.
     pods: BTreeMap<NodeId, Vec<(PodId, Amounts)>>,
+    next_pod: u32,
 }
 
 fn build(drawn: &Drawn) -> World {
@@ -137,47 +151,92 @@ fn build(drawn: &Drawn) -> World {
         budgets: vec![Budget::new(&format!("{}%", drawn.budget), None, None, None)],
     });
     let mut disruption = Disruption::new(settings, Calendar::default(), pools.collect(), NOW);
-    let mut pods = BTreeMap::new();
-    let mut next_pod = 0;
-    for (index, node) in drawn.nodes.iter().enumerate() {
-        let (id, at) = (NodeId(index as u32), SimTime::from_ms(node.last_event_s * 1000));
+    disruption.set_pdb(0, 0, true);
+    cluster.set_pdb(0, true);
+    let mut world = World {
+        cluster,
+        solver: Solver::new(PassOptions::default()),
+        disruption,
+        pending: Vec::new(),
+        untouchable: BTreeSet::new(),
+        pods: BTreeMap::new(),
+        next_pod: 0,
+    };
+    for (node, id) in drawn.nodes.iter().zip((0..).map(NodeId)) {
+        world.add_node(id, node);
+    }
+    for quarters in &drawn.pending {
+        let (class, amounts) = world.class(*quarters, DoNotDisrupt::No, PodPdb::None);
+        let pod = world.new_pod();
+        let (created_at, uid) = (SimTime::ZERO, u64::from(pod.0));
+        world.pending.push(PassPod { pod, class, created_at, uid, origin: PodOrigin::Pending });
+        world.pods.entry(NodeId(u32::MAX)).or_default().push((pod, amounts));
+    }
+    world
+}
+
+impl World {
+    fn add_node(&mut self, id: NodeId, node: &DrawnNode) {
+        let at = SimTime::from_ms(node.last_event_s * 1000);
         let capacity_type = if node.is_spot { CapacityType::Spot } else { CapacityType::OnDemand };
         let launched = LaunchedAs { type_id: TypeId(node.kind), zone: ZoneId(node.zone), capacity_type };
-        cluster.claim_created(SimTime::ZERO, id, PoolId(node.pool), &Requirements::new());
-        cluster.claim_launched(SimTime::ZERO, id, launched);
-        cluster.node_registered(SimTime::ZERO, id);
-        let facts = NodeFacts {
-            pool: PoolId(node.pool),
-            created_at: SimTime::ZERO,
-            expire_after: None,
-            ..NodeFacts::default()
-        };
-        disruption.node_launched(SimTime::ZERO, id, facts);
+        self.cluster.claim_created(SimTime::ZERO, id, PoolId(node.pool), &Requirements::new());
+        self.cluster.claim_launched(SimTime::ZERO, id, launched);
+        self.cluster.node_registered(SimTime::ZERO, id);
+        let facts = NodeFacts { pool: PoolId(node.pool), ..NodeFacts::default() };
+        self.disruption.node_launched(SimTime::ZERO, id, facts);
         if node.is_initialized {
-            cluster.node_initialized(SimTime::ZERO, id);
-            disruption.node_initialized(SimTime::ZERO, id);
+            self.cluster.node_initialized(SimTime::ZERO, id);
+            self.disruption.node_initialized(SimTime::ZERO, id);
         }
-        let mut here = Vec::new();
-        for quarters in &node.pods {
-            let requests = Resources::new(quarters * 250, quarters * 300);
-            let class = cluster.register_pod_class(PodClassSpec { requests, ..PodClassSpec::default() });
-            let amounts = Amounts::new(requests.cpu, requests.memory, 1);
-            if !amounts.fits(&cluster.node(id).expect("just created").free()) {
-                continue;
-            }
-            let pod = PodId(next_pod);
-            next_pod += 1;
-            cluster.pod_bound(at, pod, class, at, id);
-            disruption.pod_bound(at, id, NewPod { pod, class, created_at: at, facts: PodFacts::default() });
-            here.push((pod, amounts));
+        self.bind_pods(id, node, at);
+        let has_pods = !self.pods[&id].is_empty();
+        if node.protection == 2 {
+            self.cluster.nominate(NOW, id);
+        }
+        if node.is_drifted {
+            self.disruption.node_drifted(at, id);
         }
         if node.is_marked {
-            cluster.mark_for_deletion(id);
-            disruption.claim_deleting(at, id);
+            self.cluster.mark_for_deletion(id);
+            self.disruption.claim_deleting(at, id);
         }
-        pods.insert(id, here);
+        let is_protected = node.protection == 2 || node.protection < 2 && has_pods;
+        if is_protected || node.is_marked || !node.is_initialized {
+            self.untouchable.insert(id);
+        }
     }
-    World { cluster, solver: Solver::new(PassOptions::default()), disruption, pods }
+
+    /// Binds the pods that fit; what protects the node protects the first of them.
+    fn bind_pods(&mut self, id: NodeId, node: &DrawnNode, at: SimTime) {
+        self.pods.insert(id, Vec::new());
+        for quarters in &node.pods {
+            let is_first = self.pods[&id].is_empty();
+            let do_not_disrupt =
+                if is_first && node.protection == 0 { DoNotDisrupt::Always } else { DoNotDisrupt::No };
+            let pdb = if is_first && node.protection == 1 { PodPdb::One(0) } else { PodPdb::None };
+            let (class, amounts) = self.class(*quarters, do_not_disrupt, pdb);
+            if !amounts.fits(&self.cluster.node(id).expect("just created").free()) {
+                continue;
+            }
+            let pod = self.new_pod();
+            let facts = PodFacts { do_not_disrupt, pdb, ..PodFacts::default() };
+            self.cluster.pod_bound(at, pod, class, at, id);
+            self.disruption.pod_bound(at, id, NewPod { pod, class, created_at: at, facts });
+            self.pods.get_mut(&id).expect("just put there").push((pod, amounts));
+        }
+    }
+
+    fn class(&mut self, quarters: u32, do_not_disrupt: DoNotDisrupt, pdb: PodPdb) -> (PodClassId, Amounts) {
+        let requests = Resources::new(quarters * 250, quarters * 300);
+        let spec = PodClassSpec { requests, do_not_disrupt, pdb, ..PodClassSpec::default() };
+        (self.cluster.register_pod_class(spec), Amounts::new(requests.cpu, requests.memory, 1))
+    }
+
+    fn new_pod(&mut self) -> PodId {
+        self.next_pod += 1;
+        PodId(self.next_pod - 1)
+    }
 }
 
 /// The command takes no more nodes of a pool than its budget has left.
@@ -188,6 +247,9 @@ fn check_budget(world: &World, command: &Command) {
         assert!(taken <= *left as usize, "{taken} nodes go, {left} may");
     }
     assert!(command.candidates.len() <= 101);
+    for candidate in &command.candidates {
+        assert!(!world.untouchable.contains(&candidate.node), "{:?} may not go", candidate.node);
+    }
 }
 
 /// Every pod of the nodes that go has a place, on nodes that stay and have the room, or on the replacement.
@@ -221,28 +283,54 @@ fn check_places(world: &World, command: &Command) {
 
 /// Whatever of the replacement's offerings is launched costs less than what goes, and its pool's limit holds.
 fn check_replacement(world: &World, drawn: &Drawn, command: &Command) {
-    let Some(claim) = command.replacements.first() else { return };
     let types = world.cluster.instance_types();
     let before: f64 = command.candidates.iter().map(|one| one.price).sum();
-    let allowed = types.allowed_offerings(&claim.requirements, world.cluster.vocabulary());
-    for (kind, _) in &claim.types {
-        for one in types.get(*kind).offerings.iter().filter(|one| one.is_available) {
-            if allowed.contains(one.zone, one.capacity_type) {
-                assert!(
-                    one.price.as_dollars() < before,
-                    "{kind:?} at {} replaces {before}",
-                    one.price.as_dollars()
-                );
+    let going = |id: &NodeId| command.candidates.iter().any(|one| one.node == *id);
+    let mut asked: BTreeMap<PoolId, i64> = BTreeMap::new();
+    for claim in &command.replacements {
+        let allowed = types.allowed_offerings(&claim.requirements, world.cluster.vocabulary());
+        let offerings = claim.types.iter().flat_map(|(kind, _)| &types.get(*kind).offerings);
+        for one in offerings.filter(|one| one.is_available && allowed.contains(one.zone, one.capacity_type)) {
+            // Drift replaces at any price.
+            if command.method.reason() == Reason::Underutilized {
+                let price = one.price.as_dollars();
+                assert!(price < before, "{price} replaces {before}");
             }
         }
-        let going = |id: &NodeId| command.candidates.iter().any(|one| one.node == *id);
+        let largest = claim.types.iter().map(|(kind, _)| types.get(*kind).capacity.cpu).max();
+        *asked.entry(claim.pool).or_default() += largest.expect("a claim has a type");
+    }
+    let Some(cores) = drawn.limit_cores else { return };
+    for (pool, asked) in asked {
         let stays = world
             .cluster
             .nodes()
-            .filter(|(id, node)| node.pool == Some(claim.pool) && !node.is_marked_for_deletion && !going(id));
+            .filter(|(id, node)| node.pool == Some(pool) && !node.is_marked_for_deletion && !going(id));
         let used: i64 = stays.map(|(_, node)| node.capacity.cpu).sum();
-        if let Some(cores) = drawn.limit_cores {
-            assert!(used + types.get(*kind).capacity.cpu <= cores * 1000, "the limit is exceeded");
+        assert!(used + asked <= cores * 1000, "the limit is exceeded");
+    }
+}
+
+/// Initialized nodes under disruption, by pool.
+fn disrupting(world: &World) -> [i64; 2] {
+    let mut counts = [0; 2];
+    for (_, node) in world.cluster.nodes() {
+        if node.is_marked_for_deletion && node.stage == NodeStage::Initialized {
+            counts[usize::from(node.pool.expect("a managed node").0)] += 1;
+        }
+    }
+    counts
+}
+
+/// The nodes of a command and those that were on their way before are no more than the budgets allow.
+fn check_disrupting(world: &World, before: &[i64; 2], reason: Reason, nodes: &[NodeId], now: SimTime) {
+    for (pool, allowed) in world.disruption.allowed(reason, now).into_iter().enumerate() {
+        let is_of_pool =
+            |id: &&NodeId| world.cluster.node(**id).and_then(|node| node.pool) == Some(PoolId(pool as u16));
+        let taken = nodes.iter().filter(is_of_pool).count() as i64;
+        if taken > 0 {
+            let allowed = allowed.expect("the pool has nodes");
+            assert!(before[pool] + taken <= allowed, "{} and {taken} go, {allowed} may", before[pool]);
         }
     }
 }
@@ -253,8 +341,8 @@ proptest! {
     #[test]
     fn every_command_has_room_budget_and_a_lower_price(drawn in drawn()) {
         let mut world = build(&drawn);
-        for method in [Method::Emptiness, Method::MultiNode, Method::SingleNode] {
-            let mut surroundings = Surroundings { cluster: &world.cluster, solver: &mut world.solver, pending: &[] };
+        for method in [Method::Emptiness, Method::Drift, Method::MultiNode, Method::SingleNode] {
+            let mut surroundings = Surroundings { cluster: &world.cluster, solver: &mut world.solver, pending: &world.pending };
             let answer = world.disruption.ask(method, NOW, &mut surroundings);
             if let Some(command) = answer.command {
                 check_budget(&world, &command);
@@ -272,7 +360,8 @@ proptest! {
             let mut out = Vec::new();
             for _ in 0..20 {
                 let now = world.disruption.next_wakeup();
-                let mut surroundings = Surroundings { cluster: &world.cluster, solver: &mut world.solver, pending: &[] };
+                let disrupting = disrupting(&world);
+                let mut surroundings = Surroundings { cluster: &world.cluster, solver: &mut world.solver, pending: &world.pending };
                 if wakes_early && now > NOW {
                     let early = SimTime::from_ms(now.as_ms() - 1);
                     world.disruption.wake(early, &mut surroundings, &mut out);
@@ -281,8 +370,9 @@ proptest! {
                 let started_at = world.disruption.pass_started_at();
                 world.disruption.wake(now, &mut surroundings, &mut out);
                 for outcome in out.drain(..) {
-                    if let Outcome::CommandStarted { .. } = outcome {
-                        assert!(now >= started_at + SimDuration::from_secs(15));
+                    if let Outcome::CommandStarted { reason, nodes, .. } = &outcome {
+                        assert!(*reason == Reason::Drifted || now >= started_at + SimDuration::from_secs(15));
+                        check_disrupting(&world, &disrupting, *reason, nodes, now);
                     }
                     if let Outcome::MarkForDeletion { node } = outcome {
                         world.cluster.mark_for_deletion(node);

@@ -98,6 +98,7 @@ pub struct Market {
     prices: Vec<HourlyPrice>,
     /// One over the chance of the Spot pool by (type, zone), in arbitrary units; the mean of its race time.
     spot_means: Vec<f64>,
+    price_power: u32,
     limits: CapacityLimits,
     shocks: Option<SpotMarket>,
 }
@@ -122,7 +123,7 @@ impl Market {
                 spot_means.push(mean);
             }
         }
-        Self { zones, prices, spot_means, limits, shocks: None }
+        Self { zones, prices, spot_means, price_power: weights.price_power, limits, shocks: None }
     }
 
     /// The same market, whose Spot pools also run empty after the shocks of `spot`.
@@ -146,6 +147,23 @@ impl Market {
         let spot = usize::from(pool.capacity_type == CapacityType::Spot);
         let price = self.prices[self.place(pool.instance_type, pool.zone) * 2 + spot];
         (price.0 > 0).then_some(price)
+    }
+
+    /// From now on EC2 bills `price` for the pool, and prefers it accordingly. Nothing happens where the pool is not sold.
+    pub fn set_price(&mut self, pool: CapacityPool, price: HourlyPrice) {
+        let place = self.place(pool.instance_type, pool.zone);
+        let is_spot = pool.capacity_type == CapacityType::Spot;
+        let known = &mut self.prices[place * 2 + usize::from(is_spot)];
+        if known.0 == 0 {
+            return;
+        }
+        let ratio = price.as_dollars() / known.as_dollars();
+        *known = price;
+        if is_spot {
+            for _ in 0..self.price_power {
+                self.spot_means[place] *= ratio;
+            }
+        }
     }
 
     /// Serves the request from one pool; `None` where all of them are empty or not sold.

@@ -20,6 +20,10 @@ pub enum AllocationStrategy {
     LowestPrice,
     /// Spot: cheap and deep pools.
     PriceCapacityOptimized,
+    /// On demand where a NodeOverlay changes a price: the lowest priority, which is the price that Karpenter believes.
+    Prioritized,
+    /// Spot where a NodeOverlay changes a price: deep pools, by priority as far as that goes.
+    CapacityOptimizedPrioritized,
 }
 
 impl AllocationStrategy {
@@ -29,6 +33,8 @@ impl AllocationStrategy {
         match self {
             Self::LowestPrice => "lowest-price",
             Self::PriceCapacityOptimized => "price-capacity-optimized",
+            Self::Prioritized => "prioritized",
+            Self::CapacityOptimizedPrioritized => "capacity-optimized-prioritized",
         }
     }
 }
@@ -170,10 +176,13 @@ fn filtered(
     let is_spot = candidates
         .iter()
         .any(|one| usable(types, one, allowed).any(|offering| offering.capacity_type == CapacityType::Spot));
-    let (capacity_type, strategy) = if is_spot {
-        (CapacityType::Spot, AllocationStrategy::PriceCapacityOptimized)
-    } else {
-        (CapacityType::OnDemand, AllocationStrategy::LowestPrice)
+    // aws `instance/types.go` `CreateFleetInputBuilder`, v1.15.0.
+    let is_overlaid = candidates.iter().any(|one| cluster.is_overlaid(one.type_id));
+    let (capacity_type, strategy) = match (is_spot, is_overlaid) {
+        (true, false) => (CapacityType::Spot, AllocationStrategy::PriceCapacityOptimized),
+        (true, true) => (CapacityType::Spot, AllocationStrategy::CapacityOptimizedPrioritized),
+        (false, false) => (CapacityType::OnDemand, AllocationStrategy::LowestPrice),
+        (false, true) => (CapacityType::OnDemand, AllocationStrategy::Prioritized),
     };
     let mut overrides: Vec<Override> = Vec::new();
     for candidate in &candidates {

@@ -17,6 +17,7 @@ pub mod node_pools;
 mod offering_set;
 pub mod pod_classes;
 pub mod pods;
+pub mod price_overlay;
 pub mod provisioner;
 pub mod requirements;
 pub mod resources;

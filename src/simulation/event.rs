@@ -22,6 +22,10 @@ pub(super) enum Event {
     PodGone { job: JobId, build: u32 },
     /// A node has pulled an image.
     PullEnded { node: NodeId, ordinal: u32, image: u32 },
+    /// EC2 bills another price.
+    PriceChange { number: u32 },
+    /// Karpenter reads the price list.
+    PriceRefresh,
     /// NodePools or images change: nodes drift from then on.
     Drift { number: u32 },
     /// A static pool may lack nodes.

@@ -11,7 +11,7 @@ use super::provisioning::mark_unavailable;
 use super::world::World;
 
 impl World<'_> {
-    fn pool_of(&self, id: NodeId) -> CapacityPool {
+    pub(super) fn pool_of(&self, id: NodeId) -> CapacityPool {
         let node = &self.nodes[id];
         CapacityPool {
             instance_type: TypeId::new(node.instance_type),

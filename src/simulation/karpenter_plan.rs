@@ -1,9 +1,13 @@
 //! Karpenter's part of a plan: pools with their disruption blocks, and the controller's settings.
 
+use std::sync::Arc;
+
+use crate::catalog::Catalog;
 use crate::karpenter::batcher::BatchWindow;
 use crate::karpenter::disruption::{Calendar, PoolDisruption, Settings};
 use crate::karpenter::node_pools::NodePoolSpec;
 use crate::karpenter::pod_classes::PreferencePolicy;
+use crate::karpenter::price_overlay::NodeOverlay;
 use crate::karpenter::solver::PassOptions;
 use crate::units::{SimDuration, SimTime};
 
@@ -27,6 +31,12 @@ pub struct KarpenterPlan {
     /// Whether a node has the name of its NodeClaim, as with Karpenter's kwok provider, and not one of EC2's. Passes try
     /// nodes in the order of names.
     pub nodes_keep_claim_names: bool,
+    /// NodeOverlays with prices.
+    pub overlays: Vec<NodeOverlay>,
+    /// The price list that Karpenter reads at the start, where it is not what EC2 bills.
+    pub list_prices: Option<Arc<Catalog>>,
+    /// How often Karpenter reads the price list (aws `controllers/providers/pricing/controller.go`, v1.15.0: 12 h).
+    pub price_refresh: SimDuration,
     /// Changes of NodePools and images that make nodes drift.
     pub drifts: Vec<DriftPlan>,
     /// When the disruption controller looks for the first time. Karpenter looks from its start on, every 10 s where it
@@ -87,6 +97,9 @@ impl KarpenterPlan {
             calendar: Calendar { start_unix_ms: 0 },
             instance_types: Vec::new(),
             nodes_keep_claim_names: false,
+            overlays: Vec::new(),
+            list_prices: None,
+            price_refresh: SimDuration::from_hours(12),
             drifts: Vec::new(),
             first_disruption_pass: SimTime::from_ms(10_000),
         }

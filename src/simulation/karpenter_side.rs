@@ -47,7 +47,7 @@ pub(super) struct Claim {
 
 impl KarpenterSide {
     pub(super) fn new(plan: &Plan, karpenter: &KarpenterPlan, streams: Streams) -> Self {
-        let catalog = &plan.ec2.catalog;
+        let catalog = karpenter.list_prices.as_ref().unwrap_or(&plan.ec2.catalog);
         let types = offered_types(catalog, karpenter);
         let specs: Vec<InstanceTypeSpec> = types.iter().map(|id| type_spec(catalog, *id)).collect();
         let daemon_sets: Vec<DaemonSetSpec> = plan
@@ -75,8 +75,12 @@ impl KarpenterSide {
                 disruption.set_replicas(PoolId(number as u16), replicas);
             }
         }
+        let mut cluster = Cluster::new(&specs, pools, &daemon_sets, karpenter.preferences, streams);
+        if !karpenter.overlays.is_empty() {
+            cluster.set_overlays(&karpenter.overlays);
+        }
         Self {
-            cluster: Cluster::new(&specs, pools, &daemon_sets, karpenter.preferences, streams),
+            cluster,
             solver: Solver::new(karpenter.pass),
             provisioner: Provisioner::new(karpenter.batch),
             disruption,

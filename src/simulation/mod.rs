@@ -18,6 +18,7 @@ mod nodes;
 mod plan;
 mod pod_budgets;
 mod pods;
+mod prices;
 mod provisioning;
 mod reasons;
 mod removal;
@@ -29,7 +30,7 @@ pub use decisions::{Decided, Decision};
 pub use karpenter_plan::{DriftNotice, DriftPlan, KarpenterPlan, PoolPlan};
 pub use plan::{
     CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, OwnExecutor, Plan,
-    PodDisruptionBudget, PodSource,
+    PodDisruptionBudget, PodSource, PriceChange,
 };
 pub use reasons::{Explained, Explanation, Kept};
 

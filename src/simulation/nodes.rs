@@ -18,6 +18,8 @@ use super::world::World;
 pub(super) struct NodeFacts {
     pub meter: NodeMeter,
     pub bill: InstanceMeter,
+    /// What the warm-up cost, where the price changed after it: the meter can no longer tell.
+    pub uncounted: Option<CostMeter>,
     pub generation: Id<CpuGeneration>,
     /// How much slower than its type this instance is.
     pub slowdown: Ppm,
@@ -33,6 +35,7 @@ impl World<'_> {
         let facts = NodeFacts {
             meter: NodeMeter::start(self.now),
             bill: InstanceMeter::start(self.now, HourlyPrice::default()),
+            uncounted: None,
             generation: self.plan.ec2.catalog.get(TypeId::new(node.instance_type)).cpu_generation,
             slowdown: Ppm::ONE,
             end_reason: EndReason::Terminated,
@@ -117,10 +120,7 @@ impl World<'_> {
         match stage {
             NodeStage::Launched => self.launched(id),
             NodeStage::Running if self.nodes[id].phase != NodePhase::Terminated => {
-                let pool = &self.nodes[id];
-                let (type_id, zone, capacity) =
-                    (TypeId::new(pool.instance_type), ZoneId(pool.zone), pool.capacity);
-                let price = self.plan.ec2.catalog.price(type_id, zone, capacity).unwrap_or_default();
+                let price = self.market.price(self.pool_of(id)).unwrap_or_default();
                 let discount = self.fixed_discount(id);
                 self.instance_running(id, discounted(price, discount));
                 self.schedule_interruption(id, u64::from(self.nodes[id].ordinal));
@@ -145,7 +145,7 @@ impl World<'_> {
         }
     }
 
-    fn fixed_discount(&self, id: NodeId) -> Ppm {
+    pub(super) fn fixed_discount(&self, id: NodeId) -> Ppm {
         match &self.plan.capacity {
             CapacityPlan::FixedNodes(groups) => groups[self.nodes[id].pool as usize].discount,
             _ => Ppm::ZERO,
@@ -223,12 +223,13 @@ impl World<'_> {
             CostMeter::ZERO => bill.ran.max(self.plan.ec2.billing.minimum).as_ms(),
             _ => 0,
         };
-        record.cost = self.counted_cost(&facts.bill, bill);
+        let uncounted = facts.uncounted.unwrap_or_else(|| facts.bill.used_until(self.plan.warmup));
+        record.cost = self.counted_cost(uncounted, bill);
         let kind = CostKind::Instance(node.arch, node.capacity);
         let volume =
             InstanceMeter::start(node.running_at, gp3_hourly(self.plan.ec2.root_volume_gib, 3000, 125));
         let volume_bill = volume.finish(now, EndReason::Terminated, &self.plan.ec2.billing);
-        let volume_cost = self.counted_cost(&volume, volume_bill);
+        let volume_cost = self.counted_cost(volume.used_until(self.plan.warmup), volume_bill);
         self.recorder.bill_amount(kind, record.cost);
         self.recorder.bill_amount(CostKind::RootVolume, volume_cost);
         self.recorder.node_ended(&record);
@@ -239,12 +240,12 @@ impl World<'_> {
     }
 
     /// The part of a bill that falls after the warm-up. What ended before it costs nothing, a minimum included.
-    fn counted_cost(&self, meter: &InstanceMeter, bill: InstanceBill) -> CostMeter {
+    fn counted_cost(&self, uncounted: CostMeter, bill: InstanceBill) -> CostMeter {
         let warmup = self.plan.warmup;
         if self.now <= warmup && warmup > SimTime::ZERO {
             return CostMeter::ZERO;
         }
-        CostMeter(bill.total().0.saturating_sub(meter.used_until(warmup).0))
+        CostMeter(bill.total().0.saturating_sub(uncounted.0))
     }
 
     fn node_record(&self, node: &Node, end: NodeEnd) -> NodeRecord {

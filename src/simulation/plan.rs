@@ -178,11 +178,28 @@ pub struct FixedNodes {
     pub taints: Vec<Taint>,
 }
 
+/// EC2 bills another price from an instant on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PriceChange {
+    /// When.
+    pub at: SimTime,
+    /// For which type.
+    pub instance_type: TypeId,
+    /// In which zone; `None` is all.
+    pub zone: Option<ZoneId>,
+    /// Bought how.
+    pub capacity: CapacityType,
+    /// How much.
+    pub price: HourlyPrice,
+}
+
 /// EC2 as the fleet meets it.
 #[derive(Clone, Debug)]
 pub struct Ec2Plan {
-    /// Types and prices.
+    /// Types, and the prices billed at the start.
     pub catalog: Arc<Catalog>,
+    /// Changes of what is billed.
+    pub price_changes: Vec<PriceChange>,
     /// Node start-up.
     pub startup: StartupModel,
     /// From the launch request until EC2 answers.
@@ -258,6 +275,7 @@ impl Ec2Plan {
     pub fn new(catalog: Arc<Catalog>) -> Self {
         Self {
             catalog,
+            price_changes: Vec::new(),
             startup: StartupModel::preset(crate::ec2::AmiPreset::Al2023),
             launch_answer: Delay::Constant(SimDuration::from_secs(2)),
             termination: Delay::Constant(SimDuration::from_secs(30)),

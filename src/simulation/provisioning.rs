@@ -6,7 +6,7 @@ use crate::engine::{Id, Purpose};
 use crate::fleet::{JobId, Node, NodeId, NodePhase};
 use crate::karpenter::cluster::{self, LaunchedAs};
 use crate::karpenter::disruption::{self, CommandId};
-use crate::karpenter::launch::launch_request_for;
+use crate::karpenter::launch::{self, launch_request_for};
 use crate::karpenter::lifecycle::{CREATE_FLEET_IDLE, initialized_at, registration_deadline};
 use crate::karpenter::pods::PodId;
 use crate::karpenter::provisioner::Outcome;
@@ -256,7 +256,15 @@ impl World<'_> {
             now,
         };
         let mut insufficient = Vec::new();
-        let chosen = self.market.choose(&fleet, &self.streams, &mut insufficient);
+        let chosen = if call.strategy == launch::AllocationStrategy::Prioritized {
+            // The overrides are in the order of their priorities.
+            fleet.overrides.iter().find_map(|one| {
+                let alone = LaunchRequest { overrides: std::slice::from_ref(one), ..fleet };
+                self.market.choose(&alone, &self.streams, &mut insufficient)
+            })
+        } else {
+            self.market.choose(&fleet, &self.streams, &mut insufficient)
+        };
         for pool in insufficient {
             mark_unavailable(side, now, pool);
         }

@@ -67,6 +67,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         world.karpenter = Some(Box::new(KarpenterSide::new(plan, karpenter, streams)));
     }
     world.announce_pod_budgets();
+    world.arm_price_changes();
     world.arm_drift();
     world.register_new_classes();
     if let CapacityPlan::FixedNodes(groups) = &plan.capacity {

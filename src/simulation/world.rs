@@ -117,6 +117,8 @@ impl<'p> World<'p> {
                     self.pull_ended(node, image);
                 }
             }
+            Event::PriceChange { number } => self.price_changed(number),
+            Event::PriceRefresh => self.refresh_prices(),
             Event::Drift { number } => self.drift(number),
             Event::StaticPool { pool } => self.fill_static_pool(pool),
             Event::Node { node, ordinal, stage } => {

@@ -19,6 +19,7 @@ use super::labels::Vocabulary;
 use super::node_pools::{DaemonSet, DaemonSetSpec, NodePool, NodePoolSpec, PoolId};
 use super::pod_classes::{PodClass, PodClasses, PreferencePolicy, Relaxation};
 use super::pods::{PodClassId, PodClassSpec};
+use super::price_overlay::PriceOverlay;
 use super::requirements::Requirements;
 use super::resources::Amounts;
 use super::taints::{Taint, TaintEffect};
@@ -60,6 +61,8 @@ pub struct Cluster {
     /// Nodes that take pods, initialized ones first, then by name.
     order: Vec<NodeId>,
     order_version: u64,
+    /// NodeOverlays' prices, the one that wins first.
+    pub(super) overlays: Vec<(Requirements, PriceOverlay)>,
     pools: Vec<NodePool>,
     /// Pools, heaviest first, equal weights by name descending.
     pools_by_weight: Vec<PoolId>,
@@ -110,6 +113,7 @@ impl Cluster {
             nodes: Vec::new(),
             order: Vec::new(),
             order_version: 0,
+            overlays: Vec::new(),
             usage: vec![PoolUsage::default(); pools.len()],
             pools,
             pools_by_weight,
@@ -217,6 +221,10 @@ impl Cluster {
     #[must_use]
     pub fn marked(&self) -> &[NodeId] {
         &self.marked
+    }
+
+    pub(super) fn vocabulary_mut(&mut self) -> &mut Vocabulary {
+        &mut self.vocabulary
     }
 
     pub(crate) fn order_version(&self) -> u64 {

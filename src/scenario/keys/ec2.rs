@@ -29,6 +29,13 @@ pub(super) const EC2: &[Key] = &[
     .or("[]")
     .also(&["instance_types"]),
     Key::new("price", Kind::Tables(PRICE), "Own prices of known types.").or("[]"),
+    Key::new(
+        "price_change",
+        Kind::Tables(PRICE_CHANGE),
+        "Prices that change during the run: billed at once, believed by Karpenter when it reads the list again.",
+    )
+    .or("[]")
+    .also(&["price_changes"]),
 ];
 
 const SPOT: &[Key] = &[
@@ -107,6 +114,14 @@ const INSTANCE_TYPE: &[Key] = &[
 ];
 
 const PRICE: &[Key] = &[
+    Key::new("instance_type", Kind::Text, "The type.").required(),
+    Key::new("on_demand", DOLLARS, "On-demand price in US dollars per hour."),
+    Key::new("spot", DOLLARS, "Spot price in US dollars per hour."),
+    Key::new("zone", Kind::Text, "Only in this zone."),
+];
+
+const PRICE_CHANGE: &[Key] = &[
+    Key::new("at", Kind::Duration, "When it changes, after the start.").required(),
     Key::new("instance_type", Kind::Text, "The type.").required(),
     Key::new("on_demand", DOLLARS, "On-demand price in US dollars per hour."),
     Key::new("spot", DOLLARS, "Spot price in US dollars per hour."),

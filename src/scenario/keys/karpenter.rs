@@ -16,6 +16,20 @@ pub(super) const KARPENTER: &[Key] = &[
     Key::new("spot_to_spot_consolidation", Kind::Boolean, "Feature gate SpotToSpotConsolidation.")
         .or("false"),
     Key::new(
+        "price_book",
+        Kind::Choice(&["billed", "list"]),
+        "Which prices Karpenter believes: those that [ec2] bills, or the catalogue's without own prices and discounts.",
+    )
+    .or("\"billed\""),
+    Key::new("price_refresh", Kind::Duration, "How often Karpenter reads the price list.").or("\"12h\""),
+    Key::new(
+        "node_overlay",
+        Kind::Named(NODE_OVERLAY),
+        "NodeOverlays: prices that Karpenter is told to believe, for all node pools.",
+    )
+    .or("[]")
+    .also(&["node_overlays"]),
+    Key::new(
         "drift",
         Kind::Tables(DRIFT),
         "Changes of images and NodePools during the run: older nodes drift and are replaced.",
@@ -48,6 +62,20 @@ const REQUIREMENT: &[Key] = &[
     .required(),
     Key::new("values", Kind::List(&Kind::Text), "Values it is compared with.").or("[]"),
     Key::new("min_values", Kind::Integer(1, 50), "At least so many different values must be left."),
+];
+
+const NODE_OVERLAY: &[Key] = &[
+    Key::new("name", Kind::Name, "Name of the NodeOverlay.").required(),
+    Key::new("enabled", Kind::Boolean, "Whether it takes part; overlays switch elements off with it.")
+        .or("true"),
+    Key::new("weight", Kind::Integer(0, 10_000), "Overlays of higher weight win.").or("0"),
+    Key::new("requirements", Kind::Tables(REQUIREMENT), "Which instances it concerns.").or("[]"),
+    Key::new("price", Kind::Number(0.0, 1e6), "The price in US dollars per hour."),
+    Key::new(
+        "price_adjustment",
+        Kind::Text,
+        "What is added to the price: \"-15%\", \"+10%\", \"-0.05\" in US dollars per hour.",
+    ),
 ];
 
 const TAINT: &[Key] = &[

@@ -15,11 +15,14 @@ use crate::karpenter::batcher::BatchWindow;
 use crate::karpenter::disruption::{Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version};
 use crate::simulation::{CapacityPlan, ExecutorPlan, FixedNodes, KarpenterPlan, KubernetesPlan, PoolPlan};
 use crate::units::{HourlyPrice, Ppm};
+use std::sync::Arc;
 
 /// What is asked for.
 pub(super) struct Request<'a> {
     pub fleet: &'a FleetDocument,
     pub catalog: &'a Catalog,
+    /// What Karpenter believes that things cost, where that is not the catalogue's prices.
+    pub list_prices: Option<&'a Arc<Catalog>>,
     /// By runner.
     pub executors: &'a [ExecutorPlan],
     pub kubernetes: &'a KubernetesPlan,
@@ -56,7 +59,14 @@ pub(super) fn plan(
             let rooms = fit::rooms_of_pools(&pools, &around, problems);
             let types = fit::admitted_types(&pools, request.catalog);
             let drifts = karpenter_events::drifts(fleet.section("karpenter"), &pools, problems);
-            let plan = KarpenterPlan { drifts, ..karpenter_plan(fleet, pools, types, request.run) };
+            let overlays = karpenter_events::overlays(fleet.section("karpenter"), problems);
+            let list_prices = request.list_prices.cloned();
+            let plan = KarpenterPlan {
+                drifts,
+                overlays,
+                list_prices,
+                ..karpenter_plan(fleet, pools, types, request.run)
+            };
             (CapacityPlan::Karpenter(Box::new(plan)), rooms)
         }
     };
@@ -85,6 +95,7 @@ fn karpenter_plan(fleet: &Table, pools: Vec<Pool>, types: Vec<String>, run: &Run
             version: if table.text("version") == "v1.8" { Version::V1_8 } else { Version::V1_15 },
             spot_to_spot_consolidation: table.flag("spot_to_spot_consolidation"),
         },
+        price_refresh: table.duration("price_refresh"),
         calendar: Calendar { start_unix_ms: run.start.timestamp().as_millisecond() / 1000 * 1000 },
         instance_types: types,
         ..KarpenterPlan::new(pools.into_iter().map(pool_plan).collect())

@@ -61,6 +61,13 @@ pub(super) fn catalog(ec2: &Table, files: &mut dyn FileProvider, problems: &mut 
     }
 }
 
+/// The catalogue of the fleet's region with the scenario's own types, but the list prices of all others: what Karpenter
+/// reads, which knows of no own price and no discount. `None` where the scenario's own types cannot be read.
+pub(super) fn list_catalog(ec2: &Table) -> Option<Catalog> {
+    let types: Vec<CustomType> = ec2.tables("instance_type").map(|(table, _)| own_type(table)).collect();
+    Catalog::builtin(ec2.text("region")).ok()?.with_custom(&types, &own_type_prices(ec2)).ok()
+}
+
 fn check_zones(ec2: &Table, catalog: &Catalog, problems: &mut Problems) {
     for item in ec2.list("zones") {
         if let Value::Text(name) = &item.value

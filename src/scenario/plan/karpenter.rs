@@ -182,7 +182,7 @@ fn operator(text: &str) -> Operator {
     }
 }
 
-fn requirement(table: &Table, span: &Span, problems: &mut Problems) -> Option<RequirementSpec> {
+pub(super) fn requirement(table: &Table, span: &Span, problems: &mut Problems) -> Option<RequirementSpec> {
     let key = table.text("key");
     let aws = key.starts_with("karpenter.k8s.aws/") || key.starts_with("karpenter.sh/");
     if aws && !KNOWN_LABELS.contains(&key) {

@@ -1,12 +1,14 @@
-//! What changes for Karpenter during a run: images and NodePools.
+//! What changes for Karpenter during a run, images and NodePools, and what NodeOverlays tell it of prices.
 
 use super::super::check::Problems;
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::{Table, Value};
 use super::super::keys::nearest_word;
-use super::karpenter::Pool;
+use super::job::line_of;
+use super::karpenter::{Pool, requirement};
+use crate::karpenter::price_overlay::{NodeOverlay, PriceOverlay};
 use crate::simulation::{DriftNotice, DriftPlan};
-use crate::units::SimTime;
+use crate::units::{HourlyPrice, SimTime};
 
 /// `[[karpenter.drift]]`.
 pub(super) fn drifts(karpenter: &Table, pools: &[Pool], problems: &mut Problems) -> Vec<DriftPlan> {
@@ -19,6 +21,40 @@ pub(super) fn drifts(karpenter: &Table, pools: &[Pool], problems: &mut Problems)
         pools: named_pools(table, "node_pools", pools, problems),
     };
     karpenter.tables("drift").map(drift).collect()
+}
+
+/// `[[karpenter.node_overlay]]`.
+pub(super) fn overlays(karpenter: &Table, problems: &mut Problems) -> Vec<NodeOverlay> {
+    let mut overlays = Vec::new();
+    for (table, span) in karpenter.tables("node_overlay") {
+        let mut requirements = Vec::new();
+        for (own, own_span) in table.tables("requirements") {
+            requirements.extend(requirement(own, own_span, problems));
+        }
+        let adjustment = table.text_if("price_adjustment");
+        let price = match (table.number_if("price"), adjustment) {
+            (Some(dollars), None) => Some(PriceOverlay::Price(HourlyPrice::from_dollars(dollars))),
+            (None, Some(text)) => PriceOverlay::parse_adjustment(text),
+            _ => {
+                let label = "expected one of `price` and `price_adjustment`";
+                let message = "a NodeOverlay gives one price";
+                problems.push(Diagnostic::new(Code::Conflict, line_of(span), message, label));
+                continue;
+            }
+        };
+        let Some(price) = price else {
+            let message = format!("`{}` is not a price adjustment", adjustment.unwrap_or_default());
+            let at = table.span("price_adjustment");
+            problems.push(
+                Diagnostic::new(Code::Grammar, at, message, "expected a sign, a number and perhaps %")
+                    .help("\"-15%\", \"+10%\", or \"-0.05\" in US dollars per hour"),
+            );
+            continue;
+        };
+        let (name, weight) = (table.text("name").to_owned(), table.integer("weight") as u32);
+        overlays.push(NodeOverlay { name, weight, requirements, price });
+    }
+    overlays
 }
 
 /// The numbers of the pools listed at `key`; a name of none is reported.

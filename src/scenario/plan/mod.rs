@@ -81,10 +81,19 @@ pub(super) fn ready(
     let gitlab = gitlab::config(table, &runners, run.seed, problems);
     let executors: Vec<_> = runners.iter().map(|runner| gitlab::executor(runner, problems)).collect();
     let catalog = Arc::new(ec2::catalog(table.section("ec2"), files, problems)?);
+    let believes_list = table.section("karpenter").text("price_book") == "list";
+    let list_prices = believes_list.then(|| ec2::list_catalog(table.section("ec2"))).flatten().map(Arc::new);
     let kubernetes = kubernetes::plan(table.section("kubernetes"), &jobs, problems);
     let executors = kubernetes::executors(table.section("kubernetes"), &executors);
     let capacity = capacity::plan(
-        &capacity::Request { fleet, catalog: &catalog, executors: &executors, kubernetes: &kubernetes, run },
+        &capacity::Request {
+            fleet,
+            catalog: &catalog,
+            list_prices: list_prices.as_ref(),
+            executors: &executors,
+            kubernetes: &kubernetes,
+            run,
+        },
         &jobs.described,
         problems,
     );
@@ -144,6 +153,7 @@ fn nothing_arrives(at: &Span) -> Diagnostic {
 fn ec2_plan(fleet: &Table, catalog: Arc<crate::catalog::Catalog>, problems: &mut Problems) -> Ec2Plan {
     let (table, speed) = (fleet.section("ec2"), fleet.section("speed"));
     Ec2Plan {
+        price_changes: prices::changes(table, &catalog, problems),
         startup: ec2::startup(table),
         launch_answer: ec2::answer(table),
         spot: ec2::spot(table),

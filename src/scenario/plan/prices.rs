@@ -5,10 +5,11 @@ use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::Table;
 use super::super::layers::FileProvider;
 use super::super::source::{Source, Span};
-use super::ec2::unknown_type;
+use super::ec2::{type_at, unknown_type};
 use super::workload::unreadable;
 use crate::catalog::{CapacityType, Catalog, CustomPrice};
-use crate::units::HourlyPrice;
+use crate::simulation::PriceChange;
+use crate::units::{HourlyPrice, SimTime};
 use std::sync::Arc;
 
 const COLUMNS: [&str; 3] = ["instance_type", "capacity_type", "usd_per_hour"];
@@ -60,6 +61,37 @@ pub(super) fn from_table(ec2: &Table, catalog: &Catalog, problems: &mut Problems
         }
     }
     prices
+}
+
+/// `[[ec2.price_change]]`.
+pub(super) fn changes(ec2: &Table, catalog: &Catalog, problems: &mut Problems) -> Vec<PriceChange> {
+    let mut changes = Vec::new();
+    for (table, span) in ec2.tables("price_change") {
+        let Some(instance_type) = type_at(table, "instance_type", catalog, problems) else { continue };
+        let zone = table.text_if("zone").map(|name| (name, catalog.zone(name)));
+        if let Some((name, None)) = zone {
+            let message = format!("{} has no zone `{name}`", catalog.region());
+            let at = table.span("zone");
+            problems.push(Diagnostic::new(Code::Catalog, at, message, "expected a zone of the region"));
+            continue;
+        }
+        let before = changes.len();
+        for (key, capacity) in [("on_demand", CapacityType::OnDemand), ("spot", CapacityType::Spot)] {
+            changes.extend(table.number_if(key).map(|dollars| PriceChange {
+                at: SimTime::ZERO + table.duration_if("at").unwrap_or_default(),
+                instance_type,
+                zone: zone.and_then(|(_, zone)| zone),
+                capacity,
+                price: HourlyPrice::from_dollars(dollars),
+            }));
+        }
+        if changes.len() == before {
+            let message = format!("the new price of `{}` is missing", table.text("instance_type"));
+            let label = "expected `on_demand` or `spot`";
+            problems.push(Diagnostic::new(Code::Missing, super::job::line_of(span), message, label));
+        }
+    }
+    changes
 }
 
 /// The rows of the CSV file `path`.
