@@ -189,7 +189,11 @@ duration = "2m"
     let dropped = jobs.iter().filter(|job| job.outcome == JobOutcome::Dropped).count();
     let share = dropped as f64 / jobs.len() as f64;
     assert!((0.4..0.6).contains(&share), "{dropped} of {} find no runner", jobs.len());
-    assert!(jobs.iter().all(|job| (job.outcome == JobOutcome::Dropped) == (job.picked_at == SimTime::NEVER)));
+    // Besides them only pipelines go unpicked that a newer push made redundant before the next poll.
+    let unpicked = jobs.iter().filter(|job| job.picked_at == SimTime::NEVER);
+    let canceled = unpicked.filter(|job| job.outcome != JobOutcome::Dropped).collect::<Vec<_>>();
+    assert!(canceled.iter().all(|job| job.outcome == JobOutcome::Canceled), "{canceled:?}");
+    assert!(canceled.len() < jobs.len() / 20, "{} of {} are redundant", canceled.len(), jobs.len());
 }
 
 #[test]
