@@ -30,7 +30,7 @@ use trajectory::{Summary, Trajectory, Unit};
 const SEEDS: u64 = 200;
 
 /// So many of a hundred numbers agree at least; ARCHITECTURE.md says which do not, and why.
-const AGREE_PERCENT: usize = 90;
+const AGREE_PERCENT: usize = 92;
 
 #[test]
 fn oracle_cluster_summaries() {

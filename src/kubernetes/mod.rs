@@ -1,5 +1,6 @@
 //! kube-scheduler and kubelet: binding pods to ready nodes, pod start, eviction. Never launches anything.
 
+mod batch;
 mod client;
 mod cluster;
 mod disruption_budget;

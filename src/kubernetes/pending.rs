@@ -1,87 +1,44 @@
 //! The scheduling queue: pods never tried, pods that failed and wait for an event, and which is tried next. Not the
 //! trying, not the nodes.
 //!
-//! kube-scheduler has `activeQ` (by priority, then by time), `backoffQ` and `unschedulablePods`. Since 1.33
-//! (`SchedulerPopFromBackoffQ`) a pod in `backoffQ` is tried as soon as `activeQ` is empty, so back-off only yields
-//! to others. Pods of one shape fail alike, so they are kept together: when one of them fails and the others would get
-//! the message they already have, all of them have been tried. Time and number of failures, which set the
-//! back-off, are kept per shape rather than per pod; that orders shapes only while the scheduler is held up.
+//! The rules are those of kube-scheduler 1.37 (`pkg/scheduler/backend/queue`), pod by pod: `activeQ` goes by priority, then
+//! by the time of the last failure (or of creation); an event moves a failed pod there, or into `backoffQ` while it
+//! backs off (1 s after its first failure, doubled with each up to 10 s, counted in whole seconds), which goes by the
+//! second in which the back-off ends and yields to `activeQ` only (`SchedulerPopFromBackoffQ`, on since 1.34). So a
+//! young pod overtakes one that failed often. Failures for want of any node are counted apart.
+//!
+//! Pods of one shape that failed equally often and last failed together are one [`Batch`]: the others fail as its
+//! first does, so an event costs one trial per batch, not per pod. Where a shape has many batches, neighbours that
+//! have become alike are joined; only there the order between pods of different shapes may differ from the real one.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use super::PodKey;
-use crate::units::{SimDuration, SimTime};
+use super::batch::{Batch, Entry, Failures};
+use crate::units::SimTime;
 
-/// How long a pod stays untried without any event (`podMaxInUnschedulablePodsDuration`, default 5 min) …
-const FLUSH_AFTER: SimDuration = SimDuration::from_mins(5);
-/// … and how often that is looked at (`scheduling_queue.go` `Run`).
-const FLUSH_EVERY_MS: u64 = 30_000;
-/// First back-off (`podInitialBackoffSeconds`), doubled with every failure …
-const FIRST_BACKOFF_MS: u64 = 1000;
-/// … up to this (`podMaxBackoffSeconds`).
-const LONGEST_BACKOFF_MS: u64 = 10_000;
+/// So many batches of a shape are kept apart whatever they are.
+pub(super) const BATCHES_APART: usize = 8;
 
-/// A pod in the queue.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    /// Orders pods by the time they came in; unique, so it also tells a pod from a later one with the same key.
-    pub(super) stamp: u64,
-    pub(super) pod: PodKey,
-    /// The message in its condition; 0 = none yet.
-    pub(super) message: u64,
-    /// `ShapeQueue::mark` when its message was found to be the latest.
-    mark: u32,
-}
+/// Order of trial, smallest first: 0 in `activeQ`, else the second in which the back-off ends; priority (higher first); time.
+pub(super) type TrialKey = (u64, i64, u64);
 
-/// Order of trial: queue (active before back-off), priority (higher first), time.
-type TrialKey = (u8, i64, u64);
-
-const ACTIVE: u8 = 0;
-const BACKOFF: u8 = 1;
+const ACTIVE: u64 = 0;
 
 #[derive(Clone, Debug, Default)]
-struct ShapeQueue {
+pub(super) struct ShapeQueue {
     priority: i32,
-    fresh: VecDeque<Entry>,
-    failed: VecDeque<Entry>,
-    /// Live entries of both.
+    /// The batch of the pods never tried.
+    fresh: u32,
+    /// Batches of pods that failed, by `Batch::order`.
+    pub(super) failed: VecDeque<u32>,
+    /// Live entries of all.
     live: u32,
-    /// How many of `failed` are still to be tried since the last event.
-    to_try: u32,
-    /// Plugins that refused nodes at the last failure, as reasons; 0 = there were no nodes at all.
-    rejectors: u8,
-    failures: u32,
-    failed_at: SimTime,
-    /// Latest message of the shape, and how many of `failed` are known to have it.
-    message: u64,
-    mark: u32,
-    with_message: usize,
-    /// Smallest key of this shape in the heap.
-    queued: Option<TrialKey>,
+    /// Entries of all, some of them of pods that are gone.
+    entries: u32,
     /// Whether it is in `Pending::waiting`.
     waits: bool,
-}
-
-impl ShapeQueue {
-    fn backoff(&self) -> SimDuration {
-        let doubled = FIRST_BACKOFF_MS << self.failures.saturating_sub(1).min(8);
-        SimDuration::from_ms(doubled.min(LONGEST_BACKOFF_MS))
-    }
-
-    /// End of the back-off, on the whole seconds at which the real queue looks.
-    fn backs_off_until(&self) -> SimTime {
-        (self.failed_at + self.backoff()).floor_to_second()
-    }
-
-    fn next_key(&self, now: SimTime) -> Option<TrialKey> {
-        let priority = -i64::from(self.priority);
-        let fresh = self.fresh.front().map(|entry| (ACTIVE, priority, entry.stamp));
-        let failed = self.failed.front().filter(|_| self.to_try > 0).map(|entry| {
-            (if now < self.backs_off_until() { BACKOFF } else { ACTIVE }, priority, entry.stamp)
-        });
-        fresh.into_iter().chain(failed).min()
-    }
 }
 
 /// What comes of a failed trial.
@@ -95,21 +52,60 @@ pub(super) enum Message {
     Changed,
 }
 
+/// A pod taken out of the queue to be tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trial {
+    pub(super) shape: u32,
+    pub(super) entry: Entry,
+    /// Before this trial.
+    failures: Failures,
+    /// The message in its condition; 0 = none yet.
+    message: u64,
+    /// Its batch, unless that ended with it.
+    batch: Option<u32>,
+}
+
 /// All pods without a node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pending {
-    shapes: Vec<ShapeQueue>,
+    pub(super) shapes: Vec<ShapeQueue>,
+    pub(super) batches: Vec<Batch>,
+    unused: Vec<u32>,
     heap: BinaryHeap<Reverse<(TrialKey, u32)>>,
+    /// The second to which the keys in the heap belong.
+    second: SimTime,
     /// Shapes with failed pods.
-    waiting: Vec<u32>,
-    next_stamp: u64,
+    pub(super) waiting: Vec<u32>,
+    counter: u64,
+    /// Scratch of `fail_again`.
+    pub(super) tried: Vec<(TrialKey, u32)>,
     /// When time alone moves pods; a lower bound.
-    timer: Option<SimTime>,
+    pub(super) timer: Option<SimTime>,
 }
 
 impl Pending {
     pub(super) fn learn_shape(&mut self, priority: i32) {
-        self.shapes.push(ShapeQueue { priority, ..ShapeQueue::default() });
+        let shape = self.shapes.len() as u32;
+        let fresh = self.new_batch(Batch { shape, ..Batch::default() });
+        self.shapes.push(ShapeQueue { priority, fresh, ..ShapeQueue::default() });
+    }
+
+    fn new_batch(&mut self, batch: Batch) -> u32 {
+        match self.unused.pop() {
+            Some(id) => {
+                self.batches[id as usize] = batch;
+                id
+            }
+            None => {
+                self.batches.push(batch);
+                self.batches.len() as u32 - 1
+            }
+        }
+    }
+
+    pub(super) fn count(&mut self) -> u64 {
+        self.counter += 1;
+        self.counter
     }
 
     /// Whether some pod is to be tried.
@@ -129,166 +125,212 @@ impl Pending {
 
     /// A new pod; returns its stamp.
     pub(super) fn add(&mut self, now: SimTime, shape: u32, pod: PodKey) -> u64 {
-        self.next_stamp += 1;
+        let stamp = self.count();
         let queue = &mut self.shapes[shape as usize];
-        queue.fresh.push_back(Entry { stamp: self.next_stamp, pod, message: 0, mark: 0 });
         queue.live += 1;
-        self.enqueue(now, shape);
-        self.next_stamp
+        queue.entries += 1;
+        let fresh = queue.fresh;
+        self.batches[fresh as usize].pods.push_back(Entry { stamp, pod });
+        self.enqueue(now, fresh);
+        stamp
     }
 
     /// A pod of `shape` is gone; its entry is skipped when it comes up.
     pub(super) fn discard(&mut self, shape: u32, is_live: impl Fn(&Entry) -> bool) {
         let queue = &mut self.shapes[shape as usize];
         queue.live -= 1;
-        let entries = queue.fresh.len() + queue.failed.len();
-        if entries > 64 && entries > 2 * queue.live as usize {
-            queue.fresh.retain(&is_live);
-            queue.failed.retain(&is_live);
-            let mark = queue.mark;
-            queue.with_message = queue.failed.iter().filter(|entry| entry.mark == mark).count();
-            queue.to_try = queue.to_try.min(queue.failed.len() as u32);
+        if queue.entries > 64 && queue.entries > 2 * queue.live {
+            queue.entries = queue.live;
+            for id in std::iter::once(&queue.fresh).chain(&queue.failed) {
+                self.batches[*id as usize].pods.retain(&is_live);
+            }
         }
     }
 
-    fn enqueue(&mut self, now: SimTime, shape: u32) {
-        let queue = &mut self.shapes[shape as usize];
-        if let Some(key) = queue.next_key(now)
-            && queue.queued.is_none_or(|queued| key < queued)
-        {
-            queue.queued = Some(key);
-            self.heap.push(Reverse((key, shape)));
+    pub(super) fn key(&self, now: SimTime, batch: &Batch) -> TrialKey {
+        let first = batch.pods.front().map_or(0, |entry| entry.stamp);
+        let order = if batch.failures.none() { first } else { batch.order };
+        let turn = if batch.is_backing_off(now) { batch.backoff_ends().as_ms() + 1 } else { ACTIVE };
+        (turn, -i64::from(self.shapes[batch.shape as usize].priority), order)
+    }
+
+    /// Puts a batch that is not empty into the heap.
+    fn enqueue(&mut self, now: SimTime, id: u32) {
+        let batch = &self.batches[id as usize];
+        if batch.queued.is_none() && !batch.pods.is_empty() {
+            let key = self.key(now, batch);
+            self.batches[id as usize].queued = Some(key);
+            self.heap.push(Reverse((key, id)));
+        }
+    }
+
+    /// Pods whose back-off ended while others were tried go to `activeQ`.
+    fn end_backoffs(&mut self, now: SimTime) {
+        if self.second == now.floor_to_second() {
+            return;
+        }
+        self.second = now.floor_to_second();
+        if self.heap.iter().any(|Reverse((key, _))| key.0 != ACTIVE) {
+            let ids: Vec<u32> = self.heap.drain().map(|Reverse((_, id))| id).collect();
+            for id in ids {
+                self.batches[id as usize].queued = None;
+                self.enqueue(now, id);
+            }
         }
     }
 
     /// Takes the pod to be tried next out of the queue.
-    pub(super) fn pop(&mut self, now: SimTime, is_live: impl Fn(&Entry) -> bool) -> Option<(u32, Entry)> {
+    pub(super) fn pop(&mut self, now: SimTime, is_live: impl Fn(&Entry) -> bool) -> Option<Trial> {
+        self.end_backoffs(now);
         loop {
-            let Reverse((key, shape)) = self.heap.pop()?;
-            let queue = &mut self.shapes[shape as usize];
-            if queue.queued != Some(key) {
-                continue; // A smaller key took its place.
+            let Reverse((_, id)) = self.heap.pop()?;
+            let batch = &mut self.batches[id as usize];
+            batch.queued = None;
+            let queue = &mut self.shapes[batch.shape as usize];
+            let mut tried = None;
+            while let Some(entry) = batch.pods.pop_front() {
+                queue.entries = queue.entries.saturating_sub(1);
+                if is_live(&entry) {
+                    queue.live -= 1;
+                    tried = Some(entry);
+                    break;
+                }
             }
-            queue.queued = None;
-            while queue.fresh.pop_front_if(|entry| !is_live(entry)).is_some() {}
-            while let Some(dead) = queue.failed.pop_front_if(|entry| !is_live(entry)) {
-                queue.with_message -= usize::from(dead.mark == queue.mark);
-                queue.to_try = queue.to_try.saturating_sub(1);
+            let (shape, failures, message) = (batch.shape, batch.failures, batch.message);
+            if !batch.pods.is_empty() {
+                self.enqueue(now, id);
+            } else if !failures.none() {
+                self.drop_batch(id);
             }
-            let next = queue.next_key(now);
-            if next == Some(key) {
-                let entry = if queue.fresh.front().is_some_and(|entry| entry.stamp == key.2) {
-                    queue.fresh.pop_front()
-                } else {
-                    queue.to_try -= 1;
-                    queue.failed.pop_front()
-                };
-                let entry = entry?;
-                queue.with_message -= usize::from(entry.message != 0 && entry.mark == queue.mark);
-                queue.live -= 1;
-                self.enqueue(now, shape);
-                return Some((shape, entry));
-            }
-            self.enqueue(now, shape);
+            let Some(entry) = tried else { continue };
+            let batch = (!self.batches[id as usize].pods.is_empty()).then_some(id);
+            return Some(Trial { shape, entry, failures, message, batch });
         }
     }
 
-    /// Puts a pod that failed back: `rejectors` and `message` say why. Returns its new stamp and what to tell the API.
-    pub(super) fn fail(
-        &mut self,
-        now: SimTime,
-        shape: u32,
-        mut entry: Entry,
-        rejectors: u8,
-        message: u64,
-    ) -> (u64, Message) {
-        let queue = &mut self.shapes[shape as usize];
-        let told = match entry.message {
+    /// None of the shape's failed pods is left, though their entries are.
+    fn drop_dead(&mut self, shape: usize) {
+        let queue = &mut self.shapes[shape];
+        queue.entries = self.batches[queue.fresh as usize].pods.len() as u32;
+        for id in std::mem::take(&mut queue.failed) {
+            if self.batches[id as usize].queued.is_some() {
+                self.shapes[shape].failed.push_back(id);
+            } else {
+                self.batches[id as usize].pods.clear();
+                self.unused.push(id);
+            }
+        }
+    }
+
+    fn drop_batch(&mut self, id: u32) {
+        let queue = &mut self.shapes[self.batches[id as usize].shape as usize];
+        if let Some(place) = queue.failed.iter().position(|one| *one == id) {
+            queue.failed.remove(place);
+        }
+        self.batches[id as usize].pods.clear();
+        self.unused.push(id);
+    }
+
+    /// Puts a pod that failed back: `rejectors` and `message` say why. Returns what to tell the API.
+    pub(super) fn fail(&mut self, now: SimTime, trial: Trial, rejectors: u8, message: u64) -> Message {
+        let order = self.count();
+        let shape = trial.shape as usize;
+        self.shapes[shape].live += 1;
+        self.shapes[shape].entries += 1;
+        let told = match trial.message {
             0 => Message::First,
             same if same == message => Message::Same,
             _ => Message::Changed,
         };
-        if queue.message != message {
-            queue.message = message;
-            queue.mark += 1;
-            queue.with_message = 0;
+        let failures = trial.failures.and(rejectors);
+        let failed = Batch {
+            shape: trial.shape,
+            failures,
+            failed_at: now,
+            order,
+            rejectors,
+            message,
+            ..Batch::default()
+        };
+        let due = failed.due();
+        match (told, trial.batch) {
+            (Message::Same, Some(id)) => {
+                // The others of the batch fail likewise, and there is nothing to tell them.
+                self.put_last(shape, id);
+                let mut pods = std::mem::take(&mut self.batches[id as usize].pods);
+                pods.push_front(trial.entry);
+                self.unqueue(id);
+                self.batches[id as usize] = Batch { pods, ..failed };
+            }
+            _ => self.fail_alone(trial.entry, failed),
         }
-        // A newcomer does not put off those that wait already.
-        if (told != Message::First || queue.failed.is_empty())
-            && (queue.failed_at != now || queue.failures == 0)
-        {
-            queue.failures += 1;
-            queue.failed_at = now;
+        if self.shapes[shape].failed.len() > BATCHES_APART {
+            self.join_last(shape);
         }
-        queue.rejectors = rejectors;
-        queue.live += 1;
-        entry.message = message;
-        entry.mark = queue.mark;
-        if told == Message::Same && queue.with_message == queue.failed.len() {
-            // All others have the message too: they are tried and done with it, in the same order as before.
-            queue.to_try = 0;
-            queue.failed.push_front(entry);
+        if !std::mem::replace(&mut self.shapes[shape].waits, true) {
+            self.waiting.push(trial.shape);
+        }
+        self.timer = Some(self.timer.map_or(due, |timer| timer.min(due)));
+        told
+    }
+
+    /// Takes a batch out of the heap. It was put there a moment ago, so it is at the top.
+    fn unqueue(&mut self, id: u32) {
+        if self.batches[id as usize].queued.take().is_some() {
+            let top = self.heap.pop();
+            debug_assert!(top.is_some_and(|Reverse((_, top))| top == id), "a batch is tried through");
+        }
+    }
+
+    /// A pod that failed by itself joins the one before it, if nobody failed between the two and all else is alike.
+    fn fail_alone(&mut self, entry: Entry, failed: Batch) {
+        let shape = failed.shape as usize;
+        if let Some(last) = self.shapes[shape].failed.back() {
+            let last = &mut self.batches[*last as usize];
+            if last.order + 1 == failed.order && last.is_like(&failed) {
+                last.order = failed.order;
+                last.pods.push_back(entry);
+                return;
+            }
+        }
+        let id = self.new_batch(failed);
+        self.batches[id as usize].pods.push_back(entry);
+        self.shapes[shape].failed.push_back(id);
+    }
+
+    /// Joins the batch that failed last with the one before it, if they do not differ any more.
+    pub(super) fn join_last(&mut self, shape: usize) {
+        let queue = &mut self.shapes[shape];
+        let mut latest = queue.failed.iter().rev();
+        let (Some(last), Some(before)) = (latest.next().copied(), latest.next().copied()) else { return };
+        if !self.batches[before as usize].is_like(&self.batches[last as usize]) {
+            return;
+        }
+        queue.failed.pop_back();
+        let mut later = std::mem::take(&mut self.batches[last as usize].pods);
+        let earlier = &mut self.batches[before as usize].pods;
+        if earlier.len() >= later.len() {
+            earlier.append(&mut later);
         } else {
-            self.next_stamp += 1;
-            entry.stamp = self.next_stamp;
-            queue.failed.push_back(entry);
+            while let Some(entry) = earlier.pop_back() {
+                later.push_front(entry);
+            }
+            *earlier = later;
         }
-        queue.with_message += 1;
-        if !queue.waits {
-            queue.waits = true;
-            self.waiting.push(shape);
-        }
-        let due = if rejectors == 0 { queue.backs_off_until() } else { flush_time(queue.failed_at) };
-        self.timer = Some(self.timer.map_or(due, |timer| timer.min(due)));
-        (entry.stamp, told)
+        self.unused.push(last);
     }
 
-    /// An event: failed pods of every shape for which `moves(shape, rejectors)` are to be tried again. Without nodes a
-    /// pod fails with an error, not with a refusal; it then waits for its back-off and no event helps.
+    /// An event: failed pods of every shape for which `moves(shape, rejectors)` are to be tried again.
     pub(super) fn wake_up(&mut self, now: SimTime, moves: impl Fn(u32, u8) -> bool) {
-        self.move_where(now, |shape, queue| queue.rejectors != 0 && moves(shape, queue.rejectors));
+        self.move_where(now, |batch| batch.rejectors != 0 && moves(batch.shape, batch.rejectors));
     }
 
-    /// Forgets shapes none of whose failed pods is left.
-    pub(super) fn forget_idle(&mut self, now: SimTime) {
-        self.move_where(now, |_, _| false);
-    }
-
-    /// Shapes with failed pods; some may have gone meanwhile.
-    pub(super) fn waiting(&self) -> &[u32] {
-        &self.waiting
-    }
-
-    /// Whether an event that helps against one of the `reasons` moves the failed pods of `shape`.
-    pub(super) fn waits_for(&self, shape: u32, reasons: u8) -> bool {
-        self.shapes[shape as usize].rejectors & reasons != 0
-    }
-
-    /// Whether all failed pods of `shape` have this message already.
-    pub(super) fn all_know(&self, shape: u32, message: u64) -> bool {
-        let queue = &self.shapes[shape as usize];
-        queue.message == message && queue.with_message == queue.failed.len()
-    }
-
-    /// The failed pods of `shape` were all tried again, in vain and with nothing new to tell. Says which of them came first;
-    /// nothing happens where none is left.
-    pub(super) fn failed_again(
-        &mut self,
-        now: SimTime,
-        shape: u32,
-        rejectors: u8,
-        is_live: impl Fn(&Entry) -> bool,
-    ) -> Option<PodKey> {
-        let queue = &mut self.shapes[shape as usize];
-        let first = queue.failed.iter().find(|entry| is_live(entry))?.pod;
-        if queue.failed_at != now || queue.failures == 0 {
-            queue.failures += 1;
-            queue.failed_at = now;
-        }
-        queue.rejectors = rejectors;
-        let due = flush_time(now);
-        self.timer = Some(self.timer.map_or(due, |timer| timer.min(due)));
-        Some(first)
+    /// The batch is the one of its shape that failed last.
+    pub(super) fn put_last(&mut self, shape: usize, id: u32) {
+        let batches = &mut self.shapes[shape].failed;
+        let place = batches.iter().position(|one| *one == id);
+        batches.remove(place.expect("a batch that failed is its shape's"));
+        batches.push_back(id);
     }
 
     /// Moves pods whose time has come.
@@ -296,39 +338,33 @@ impl Pending {
         if self.timer.is_none_or(|timer| now < timer) {
             return;
         }
-        let due = |queue: &ShapeQueue| {
-            if queue.rejectors == 0 { queue.backs_off_until() } else { flush_time(queue.failed_at) }
-        };
-        self.move_where(now, |_, queue| due(queue) <= now);
-        let waiting = self.waiting.iter().map(|shape| &self.shapes[*shape as usize]);
-        self.timer = waiting.filter(|queue| queue.to_try == 0).map(due).min();
+        self.move_where(now, |batch| batch.due() <= now);
+        let waiting = self.waiting.iter().flat_map(|shape| &self.shapes[*shape as usize].failed);
+        let waiting = waiting.map(|id| &self.batches[*id as usize]).filter(|batch| batch.queued.is_none());
+        self.timer = waiting.map(Batch::due).min();
     }
 
-    fn move_where(&mut self, now: SimTime, moves: impl Fn(u32, &ShapeQueue) -> bool) {
+    pub(super) fn move_where(&mut self, now: SimTime, moves: impl Fn(&Batch) -> bool) {
+        self.end_backoffs(now);
         let mut at = 0;
         while at < self.waiting.len() {
-            let shape = self.waiting[at];
-            let queue = &mut self.shapes[shape as usize];
-            if queue.live == 0 {
-                *queue =
-                    ShapeQueue { priority: queue.priority, queued: queue.queued, ..ShapeQueue::default() };
+            let shape = self.waiting[at] as usize;
+            if self.shapes[shape].live == 0 {
+                self.drop_dead(shape);
             }
-            if queue.failed.is_empty() {
-                queue.waits = false;
-                queue.failures = 0;
+            let count = self.shapes[shape].failed.len();
+            if count == 0 {
+                self.shapes[shape].waits = false;
                 self.waiting.swap_remove(at);
                 continue;
             }
-            if moves(shape, queue) {
-                queue.to_try = queue.failed.len() as u32;
-                self.enqueue(now, shape);
+            for index in 0..count {
+                let id = self.shapes[shape].failed[index];
+                if self.batches[id as usize].queued.is_none() && moves(&self.batches[id as usize]) {
+                    self.enqueue(now, id);
+                }
             }
             at += 1;
         }
     }
-}
-
-/// When the queue's own look finds pods that failed at `failed_at` too long untried.
-fn flush_time(failed_at: SimTime) -> SimTime {
-    SimTime::from_ms((failed_at + FLUSH_AFTER).as_ms() / FLUSH_EVERY_MS * FLUSH_EVERY_MS + FLUSH_EVERY_MS)
 }

@@ -10,9 +10,10 @@ use std::collections::VecDeque;
 
 use rand::Rng;
 
+use super::batch::Entry;
 use super::client::ApiClient;
 use super::cluster::Cluster;
-use super::pending::{Entry, Message, Pending};
+use super::pending::{Message, Pending, Trial};
 use super::preemption::Preemption;
 use super::row::Rules;
 use super::score::reason;
@@ -277,13 +278,14 @@ impl Scheduler {
         self.pending.tick(now);
         while self.held_up_until <= now {
             let pods = &self.pods;
-            let Some((shape, entry)) = self.pending.pop(now, |entry| is_live(pods, entry)) else { break };
-            self.attempt(now, shape, entry);
+            let Some(trial) = self.pending.pop(now, |entry| is_live(pods, entry)) else { break };
+            self.attempt(now, trial);
         }
         self.deliver(now, out);
     }
 
-    fn attempt(&mut self, now: SimTime, shape: u32, entry: Entry) {
+    fn attempt(&mut self, now: SimTime, trial: Trial) {
+        let Trial { shape, entry, .. } = trial;
         let searches = self.cluster.searches;
         let pod = &mut self.pods[entry.pod.0 as usize];
         pod.attempts = pod.attempts.saturating_add(1);
@@ -304,18 +306,17 @@ impl Scheduler {
             }
             None => {
                 self.refused_at_once += u64::from(self.cluster.searches == searches);
-                self.refuse(now, shape, entry);
+                self.refuse(now, trial);
             }
         }
     }
 
-    fn refuse(&mut self, now: SimTime, shape: u32, entry: Entry) {
+    fn refuse(&mut self, now: SimTime, trial: Trial) {
+        let Trial { shape, entry, .. } = trial;
         let row = &self.cluster.rows[shape as usize];
         let message = row.message(self.cluster.order.len());
-        let (stamp, told) = self.pending.fail(now, shape, entry, row.rejectors(), message);
+        let told = self.pending.fail(now, trial, row.rejectors(), message);
         self.preempt(now, shape, entry.pod);
-        let pod = &mut self.pods[entry.pod.0 as usize];
-        pod.stamp = stamp;
         if told == Message::Same {
             return;
         }
@@ -327,7 +328,7 @@ impl Scheduler {
             at: sent + self.config.call_latency,
             changed: told == Message::Changed,
         };
-        self.calls.push_back(Call { ordinal: pod.ordinal, outcome });
+        self.calls.push_back(Call { ordinal: self.pods[entry.pod.0 as usize].ordinal, outcome });
     }
 
     /// Hands out the calls that are through, except those of pods that are gone and bindings to nodes that are gone:
@@ -388,7 +389,7 @@ fn at(outcome: &SchedulingOutcome) -> SimTime {
 }
 
 /// Whether a queue entry is of a pod that is there and waits.
-pub(super) fn is_live(pods: &[Pod], entry: &Entry) -> bool {
+fn is_live(pods: &[Pod], entry: &Entry) -> bool {
     let pod = &pods[entry.pod.0 as usize];
     pod.state == PodState::Pending && pod.stamp == entry.stamp
 }
@@ -490,10 +491,13 @@ mod tests {
             let work = world.scheduler.work();
             work.attempts + work.refused_at_once
         };
-        let before = tried(&world);
         world.scheduler.pod_deleted(at_ms(200_000), PodKey(2));
         assert_eq!(world.run(200_000), [(200_000, 4, "bound")]);
-        assert!(tried(&world) - before <= 2, "one pod fails for all of its shape");
+        // Told one after another, they failed one after another; from then on together.
+        let before = tried(&world);
+        world.scheduler.pod_deleted(at_ms(201_000), PodKey(3));
+        assert_eq!(world.run(201_000), [(201_000, 5, "bound")]);
+        assert!(tried(&world) - before <= 2, "one pod fails for all of its batch");
     }
 
     #[test]
@@ -519,8 +523,8 @@ mod tests {
         world.node(500, 0, 4000, NodeHold::NONE);
         assert_eq!(
             world.run(20_000),
-            [(1000, 0, "bound")],
-            "no event moves it, and the queue looks on whole seconds"
+            [(2000, 0, "bound")],
+            "no event moves it, and the queue looks on whole seconds, after the one in which the back-off ended"
         );
     }
 
@@ -537,6 +541,30 @@ mod tests {
         assert_eq!(world.run(0), [(0, 1, "unschedulable"), (0, 0, "unschedulable")]);
         world.scheduler.uncordon(at_ms(5000), NodeKey(0));
         assert_eq!(world.run(5000), [(5000, 1, "bound"), (5000, 0, "changed")]);
+    }
+
+    #[test]
+    fn a_young_pod_overtakes_one_that_failed_often() {
+        let mut world = World::new(SchedulerConfig::default());
+        let (old, young) = (world.shape(1000, 2000), world.shape(900, 2000));
+        let filler = world.shape(2000, 100);
+        world.node(0, 0, 2100, NodeHold::NONE);
+        world.node(0, 1, 300, NodeHold::NONE);
+        world.pods(0, 0..1, filler);
+        let blip = world.shape(300, 100);
+        world.pods(0, 1..2, old);
+        world.run(0);
+        // The old pod fails at every deletion elsewhere and backs off longer each time.
+        for (ms, key) in [(1000, 10), (4000, 11), (9000, 12)] {
+            world.pods(ms, key..key + 1, blip);
+            world.run(ms);
+            world.scheduler.pod_deleted(at_ms(ms + 500), PodKey(key));
+            world.run(ms + 500);
+        }
+        world.pods(10_000, 2..3, young);
+        world.run(10_000);
+        world.scheduler.pod_deleted(at_ms(13_000), PodKey(0));
+        assert_eq!(world.run(13_000), [(13_000, 2, "bound"), (13_000, 1, "bound")]);
     }
 
     #[test]
