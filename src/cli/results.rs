@@ -23,8 +23,9 @@ pub(super) struct Finished<'a> {
 /// Writes everything into `folder`, publishes it and returns the paths of the files people look at first.
 pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Result<Vec<String>, Failed> {
     let (scenario, summary) = (finished.scenario, finished.summary);
-    folder.write("scenario.resolved.toml", scenario.to_toml().as_bytes())?;
-    folder.write("provenance.json", provenance_json(&provenance(finished)).as_bytes())?;
+    let (resolved, provenance) = (scenario.to_toml(), provenance(finished));
+    folder.write("scenario.resolved.toml", resolved.as_bytes())?;
+    folder.write("provenance.json", provenance_json(&provenance).as_bytes())?;
     folder.write(
         "summary.json",
         summary_text(summary, &scenario.objectives, &[], SummaryFormat::Json).as_bytes(),
@@ -44,8 +45,9 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
         folder.write(&format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
         folder.write(&format!("charts/{}.png", chart.name), &chart.png)?;
     }
-    let page = page_html(summary, &scenario.objectives, &charts, &page_facts(finished))
-        .map_err(|error| Failed::Output(error.to_string()))?;
+    let page =
+        page_html(summary, &scenario.objectives, &charts, &page_facts(scenario, &provenance, resolved))
+            .map_err(|error| Failed::Output(error.to_string()))?;
     folder.write("report.html", page.as_bytes())?;
     let published = folder.publish()?;
     Ok(["report.html", "summary.csv", "charts"]
@@ -113,18 +115,18 @@ fn names(fleet: &Fleet) -> Names {
 }
 
 /// What the page says besides the results. No day, machine or path: the same scenario gives the same page.
-fn page_facts(finished: &Finished<'_>) -> PageFacts {
-    let scenario = finished.scenario;
+fn page_facts(scenario: &Scenario, provenance: &Provenance, resolved: String) -> PageFacts {
     let fact = |name: &str, value: String| (name.to_owned(), value);
-    let mut provenance = vec![
-        fact("fleetsim", env!("CARGO_PKG_VERSION").to_owned()),
-        fact("scenario", format!("{:016x} (hash of the scenario with every default)", scenario.hash())),
-        fact("prices as of", CATALOG_DATE.to_owned()),
+    let hash = &provenance.scenario_hash;
+    let mut shown = vec![
+        fact("fleetsim", provenance.fleetsim_version.clone()),
+        fact("scenario", format!("{hash} (hash of the scenario with every default)")),
+        fact("prices as of", provenance.catalog_date.clone()),
         fact("simulated", format!("{} from {}", scenario.horizon, scenario.start)),
-        fact("seed", scenario.seed.to_string()),
+        fact("seed", provenance.seed.to_string()),
     ];
-    for rows in trace_rows(scenario) {
-        provenance.push(fact("trace", format!("{}: {} rows read, {} jobs", rows.file, rows.rows, rows.jobs)));
+    for rows in &provenance.traces {
+        shown.push(fact("trace", format!("{}: {} rows read, {} jobs", rows.file, rows.rows, rows.jobs)));
     }
     PageFacts {
         scenario: scenario.name.clone(),
@@ -133,9 +135,9 @@ fn page_facts(finished: &Finished<'_>) -> PageFacts {
             "fleetsim run {}.toml --seed {} --reps {}",
             scenario.name, scenario.seed, scenario.replications
         ),
-        provenance,
+        provenance: shown,
         classes: scenario.fleets.iter().map(|fleet| names(fleet).classes).collect(),
-        resolved: scenario.to_toml(),
+        resolved,
     }
 }
 

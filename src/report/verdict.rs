@@ -111,7 +111,7 @@ pub(super) fn missing_results(summary: &ExperimentSummary) -> Option<String> {
 }
 
 /// Missed where one objective is missed, else unclear where one is unclear.
-fn worst_state(fleet: &FleetSummary, objectives: &[Objective]) -> ObjectiveState {
+pub(super) fn worst_state(fleet: &FleetSummary, objectives: &[Objective]) -> ObjectiveState {
     let states: Vec<ObjectiveState> =
         objectives.iter().map(|objective| objective.judge(fleet.estimate(objective.metric))).collect();
     [ObjectiveState::Missed, ObjectiveState::Unclear]

@@ -1,9 +1,9 @@
 //! Variables for later jobs (GitLab's `artifacts:reports:dotenv`, 2026): `KEY=VALUE` lines, no blank lines, comments or
 //! line breaks in values, below 5 KB and 20 variables.
 
-use super::{ArtifactFacts, worst};
+use super::ArtifactFacts;
 use crate::experiment::{ExperimentSummary, Metric, Objective, ObjectiveState};
-use crate::report::verdict::chosen_fleet;
+use crate::report::verdict::{chosen_fleet, worst_state};
 
 /// Longest value, in bytes.
 const LONGEST: usize = 200;
@@ -14,7 +14,7 @@ pub(super) fn text(summary: &ExperimentSummary, objectives: &[Objective], facts:
     let value = |metric: Metric, factor: f64, decimals: usize| {
         fleet.estimate(metric).map(|estimate| format!("{:.decimals$}", estimate.mean * factor))
     };
-    let state = match worst(fleet, objectives) {
+    let state = match worst_state(fleet, objectives) {
         ObjectiveState::Met => "met",
         ObjectiveState::Missed => "missed",
         ObjectiveState::Unclear => "unclear",

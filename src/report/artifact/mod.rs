@@ -10,7 +10,7 @@ mod open_metrics;
 
 use super::format::{plain, plus_minus, shown_unit};
 use super::verdict::words;
-use crate::experiment::{Bound, ExperimentSummary, FleetSummary, Objective, ObjectiveState};
+use crate::experiment::{Bound, ExperimentSummary, FleetSummary, Objective};
 
 /// A kind of file for CI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +109,4 @@ fn measured(fleet: &FleetSummary, objective: &Objective) -> String {
         |estimate| format!("{} {unit}", plus_minus(&estimate, factor)).trim_end().to_owned(),
     );
     format!("measured {value} over {} replications", fleet.replications).replace('\u{a0}', " ")
-}
-
-/// The worst state of a fleet's objectives; met where there is none.
-fn worst(fleet: &FleetSummary, objectives: &[Objective]) -> ObjectiveState {
-    let states: Vec<ObjectiveState> =
-        objectives.iter().map(|objective| objective.judge(fleet.estimate(objective.metric))).collect();
-    [ObjectiveState::Missed, ObjectiveState::Unclear]
-        .into_iter()
-        .find(|state| states.contains(state))
-        .unwrap_or(ObjectiveState::Met)
 }
