@@ -5,7 +5,7 @@ use super::exit::{Exit, Failed};
 use super::files::{scenario_text, write_file};
 use super::terminal::{Terminal, answer, say};
 use crate::scenario::Span;
-use crate::scenario::import::{ImportKind, Imported, Input, import as read};
+use crate::scenario::import::{ImportKind, Input, Remark, import as read};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -66,26 +66,27 @@ pub(super) fn import(arguments: &ImportArguments, terminal: Terminal) -> Result<
         None => answer(&imported.toml)?,
     }
     if !terminal.quiet {
-        account(&imported);
+        for line in account_lines(&imported.remarks, &imported.unused, imported.pipeline.is_some()) {
+            say(&line);
+        }
     }
     Ok(Exit::Success)
 }
 
-/// Remarks, then every key that was not used, on standard error.
-fn account(imported: &Imported) {
-    for remark in &imported.remarks {
-        say(&format!("{:?}: {}", remark.span, remark.text));
+/// Remarks, then every key that was not used, a line each.
+pub(super) fn account_lines(remarks: &[Remark], unused: &[(String, Span)], of_pipeline: bool) -> Vec<String> {
+    let mut lines: Vec<String> =
+        remarks.iter().map(|remark| format!("{:?}: {}", remark.span, remark.text)).collect();
+    if unused.is_empty() {
+        lines.push("every key was used".to_owned());
+        return lines;
     }
-    if imported.unused.is_empty() {
-        say("every key was used");
-        return;
-    }
-    say(&format!("{} keys were not used:", imported.unused.len()));
+    lines.push(format!("{} keys were not used:", unused.len()));
     let mut groups: Vec<(&str, Vec<&(String, Span)>)> = Vec::new();
-    for own in &imported.unused {
+    for own in unused {
         // Jobs of a pipeline leave the same keys: `build.script` and `test.script` are one line.
-        let key =
-            imported.pipeline.as_ref().and(own.0.split_once('.')).map_or(own.0.as_str(), |(_, key)| key);
+        let of_job = own.0.split_once('.').filter(|_| of_pipeline);
+        let key = of_job.map_or(own.0.as_str(), |(_, key)| key);
         match groups.iter_mut().find(|(known, _)| *known == key) {
             Some((_, places)) => places.push(own),
             None => groups.push((key, vec![own])),
@@ -93,9 +94,10 @@ fn account(imported: &Imported) {
     }
     for (key, places) in groups {
         let (path, span) = places[0];
-        match places.len() {
-            1 => say(&format!("  {span:?}: {path}")),
-            count => say(&format!("  {span:?}: {key}, {count} times, first in {path}")),
-        }
+        lines.push(match places.len() {
+            1 => format!("  {span:?}: {path}"),
+            count => format!("  {span:?}: {key}, {count} times, first in {path}"),
+        });
     }
+    lines
 }

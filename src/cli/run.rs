@@ -9,7 +9,7 @@ use super::interrupt;
 use super::progress::Display;
 use super::results::{Finished, write_results};
 use super::terminal::{Terminal, answer, say};
-use super::traces::say_traces;
+use super::traces::say_inputs;
 use crate::engine::Streams;
 use crate::experiment::{Confidence, Units, run_units, summarise};
 use crate::metrics::RunOutcome;
@@ -53,7 +53,7 @@ fn one(
         scenario.horizon,
         scenario.start
     ));
-    say_traces(&scenario, terminal);
+    say_inputs(&scenario, terminal);
     let how = How {
         detail: !arguments.no_files && !arguments.no_detail,
         jobs: arguments.jobs,

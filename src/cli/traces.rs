@@ -1,13 +1,29 @@
-//! What the trace reader counted, said to people and written down: rows read, kept and left out, and why.
+//! What became of the files that a scenario names, said to people and written down: rows of traces read, kept and left out,
+//! and why; keys of other tools' files that were not used.
 
+use super::import::account_lines;
 use super::terminal::Terminal;
-use crate::report::TraceRows;
+use crate::report::{TraceRows, import_account_text};
 use crate::scenario::Scenario;
 use crate::workload::TraceReport;
 use std::fmt::Write;
 
-/// Says on standard error what became of the rows of each trace, with examples where details are wanted.
-pub(super) fn say_traces(scenario: &Scenario, terminal: Terminal) {
+/// Says on standard error what became of the files that the scenario names: the accounts that `fleetsim import` prints of
+/// runner configurations, node pools and job exports, then of the rows of each trace, with examples where details are
+/// wanted.
+pub(super) fn say_inputs(scenario: &Scenario, terminal: Terminal) {
+    for import in &scenario.imports {
+        terminal.note(&format!("{}:", import.files.join(", ")));
+        for line in account_lines(&import.remarks, &import.unused, false) {
+            terminal.note(&format!("  {line}"));
+        }
+    }
+    for (file, account) in &scenario.exports {
+        terminal.note(&format!("{file}:"));
+        for line in import_account_text(account).lines() {
+            terminal.note(&format!("  {line}"));
+        }
+    }
     for (file, report) in scenario.traces() {
         terminal.note(&line(file, report));
         for text in details(report) {

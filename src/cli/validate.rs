@@ -4,7 +4,7 @@ use super::args::ValidateArguments;
 use super::exit::{Exit, Failed};
 use super::files::{beside, scenario_text};
 use super::terminal::{Terminal, answer};
-use super::traces::say_traces;
+use super::traces::say_inputs;
 use crate::scenario;
 
 /// Checks all scenarios; the mistakes of all files are reported together.
@@ -19,7 +19,7 @@ pub(super) fn validate(arguments: &ValidateArguments, terminal: Terminal) -> Res
                     answer(&resolved.to_toml())?;
                 }
                 terminal.note(&format!("{name}: no mistakes"));
-                say_traces(&resolved, terminal);
+                say_inputs(&resolved, terminal);
             }
             Err(diagnostics) => mistakes.extend(diagnostics),
         }

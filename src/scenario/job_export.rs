@@ -2,7 +2,9 @@
 
 use super::diagnostic::{Code, Diagnostic};
 use super::source::{Source, Span};
-use crate::workload::{BadRows, Detected, ImportError, ImportOptions, decompressed, detect, import_jobs};
+use crate::workload::{
+    BadRows, Detected, ImportAccount, ImportError, ImportOptions, decompressed, detect, import_jobs,
+};
 use std::io::{self, Cursor, Read};
 
 /// Lines that a diagnostic may skip at most, so that it stays small.
@@ -28,12 +30,20 @@ pub fn import_problem(error: &ImportError) -> Diagnostic {
     if error.hint.is_empty() { problem } else { problem.help(error.hint.as_str()) }
 }
 
+/// The rows of a trace, and the account of the job export that they were made from, if they were.
+pub(super) struct Rows {
+    /// CSV.
+    pub csv: Box<dyn Read + Send>,
+    /// What `fleetsim import` says of the export.
+    pub account: Option<ImportAccount>,
+}
+
 /// `input`, decompressed, as a trace: itself where it is a table, else what the export in it says.
 pub(super) fn as_trace(
     path: &str,
     input: Box<dyn Read + Send>,
     bad_rows: BadRows,
-) -> Result<Box<dyn Read + Send>, ImportError> {
+) -> Result<Rows, ImportError> {
     let failed = |reason: String| ImportError::at(path, (0, 0), reason, "");
     let damaged = |error: io::Error| failed(format!("`{path}` cannot be read: {error}"));
     let mut plain = decompressed(input).map_err(damaged)?;
@@ -45,12 +55,12 @@ pub(super) fn as_trace(
     if matches!(found, Detected::Table | Detected::Empty) {
         return match (found, looked_at) {
             (Detected::Empty, Err(error)) => Err(damaged(error)),
-            _ => Ok(Box::new(input)),
+            _ => Ok(Rows { csv: Box::new(input), account: None }),
         };
     }
     let options = ImportOptions { bad_rows, ..ImportOptions::default() };
-    let (table, _) = import_jobs([(path, Ok(input))], &options)?;
+    let (table, account) = import_jobs([(path, Ok(input))], &options)?;
     let mut csv = Vec::new();
     table.write_csv(&mut csv).map_err(|error| failed(error.to_string()))?;
-    Ok(Box::new(Cursor::new(csv)))
+    Ok(Rows { csv: Box::new(Cursor::new(csv)), account: Some(account) })
 }

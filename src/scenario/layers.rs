@@ -6,6 +6,7 @@ use super::defaults::filled;
 use super::diagnostic::{Code, Diagnostic, sorted_once};
 use super::document::{self, Entry, Item, Table, Value};
 use super::keys::{ROOT, nearest_word};
+use super::named_imports::{Expansion, NamedImport};
 use super::overlay::{merged, spread};
 use super::source::{Source, Span};
 use std::io::{Cursor, Read};
@@ -42,6 +43,8 @@ pub(super) struct Layers {
     pub overlays: Vec<(Entry, Table)>,
     /// One complete document per fleet. A scenario without fleets has one, called `default`.
     pub fleets: Vec<FleetDocument>,
+    /// Accounts of the files that the scenario names in place of tables.
+    pub imports: Vec<NamedImport>,
 }
 
 /// The complete document of one fleet.
@@ -85,10 +88,13 @@ pub(super) fn read(
     let mut document = document::parse(&source)?;
     let mut problems = Problems::new();
     let extends = document.remove("extends");
+    let mut imports = Vec::new();
+    expand(&mut document, &mut Expansion { files, accounts: &mut imports, problems: &mut problems });
     let own = parsed(document, &mut problems);
     let mut lowest = Parsed { base: Table::default(), fleets: Vec::new() };
     if let Some(entry) = &extends {
-        lowest = base_file(entry, files, &mut problems);
+        let mut expansion = Expansion { files, accounts: &mut imports, problems: &mut problems };
+        lowest = base_file(entry, &mut expansion);
     }
     let mut base = merged(&lowest.base, &own.base, ROOT, Some(&mut problems));
     let mut overlays = lowest.fleets;
@@ -98,8 +104,23 @@ pub(super) fn read(
             None => overlays.push((entry, over)),
         }
     }
-    apply_settings(set, &mut base, &mut overlays, &mut problems);
-    complete(base, overlays, &source, problems)
+    let mut expansion = Expansion { files, accounts: &mut imports, problems: &mut problems };
+    apply_settings(set, &mut base, &mut overlays, &mut expansion);
+    complete(base, overlays, &source, problems).map(|layers| Layers { imports, ..layers })
+}
+
+/// Files named in place of tables, in the scenario and in its fleets.
+fn expand(document: &mut Table, expansion: &mut Expansion<'_>) {
+    expansion.of(document);
+    for key in ["fleet", "fleets"] {
+        let Some(Item { value: Value::Table(fleets), .. }) = document.get_mut(key) else { continue };
+        for entry in &mut fleets.entries {
+            if let Value::Table(overlay) = &mut entry.item.value {
+                *overlay = spread(overlay);
+                expansion.of(overlay);
+            }
+        }
+    }
 }
 
 /// Fills in defaults, before and after each overlay: an overlay changes defaults as it changes written values.
@@ -122,7 +143,11 @@ fn complete(
         let table = filled(&base, ROOT, &start, &mut problems);
         fleets.push(FleetDocument { name: "default".to_owned(), span: start, table });
     }
-    if problems.is_empty() { Ok(Layers { base, overlays, fleets }) } else { Err(sorted_once(problems)) }
+    if problems.is_empty() {
+        Ok(Layers { base, overlays, fleets, imports: Vec::new() })
+    } else {
+        Err(sorted_once(problems))
+    }
 }
 
 fn parsed(mut document: Table, problems: &mut Problems) -> Parsed {
@@ -181,13 +206,15 @@ fn overlay(entry: &Entry, problems: &mut Problems) -> Option<Table> {
 }
 
 /// The file named by `extends`, one level.
-fn base_file(entry: &Entry, files: &mut dyn FileProvider, problems: &mut Problems) -> Parsed {
+fn base_file(entry: &Entry, expansion: &mut Expansion<'_>) -> Parsed {
+    let problems = &mut *expansion.problems;
     let nothing = Parsed { base: Table::default(), fleets: Vec::new() };
     let Value::Text(path) = &entry.item.value else {
         problems.push(check::wrong_type(&entry.item, "a file name in quotes", "extends"));
         return nothing;
     };
-    let text = files
+    let text = expansion
+        .files
         .read(path)
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| "it is not text in UTF-8".to_owned()));
     let text = match text {
@@ -222,7 +249,8 @@ fn base_file(entry: &Entry, files: &mut dyn FileProvider, problems: &mut Problem
                     .help("name the lowest file here, or copy its keys"),
                 );
             }
-            parsed(document, problems)
+            expand(&mut document, expansion);
+            parsed(document, expansion.problems)
         }
     }
 }
@@ -232,12 +260,12 @@ fn apply_settings(
     set: &[String],
     base: &mut Table,
     overlays: &mut [(Entry, Table)],
-    problems: &mut Problems,
+    expansion: &mut Expansion<'_>,
 ) {
     for setting in set {
         let source = Source::new("--set", setting);
         let Some((path, _)) = setting.split_once('=') else {
-            problems.push(
+            expansion.problems.push(
                 Diagnostic::new(
                     Code::Syntax,
                     Span::new(&source, 0..setting.len()),
@@ -250,12 +278,16 @@ fn apply_settings(
         };
         let item = document::parse_value(&source, path.len() + 1);
         let key_span = Span::new(&source, 0..path.len());
-        let one = |key: &str| {
+        let mut one = |key: &str| {
             let entry = Entry { key: key.trim().to_owned(), key_span: key_span.clone(), item: item.clone() };
-            spread(&Table { entries: vec![entry] })
+            let mut own = spread(&Table { entries: vec![entry] });
+            expansion.of(&mut own);
+            own
         };
         if let Some((fleet, key)) = path.strip_prefix("fleet.").and_then(|rest| rest.split_once('.')) {
-            let over = check::table(&one(key), ROOT, problems);
+            let own = one(key);
+            let problems = &mut *expansion.problems;
+            let over = check::table(&own, ROOT, problems);
             match overlays.iter_mut().find(|(entry, _)| entry.key == fleet) {
                 Some((_, below)) => *below = merged(below, &over, ROOT, None),
                 None => problems.push(unknown_fleet(
@@ -266,7 +298,9 @@ fn apply_settings(
             }
             continue;
         }
-        let over = check::table(&one(path), ROOT, problems);
+        let own = one(path);
+        let problems = &mut *expansion.problems;
+        let over = check::table(&own, ROOT, problems);
         *base = merged(base, &over, ROOT, Some(&mut *problems));
         if !OF_THE_RUN.contains(&path) {
             for (_, below) in overlays.iter_mut() {

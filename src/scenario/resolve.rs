@@ -4,6 +4,7 @@ use super::check::Problems;
 use super::diagnostic::{Code, Diagnostic, sorted_once};
 use super::document::{Entry, Table};
 use super::layers::{self, FileProvider, Layers, unknown_fleet};
+use super::named_imports::NamedImport;
 use super::objectives::objectives;
 use super::plan::{self, Ready, Run};
 use super::resolved;
@@ -11,7 +12,7 @@ use crate::engine::Streams;
 use crate::experiment::Objective;
 use crate::simulation::Plan;
 use crate::units::{SimDuration, SimTime};
-use crate::workload::{Arrivals, PackedTrace, TraceError, TraceReport, Workload};
+use crate::workload::{Arrivals, ImportAccount, PackedTrace, TraceError, TraceReport, Workload};
 use jiff::ZonedDateTime;
 use std::sync::Arc;
 
@@ -38,6 +39,10 @@ pub struct Scenario {
     pub objectives: Vec<Objective>,
     /// The fleets, at least one.
     pub fleets: Vec<Fleet>,
+    /// Accounts of the files of other tools that the scenario names in place of tables.
+    pub imports: Vec<NamedImport>,
+    /// Job exports that it names as traces, each file once, with the account of their import.
+    pub exports: Vec<(String, ImportAccount)>,
     base: Table,
     overlays: Vec<(Entry, Table)>,
 }
@@ -115,6 +120,8 @@ pub fn resolve_with(
         baseline,
         objectives,
         fleets,
+        imports: layers.imports,
+        exports: read.exports,
         base,
         overlays: layers.overlays,
     })

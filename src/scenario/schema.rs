@@ -1,6 +1,7 @@
 //! The JSON Schema (draft-07) of scenarios, made from the key reference.
 
 use super::keys::{Absent, Key, Kind, ROOT};
+use super::named_imports::NAMING;
 use super::shape;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -150,12 +151,31 @@ fn of_kind(name: &str, kind: &'static Kind, spelled: bool, shared: &mut Definiti
             let element = shared.share(&format!("{name}_element"), element);
             let changed = object(keys, false, shared);
             let changed = shared.share(&format!("{name}_change"), changed);
-            json!({ "anyOf": [
-                { "type": "array", "items": element },
-                { "type": "object", "additionalProperties": changed }
-            ] })
+            let mut ways = vec![
+                json!({ "type": "array", "items": element }),
+                json!({ "type": "object", "additionalProperties": changed }),
+            ];
+            if let Some((_, naming)) = NAMING.iter().find(|(list, _)| *list == name) {
+                let from_files = from_files(naming);
+                ways[0]["items"] = json!({ "anyOf": [ways[0]["items"].take(), from_files] });
+                ways.push(from_files);
+            }
+            json!({ "anyOf": ways })
         }
     }
+}
+
+/// A table that stands for what files of other tools say.
+fn from_files(naming: &str) -> Value {
+    let path = json!({ "type": "string" });
+    let doc = "Files of other tools that are imported in place of tables; keys beside them win.";
+    json!({
+        "type": "object",
+        "required": [naming],
+        "properties": {
+            naming: { "anyOf": [path, { "type": "array", "items": path }], "description": doc }
+        }
+    })
 }
 
 /// A distribution, one level deep: a mixture's parts are tables of the same keys.

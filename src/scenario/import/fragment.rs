@@ -10,7 +10,15 @@ pub(super) struct Block {
     pub about: Vec<String>,
     /// `[[node_pool]]`, `[ec2]` …; empty for comments alone.
     pub header: String,
-    lines: Vec<(String, String)>,
+    lines: Vec<Line>,
+}
+
+/// One line of a table: its TOML, the remark behind it, and where its value stands in the source, if it does.
+#[derive(Debug)]
+struct Line {
+    toml: String,
+    remark: String,
+    place: Option<Span>,
 }
 
 impl Block {
@@ -26,31 +34,54 @@ impl Block {
 
     /// A key taken from `span`; `value` is TOML.
     pub(super) fn taken(&mut self, key: &str, value: impl Into<String>, span: &Span) {
-        self.lines.push((format!("{key} = {}", value.into()), line_of(span)));
+        self.noted_at(key, value, line_of(span), Some(span));
     }
 
     /// A key with any other remark.
     pub(super) fn noted(&mut self, key: &str, value: impl Into<String>, remark: impl Into<String>) {
-        self.lines.push((format!("{key} = {}", value.into()), remark.into()));
+        self.noted_at(key, value, remark, None);
+    }
+
+    /// A key with any other remark, whose value comes from `place`.
+    pub(super) fn noted_at(
+        &mut self,
+        key: &str,
+        value: impl Into<String>,
+        remark: impl Into<String>,
+        place: Option<&Span>,
+    ) {
+        self.raw_at(format!("{key} = {}", value.into()), remark, place);
     }
 
     /// A key with a value that knows its origin.
     pub(super) fn sourced(&mut self, key: &str, value: &super::pool_draft::Sourced) {
-        self.lines.push((format!("{key} = {}", value.text), value.remark()));
+        self.noted_at(key, value.text.as_str(), value.remark(), value.place());
     }
 
     /// A key that the source leaves to a default of `whom`.
     pub(super) fn defaulted(&mut self, key: &str, value: impl Into<String>, whom: &str) {
-        self.lines.push((format!("{key} = {}", value.into()), format!("defaulted: {whom}")));
+        self.noted_at(key, value, format!("defaulted: {whom}"), None);
     }
 
     /// A line as it is, such as an element of a list that spans several lines.
     pub(super) fn raw(&mut self, line: impl Into<String>, remark: impl Into<String>) {
-        self.lines.push((line.into(), remark.into()));
+        self.raw_at(line, remark, None);
     }
 
-    /// Adds the text of the table.
-    pub(super) fn write(&self, out: &mut String) {
+    /// A line as it is, whose value comes from `place`.
+    pub(super) fn raw_at(
+        &mut self,
+        line: impl Into<String>,
+        remark: impl Into<String>,
+        place: Option<&Span>,
+    ) {
+        self.lines.push(Line { toml: line.into(), remark: remark.into(), place: place.cloned() });
+    }
+
+    /// Adds the text of the table to `out`, and the place of each of its lines to `places`, which has one element per
+    /// line of `out`. The header stands for the first place of the table.
+    pub(super) fn write(&self, out: &mut String, places: &mut Vec<Option<Span>>) {
+        let before = out.len();
         out.push('\n');
         for line in &self.about {
             let _ = writeln!(out, "# {}", one_line(line));
@@ -58,14 +89,17 @@ impl Block {
         if !self.header.is_empty() {
             let _ = writeln!(out, "{}", self.header);
         }
-        let widths = self.lines.iter().map(|(line, _)| line.chars().count()).filter(|width| *width <= 60);
+        let first = self.lines.iter().find_map(|line| line.place.clone());
+        places.extend(out[before..].lines().map(|_| first.clone()));
+        let widths = self.lines.iter().map(|line| line.toml.chars().count()).filter(|width| *width <= 60);
         let column = widths.max().unwrap_or(0);
-        for (line, remark) in &self.lines {
+        for Line { toml, remark, place } in &self.lines {
             if remark.is_empty() {
-                let _ = writeln!(out, "{line}");
+                let _ = writeln!(out, "{toml}");
             } else {
-                let _ = writeln!(out, "{line:column$} # {}", one_line(remark));
+                let _ = writeln!(out, "{toml:column$} # {}", one_line(remark));
             }
+            places.push(place.clone());
         }
     }
 }

@@ -126,7 +126,8 @@ impl Objects {
         }
         match region {
             Some((name, span)) if known_regions().contains(&name.as_str()) => {
-                block.noted("region", quoted(&name), format!("from the zones, line {}", line(&span)));
+                let remark = format!("from the zones, line {}", line(&span));
+                block.noted_at("region", quoted(&name), remark, Some(&span));
             }
             Some((name, span)) => {
                 let text = format!(
@@ -143,15 +144,16 @@ impl Objects {
         match class.pod_disk() {
             Some((device, gib, _, span)) => {
                 let remark = format!("line {}: {device} of `{}`", line(span), class.name);
-                block.noted("root_volume.size_gib", gib.to_string(), remark);
+                block.noted_at("root_volume.size_gib", gib.to_string(), remark, Some(span));
             }
             None => block.defaulted("root_volume.size_gib", "20", "default disk of the AMI family"),
         }
         if class.is_bottlerocket() {
             let remark = format!("AMI of `{}`", class.name);
-            block.noted("startup.preset", quoted("bottlerocket"), remark);
+            block.noted_at("startup.preset", quoted("bottlerocket"), remark, Some(&class.span));
         } else if class.is_al2023() {
-            block.noted("startup.preset", quoted("al2023"), format!("AMI of `{}`", class.name));
+            let remark = format!("AMI of `{}`", class.name);
+            block.noted_at("startup.preset", quoted("al2023"), remark, Some(&class.span));
         } else {
             let shown = if class.ami.is_empty() { "an unnamed AMI" } else { class.ami.as_str() };
             block.defaulted("startup.preset", quoted("al2023"), &format!("no figures for {shown}"));

@@ -64,6 +64,8 @@ pub enum ImportKind {
 pub struct Imported {
     /// Scenario text with comments.
     pub toml: String,
+    /// For each line of the text the place in the files that its value comes from; nothing for defaults and comments.
+    pub places: Vec<Option<Span>>,
     /// The pipeline, if there was one.
     pub pipeline: Option<Pipeline>,
     /// What the person should know, in the order of the files.
@@ -94,8 +96,8 @@ pub fn import(inputs: &[Input<'_>], kind: Option<ImportKind>) -> Result<Imported
     if !findings.problems.is_empty() {
         return Err(sorted_once(findings.problems));
     }
-    let toml = written(inputs, &blocks);
-    Ok(Imported { toml, pipeline, remarks: findings.remarks, unused: findings.unused })
+    let (toml, places) = written(inputs, &blocks);
+    Ok(Imported { toml, places, pipeline, remarks: findings.remarks, unused: findings.unused })
 }
 
 /// Everything found in the texts so far.
@@ -201,11 +203,12 @@ fn looks_like_toml(text: &str) -> bool {
     })
 }
 
-fn written(inputs: &[Input<'_>], blocks: &[Block]) -> String {
+fn written(inputs: &[Input<'_>], blocks: &[Block]) -> (String, Vec<Option<Span>>) {
     let names: Vec<&str> = inputs.iter().map(|input| input.name).collect();
     let mut toml = format!("# Imported by fleetsim from {}.\n", fragment::one_line(&names.join(", ")));
+    let mut places = vec![None];
     for block in blocks {
-        block.write(&mut toml);
+        block.write(&mut toml, &mut places);
     }
-    toml
+    (toml, places)
 }

@@ -14,6 +14,16 @@ pub(super) enum Origin {
     Converted(Span, &'static str),
 }
 
+impl Origin {
+    /// The place in the source, if it stands there.
+    pub(super) const fn place(&self) -> Option<&Span> {
+        match self {
+            Self::Taken(span) | Self::Converted(span, _) => Some(span),
+            Self::Defaulted(_) => None,
+        }
+    }
+}
+
 /// A value with its origin.
 #[derive(Clone, Debug)]
 pub(super) struct Sourced {
@@ -32,6 +42,11 @@ impl Sourced {
     /// A default.
     pub(super) fn defaulted(text: impl Into<String>, whom: &'static str) -> Self {
         Self { text: text.into(), origin: Origin::Defaulted(whom) }
+    }
+
+    /// Where it stands, if it does.
+    pub(super) const fn place(&self) -> Option<&Span> {
+        self.origin.place()
     }
 
     /// The comment that says so.
@@ -159,7 +174,7 @@ impl PoolDraft {
             block.noted("enabled", "false", reason.clone());
         }
         if let Some(weight) = &self.weight {
-            block.noted("weight", weight.text.clone(), weight.remark());
+            block.sourced("weight", weight);
         }
         self.requirements(&mut block);
         if let Some(span) = &self.labels_span {
@@ -168,7 +183,7 @@ impl PoolDraft {
         }
         self.taints(&mut block);
         for (key, value) in &self.limits {
-            block.noted(&format!("limits.{key}"), value.text.clone(), value.remark());
+            block.sourced(&format!("limits.{key}"), value);
         }
         if self.limits.is_empty() {
             block.about("no limits: the pool may grow without bound".to_owned());
@@ -184,7 +199,7 @@ impl PoolDraft {
         block.raw("requirements = [", "");
         for own in &self.requirements {
             let remark = Sourced { text: String::new(), origin: own.origin.clone() }.remark();
-            block.raw(own.toml(), remark);
+            block.raw_at(own.toml(), remark, own.origin.place());
         }
         block.raw("]", "");
     }
@@ -201,14 +216,14 @@ impl PoolDraft {
                 quoted(&taint.key),
                 quoted(&taint.effect)
             );
-            block.raw(line, line_of(&taint.span));
+            block.raw_at(line, line_of(&taint.span), Some(&taint.span));
         }
         block.raw("]", "");
     }
 
     fn disruption(&self, block: &mut Block) {
         let keyed = |block: &mut Block, key: &str, value: &Sourced| {
-            block.noted(key, quoted(&value.text), value.remark());
+            block.noted_at(key, quoted(&value.text), value.remark(), value.place());
         };
         keyed(block, "disruption.consolidation_policy", &self.policy);
         keyed(block, "disruption.consolidate_after", &self.consolidate_after);
@@ -222,7 +237,7 @@ impl PoolDraft {
                 line += &format!(", reasons = {}", list(budget.reasons.iter().map(String::as_str)));
             }
             let remark = Sourced { text: String::new(), origin: budget.origin.clone() }.remark();
-            block.raw(line + " },", remark);
+            block.raw_at(line + " },", remark, budget.origin.place());
         }
         block.raw("]", "");
         keyed(block, "expire_after", &self.expire_after);

@@ -194,13 +194,14 @@ impl Entry<'_> {
                 return;
             }
         };
-        let mut remark = format!("{}{remark}", line_of(&self.span(&format!("kubernetes.{from}"))));
+        let place = self.span(&format!("kubernetes.{from}"));
+        let mut remark = format!("{}{remark}", line_of(&place));
         if key.starts_with("service_") {
             let each = shown(amount, memory);
             remark +=
                 &format!(", {copies} configured services of {each}; each service of a job adds as much");
         }
-        block.noted(key, shown(amount.saturating_mul(copies), memory), remark);
+        block.noted_at(key, shown(amount.saturating_mul(copies), memory), remark, Some(&place));
     }
 
     /// Millicores or mebibytes of a text, rounded up; nothing for an empty one.

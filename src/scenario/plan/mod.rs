@@ -25,7 +25,7 @@ use super::source::Span;
 use crate::ec2::Occupancy;
 use crate::simulation::{Ec2Plan, Plan};
 use crate::units::{SimDuration, SimTime};
-use crate::workload::{PackedTrace, TraceOptions, WeekClock, Workload};
+use crate::workload::{ImportAccount, PackedTrace, TraceOptions, WeekClock, Workload};
 use jiff::ZonedDateTime;
 use std::sync::Arc;
 
@@ -49,7 +49,11 @@ pub(super) struct Ready {
 
 /// Traces that were read already: fleets of equal workload need it once.
 #[derive(Default)]
-pub(super) struct ReadAhead(Vec<Known>);
+pub(super) struct ReadAhead {
+    known: Vec<Known>,
+    /// Job exports among them, each file once, with their accounts.
+    pub exports: Vec<(String, ImportAccount)>,
+}
 
 struct Known {
     options: TraceOptions,
@@ -128,14 +132,20 @@ impl ReadAhead {
                 && known.before.classes.as_slice() == workload.classes.as_slice()
                 && known.before.templates.as_slice() == workload.templates.as_slice()
         };
-        if let Some(known) = self.0.iter().find(same) {
+        if let Some(known) = self.known.iter().find(same) {
             workload.clone_from(&known.after);
             return known.trace.clone();
         }
         let before = workload.clone();
-        let trace = trace::read(wanted, workload, run.seed, run.horizon, files, problems);
+        let found = trace::read(wanted, workload, run.seed, run.horizon, files, problems);
+        let (trace, account) = found.map_or((None, None), |(trace, account)| (Some(trace), account));
         let (options, after) = (wanted.options.clone(), workload.clone());
-        self.0.push(Known { options, before, after, trace: trace.clone() });
+        if let Some(account) = account
+            && self.exports.iter().all(|(file, _)| *file != options.file)
+        {
+            self.exports.push((options.file.clone(), account));
+        }
+        self.known.push(Known { options, before, after, trace: trace.clone() });
         trace
     }
 }

@@ -4,7 +4,7 @@
 use super::super::check::Problems;
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::Table;
-use super::super::job_export::{as_trace, import_problem};
+use super::super::job_export::{Rows, as_trace, import_problem};
 use super::super::layers::FileProvider;
 use super::super::source::{Source, Span};
 use super::job::{self, Jobs, line_of};
@@ -12,11 +12,11 @@ use super::workload::unreadable;
 use crate::engine::Streams;
 use crate::units::{Ppm, SimDuration, SimTime};
 use crate::workload::{
-    BadRows, Field, MapRule, PackedTrace, Pattern, Replay, TraceError, TraceInstant, TraceOptions, TraceTags,
-    Workload,
+    BadRows, Field, ImportAccount, MapRule, PackedTrace, Pattern, Replay, TraceError, TraceInstant,
+    TraceOptions, TraceTags, Workload,
 };
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 /// Stages of one recorded pipeline are looked for within this time.
@@ -92,6 +92,9 @@ fn options(
     }
 }
 
+/// A trace that was read, and the account of the job export that it is, if it is one.
+pub(super) type WithAccount = (Arc<PackedTrace>, Option<ImportAccount>);
+
 /// Reads the whole trace once: its classes and templates are then in the tables of `workload`.
 pub(super) fn read(
     wanted: &Wanted,
@@ -100,11 +103,11 @@ pub(super) fn read(
     horizon: SimDuration,
     files: &mut dyn FileProvider,
     problems: &mut Problems,
-) -> Option<Arc<PackedTrace>> {
+) -> Option<WithAccount> {
     let Wanted { options, span } = wanted;
-    let input = opened(wanted, files, problems)?;
+    let Rows { csv, account } = opened(wanted, files, problems)?;
     let until = SimTime::ZERO + horizon;
-    match PackedTrace::read(input, options, workload, Streams::new(seed, 0), until) {
+    match PackedTrace::read(csv, options, workload, Streams::new(seed, 0), until) {
         Ok(trace) => {
             if trace.report().jobs == 0 && workload.synthetic.is_empty() {
                 problems.push(
@@ -117,7 +120,7 @@ pub(super) fn read(
                     .help("look at `window`, `scale` and `horizon`"),
                 );
             }
-            Some(Arc::new(trace))
+            Some((Arc::new(trace), account))
         }
         Err((errors, count)) => {
             problems.append(&mut all_explained(&errors, count, wanted, files));
@@ -127,14 +130,10 @@ pub(super) fn read(
 }
 
 /// The rows of the trace: its own, or those of the job export that it is.
-fn opened(
-    wanted: &Wanted,
-    files: &mut dyn FileProvider,
-    problems: &mut Problems,
-) -> Option<Box<dyn Read + Send>> {
+fn opened(wanted: &Wanted, files: &mut dyn FileProvider, problems: &mut Problems) -> Option<Rows> {
     let path = &wanted.options.file;
     match files.open(path).map(|input| as_trace(path, input, wanted.options.bad_rows)) {
-        Ok(Ok(input)) => return Some(input),
+        Ok(Ok(rows)) => return Some(rows),
         Ok(Err(error)) => problems.push(import_problem(&error)),
         Err(reason) => problems.push(unreadable(path, &reason, wanted.span.clone())),
     }
@@ -168,8 +167,8 @@ fn lines_of(errors: &[TraceError], wanted: &Wanted, files: &mut dyn FileProvider
         })
         .collect();
     let Some((&last, _)) = lines.last_key_value() else { return lines };
-    let Some(input) = opened(wanted, files, &mut Problems::new()) else { return lines };
-    let mut input = BufReader::with_capacity(1 << 17, input);
+    let Some(rows) = opened(wanted, files, &mut Problems::new()) else { return lines };
+    let mut input = BufReader::with_capacity(1 << 17, rows.csv);
     let mut bytes = Vec::new();
     for number in 1..=last {
         bytes.clear();
