@@ -95,6 +95,35 @@ fn half_empty(change: impl FnOnce(&mut KarpenterPlan)) -> Case {
     case
 }
 
+/// A protected long job on one node, and on another nine small jobs, of which three are soon over.
+fn half_a_node_too_large(policy: ConsolidationPolicy) -> plans::Run {
+    let case =
+        Case::new().at_once().manager(20).pool(&["m6i.large", "m6i.xlarge"], "on-demand", Some(secs(30)));
+    let mut case = case
+        .class("big", 3800, 1024, nothing(), |class| class.do_not_disrupt = true)
+        .class("small", 300, 256, nothing(), |_| {})
+        .karpenter(|karpenter| karpenter.pools[0].disruption.consolidation_policy = policy)
+        .job(secs(0), "big", mins(60));
+    for number in 0..9 {
+        case = case.job(secs(30), "small", mins(if number < 3 { 2 } else { 60 }));
+    }
+    case.run()
+}
+
+#[test]
+fn balanced_leaves_a_node_alone_whose_pods_weigh_more_than_what_a_smaller_one_saves() {
+    let moved = half_a_node_too_large(ConsolidationPolicy::WhenEmptyOrUnderutilized);
+    assert_eq!((ended(&moved, NodeEnd::Consolidated), moved.count(JobOutcome::Interrupted)), (1, 6));
+    // A quarter of the pool's cost for seven ninths of its disruption.
+    let left = half_a_node_too_large(ConsolidationPolicy::Balanced);
+    assert_eq!((ended(&left, NodeEnd::Consolidated), left.count(JobOutcome::Success)), (0, 10));
+    // An even share of both is worth it: six nodes with one job each become three.
+    let even = half_empty(|karpenter| {
+        karpenter.pools[0].disruption.consolidation_policy = ConsolidationPolicy::Balanced;
+    });
+    assert!(ended(&even.run(), NodeEnd::Consolidated) > 0);
+}
+
 /// A PodDisruptionBudget of all job pods.
 fn with_pdb(case: Case, limit: DisruptionLimit) -> Case {
     case.change(|plan| {

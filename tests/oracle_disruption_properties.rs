@@ -49,7 +49,12 @@ struct Drawn {
     spot_to_spot: bool,
     /// CPU requests of pending pods in quarters of a core.
     pending: Vec<u32>,
+    /// `replicas` of the second pool, where it is a static one.
+    replicas: Option<u32>,
 }
+
+/// The second pool, which may be static.
+const PERHAPS_STATIC: PoolId = PoolId(1);
 
 fn drawn() -> impl Strategy<Value = Drawn> {
     let node =
@@ -73,8 +78,9 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     let nodes = prop::collection::vec(node, 1..25);
     let limit = prop::option::of(4..80_i64);
     let pending = prop::collection::vec(1..12_u32, 0..4);
-    (nodes, [0..3_u8, 0..3], 0..101_u32, limit, any::<bool>(), any::<bool>(), pending).prop_map(
-        |(nodes, policies, budget, limit_cores, is_old, spot_to_spot, pending)| Drawn {
+    let replicas = prop::option::weighted(0.3, 0..12_u32);
+    (nodes, [0..3_u8, 0..3], 0..101_u32, limit, any::<bool>(), any::<bool>(), pending, replicas).prop_map(
+        |(nodes, policies, budget, limit_cores, is_old, spot_to_spot, pending, replicas)| Drawn {
             nodes,
             policies,
             budget,
@@ -82,6 +88,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
             version: if is_old { Version::V1_8 } else { Version::V1_15 },
             spot_to_spot,
             pending,
+            replicas,
         },
     )
 }
@@ -126,15 +133,16 @@ struct World {
 fn build(drawn: &Drawn) -> World {
     let limits = Limits { cpu: drawn.limit_cores.map(|cores| cores * 1000), ..Limits::default() };
     let after = Some(SimDuration::from_secs(30));
-    let pool = |name: &str| NodePoolSpec {
+    let pool = |name: &str, is_static: bool| NodePoolSpec {
         name: name.to_owned(),
-        limits,
+        limits: if is_static { Limits::default() } else { limits },
+        is_static,
         consolidate_after: after,
         ..NodePoolSpec::default()
     };
     let mut cluster = Cluster::new(
         &types(),
-        vec![pool("a"), pool("b")],
+        vec![pool("a", false), pool("b", drawn.replicas.is_some())],
         &[],
         PreferencePolicy::Respect,
         Streams::new(1, 0),
@@ -151,6 +159,9 @@ fn build(drawn: &Drawn) -> World {
         budgets: vec![Budget::new(&format!("{}%", drawn.budget), None, None, None)],
     });
     let mut disruption = Disruption::new(settings, Calendar::default(), pools.collect(), NOW);
+    if let Some(replicas) = drawn.replicas {
+        disruption.set_replicas(PERHAPS_STATIC, replicas);
+    }
     disruption.set_pdb(0, 0, true);
     cluster.set_pdb(0, true);
     let mut world = World {
@@ -311,6 +322,14 @@ fn check_replacement(world: &World, drawn: &Drawn, command: &Command) {
     }
 }
 
+/// Static pools keep their nodes, whatever they hold, and get none for pods.
+fn check_static(drawn: &Drawn, command: &Command) {
+    if drawn.replicas.is_some() {
+        assert!(command.candidates.iter().all(|one| one.pool != PERHAPS_STATIC), "{command:?}");
+        assert!(command.replacements.iter().all(|claim| claim.pool != PERHAPS_STATIC), "{command:?}");
+    }
+}
+
 /// Initialized nodes under disruption, by pool.
 fn disrupting(world: &World) -> [i64; 2] {
     let mut counts = [0; 2];
@@ -348,6 +367,7 @@ proptest! {
                 check_budget(&world, &command);
                 check_places(&world, &command);
                 check_replacement(&world, &drawn, &command);
+                check_static(&drawn, &command);
             }
         }
     }
@@ -373,6 +393,10 @@ proptest! {
                     if let Outcome::CommandStarted { reason, nodes, .. } = &outcome {
                         assert!(*reason == Reason::Drifted || now >= started_at + SimDuration::from_secs(15));
                         check_disrupting(&world, &disrupting, *reason, nodes, now);
+                        let pool = |id: &NodeId| world.cluster.node(*id).and_then(|node| node.pool);
+                        let is_static = drawn.replicas.is_some();
+                        let takes_static = nodes.iter().any(|id| pool(id) == Some(PERHAPS_STATIC));
+                        assert!(*reason == Reason::Drifted || !(is_static && takes_static));
                     }
                     if let Outcome::MarkForDeletion { node } = outcome {
                         world.cluster.mark_for_deletion(node);
