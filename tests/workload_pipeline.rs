@@ -220,6 +220,24 @@ fn an_optional_manual_job_holds_nothing_up_and_a_blocking_one_does() {
 }
 
 #[test]
+fn what_nobody_plays_is_skipped_with_all_that_waits_for_it() {
+    let manual = JobDraft { allow_failure: Some(false), ..when(When::Manual, job("approve", "test")) };
+    let mut run = Driver::new(vec![
+        job("b", "build"),
+        manual,
+        job("d", "deploy"),
+        when(When::Always, job("clean", "deploy")),
+        when(When::OnFailure, job("alarm", "deploy")),
+    ]);
+    run.news();
+    assert_eq!(run.succeed("b").news(), ["approve?", "blocked"]);
+    let (id, now) = (run.pipeline, run.now);
+    run.pipelines.leave_unplayed(&run.templates, id, now, &mut run.steps);
+    assert_eq!(run.news(), ["skip approve", "skip d", "skip clean", "skip alarm", "Manual"]);
+    assert!(run.pipelines.is_empty());
+}
+
+#[test]
 fn an_optional_manual_job_played_in_time_is_waited_for() {
     let manual = when(When::Manual, job("extra", "build"));
     let mut run = Driver::new(vec![job("b", "build"), manual, job("t", "test")]);

@@ -5,6 +5,7 @@ use crate::engine::{Arena, Id};
 use crate::units::{SimDuration, SimTime};
 use crate::workload::{ClassId, FailureReason, JobSpec, Retry, Template, TemplateId};
 
+mod blocked;
 mod progress;
 mod redundant;
 mod resources;
@@ -63,6 +64,8 @@ pub enum PipelineStatus {
     Canceled,
     /// No job ran.
     Skipped,
+    /// It waited for a manual job that nobody played (GitLab shows it as blocked).
+    Manual,
 }
 
 /// A job that can be picked by a runner.
@@ -105,7 +108,7 @@ pub enum PipelineStep {
         /// Its node.
         node: u32,
     },
-    /// A job will never run: what it needs failed, its pipeline was cancelled before it started, or nobody played it.
+    /// A job will never run: what it needs failed, or nobody played it or a manual job before it.
     Skipped {
         /// Number of its pipeline, as it arrived: the pipeline itself may be gone already.
         ordinal: u64,
@@ -138,8 +141,8 @@ pub enum PipelineStep {
         /// From when on its wait counts, [`SimTime::NEVER`] where it never began.
         wait_since: SimTime,
     },
-    /// Nothing runs and a manual job that may not be left out waits: without [`Pipelines::play`] or
-    /// [`Pipelines::cancel`] the pipeline stays so.
+    /// Nothing runs and a manual job that may not be left out waits: without [`Pipelines::play`],
+    /// [`Pipelines::leave_unplayed`] or [`Pipelines::cancel`] the pipeline stays so.
     Blocked {
         /// The pipeline.
         pipeline: PipelineId,

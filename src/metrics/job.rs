@@ -32,7 +32,8 @@ pub enum JobOutcome {
     PodTimeout,
     /// GitLab dropped it because no runner picked it in time (`stuck_or_timeout_failure`).
     Dropped,
-    /// GitLab skipped it: it never became pending because a job that it needs failed, and is no job that a fleet ran.
+    /// GitLab skipped it, or left it behind a manual job that nobody played: it never became pending, and is no job that a
+    /// fleet ran.
     Skipped,
     /// The run ended before the script started.
     StillWaiting,

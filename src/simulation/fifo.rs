@@ -11,11 +11,10 @@ use crate::metrics::{
     WaitCause, WaitSplit, WorkCounters,
 };
 use crate::units::{HourlyPrice, SimTime};
-use crate::workload::{
-    Arrival, ArrivalKind, Arrivals, ClassId, FailureReason, JobNumber, JobSampler, TraceError,
-};
+use crate::workload::{Arrivals, FailureReason, JobNumber, JobSampler, TraceError};
 
 use super::arrivals;
+use super::pipeline_steps::{PipelineHost, PipelineSide, arch_of};
 use super::plan::Plan;
 use super::{FinishedRun, Keep};
 
@@ -110,97 +109,17 @@ impl Pool<'_> {
                     Event::Pending(build) => self.wait(build),
                     Event::Ended(build) => self.end(build),
                     Event::DelayOver(pipeline, node) => {
-                        let mut steps = std::mem::take(&mut self.steps);
-                        self.pipelines.delay_over(pipeline, node, at, &mut steps);
-                        self.apply(&mut steps);
-                        self.steps = steps;
+                        self.advance_pipelines(|side, steps| {
+                            side.pipelines.delay_over(pipeline, node, at, steps)
+                        });
                     }
                 }
             } else {
                 let arrival = self.arrivals.next_arrival()?.expect("an arrival is due");
-                self.arrive(arrival);
+                self.start_pipeline(arrival);
             }
             self.start_what_fits();
         }
-    }
-
-    fn arrive(&mut self, arrival: Arrival) {
-        let (now, ordinal) = (self.now, arrival.ordinal);
-        let mut steps = std::mem::take(&mut self.steps);
-        let (arrivals, sampler) = (&self.arrivals, self.sampler);
-        match arrival.kind {
-            ArrivalKind::Job(spec) => {
-                let retry = arrivals.classes()[spec.class].retry;
-                self.pipelines.start_single(spec, retry, ordinal, now, &mut steps);
-            }
-            ArrivalKind::Pipeline(template) => {
-                let written = &arrivals.templates()[template];
-                let spec = |node| sampler.node(arrivals.classes(), written, ordinal, node);
-                let templates = arrivals.templates();
-                let id = self.pipelines.start(templates, template, ordinal, now, spec, &mut steps);
-                if let Some(push) = sampler.push(written, ordinal).filter(|_| self.pipelines.is_alive(id)) {
-                    self.pipelines.pushed(templates, id, push, now, &mut steps);
-                }
-            }
-            ArrivalKind::Recorded(template, specs) => {
-                let spec = |node: u32| specs[node as usize];
-                self.pipelines.start(arrivals.templates(), template, ordinal, now, spec, &mut steps);
-            }
-        }
-        self.apply(&mut steps);
-        self.steps = steps;
-    }
-
-    fn apply(&mut self, steps: &mut Vec<PipelineStep>) {
-        let mut index = 0;
-        while index < steps.len() {
-            match steps[index] {
-                PipelineStep::Pending(pending) => {
-                    let build = self.builds.insert(Build {
-                        pending,
-                        is_gone: false,
-                        // A job that wants more than there is takes the whole pool.
-                        cores_milli: u64::from(pending.spec.requests.cpu.0).min(self.capacity_milli),
-                        ordinal: self.pipelines.ordinal(pending.pipeline),
-                        started_at: SimTime::NEVER,
-                    });
-                    self.pipelines.set_key(pending.pipeline, pending.node, build.raw());
-                    if pending.at <= self.now {
-                        self.wait(build);
-                    } else {
-                        self.events.push(pending.at, Event::Pending(build));
-                    }
-                }
-                PipelineStep::Delayed { pipeline, node, until } => {
-                    self.events.push(until, Event::DelayOver(pipeline, node));
-                }
-                PipelineStep::Skipped { ordinal, node, class, build } => {
-                    let arch = arch_of(&self.arrivals, class);
-                    let mut record = JobRecord::pending(build.0 as u32, class.raw(), ordinal, arch, self.now);
-                    record.pipeline_job = node;
-                    record.outcome = JobOutcome::Skipped;
-                    self.recorder.job_ended(&record);
-                }
-                PipelineStep::Blocked { pipeline } => {
-                    self.pipelines.cancel(self.arrivals.templates(), pipeline, self.now, steps);
-                }
-                PipelineStep::Cancel { pipeline, node } => {
-                    self.cancel(Id::new(self.pipelines.key(pipeline, node)));
-                }
-                PipelineStep::Canceled { ordinal, node, class, build, attempt, wait_since } => {
-                    let arch = arch_of(&self.arrivals, class);
-                    let record = JobRecord {
-                        pipeline_job: node,
-                        attempt: u16::from(attempt),
-                        ..arrivals::canceled(build.0 as u32, class, ordinal, wait_since, arch, self.now)
-                    };
-                    self.recorder.job_ended(&record);
-                }
-                PipelineStep::Manual { .. } | PipelineStep::Done { .. } => {}
-            }
-            index += 1;
-        }
-        steps.clear();
     }
 
     fn wait(&mut self, build: Id<Build>) {
@@ -266,18 +185,6 @@ impl Pool<'_> {
         self.conclude(&build, outcome, reason);
     }
 
-    /// A build that is pending or running was cancelled: it ends at once.
-    fn cancel(&mut self, id: Id<Build>) {
-        self.builds[id].is_gone = true;
-        let build = self.builds[id];
-        if build.started_at != SimTime::NEVER {
-            self.leave(&build);
-        } else if build.pending.at <= self.now {
-            self.recorder.gauge(self.now, GaugeKey::PendingJobs, -1);
-        }
-        self.conclude(&build, JobOutcome::Canceled, None);
-    }
-
     /// The build no longer takes part of the pool.
     fn leave(&mut self, build: &Build) {
         let now = self.now;
@@ -295,10 +202,9 @@ impl Pool<'_> {
         let number = JobNumber::new(build.ordinal, build.pending.node);
         let result = arrivals::result_of(class, &self.sampler, (number, build.pending.attempt), reason);
         let place: (PipelineId, u32) = (build.pending.pipeline, build.pending.node);
-        let mut steps = std::mem::take(&mut self.steps);
-        let retried = self.pipelines.job_ended(self.arrivals.templates(), place, result, now, &mut steps);
-        self.apply(&mut steps);
-        self.steps = steps;
+        let retried = self.advance_pipelines(|side, steps| {
+            side.pipelines.job_ended(side.arrivals.templates(), place, result, now, steps)
+        });
         let mut record = record_of(build, arch, outcome, now);
         record.retried = retried;
         record.failure = reason;
@@ -342,9 +248,54 @@ impl Pool<'_> {
     }
 }
 
-fn arch_of(arrivals: &Arrivals, class: ClassId) -> Arch {
-    let wanted = arrivals.classes()[class].arch;
-    if wanted.allows(Arch::Amd64) { Arch::Amd64 } else { Arch::Arm64 }
+impl PipelineHost for Pool<'_> {
+    fn side(&mut self) -> PipelineSide<'_> {
+        PipelineSide {
+            now: self.now,
+            arrivals: &self.arrivals,
+            sampler: self.sampler,
+            pipelines: &mut self.pipelines,
+            recorder: &mut self.recorder,
+        }
+    }
+
+    fn steps(&mut self) -> &mut Vec<PipelineStep> {
+        &mut self.steps
+    }
+
+    fn create_build(&mut self, pending: &PendingJob) {
+        let build = self.builds.insert(Build {
+            pending: *pending,
+            is_gone: false,
+            // A job that wants more than there is takes the whole pool.
+            cores_milli: u64::from(pending.spec.requests.cpu.0).min(self.capacity_milli),
+            ordinal: self.pipelines.ordinal(pending.pipeline),
+            started_at: SimTime::NEVER,
+        });
+        self.pipelines.set_key(pending.pipeline, pending.node, build.raw());
+        if pending.at <= self.now {
+            self.wait(build);
+        } else {
+            self.events.push(pending.at, Event::Pending(build));
+        }
+    }
+
+    fn delay(&mut self, pipeline: PipelineId, node: u32, until: SimTime) {
+        self.events.push(until, Event::DelayOver(pipeline, node));
+    }
+
+    /// A build that is pending or running was cancelled: it ends at once.
+    fn cancel(&mut self, pipeline: PipelineId, node: u32) {
+        let id = Id::new(self.pipelines.key(pipeline, node));
+        self.builds[id].is_gone = true;
+        let build = self.builds[id];
+        if build.started_at != SimTime::NEVER {
+            self.leave(&build);
+        } else if build.pending.at <= self.now {
+            self.recorder.gauge(self.now, GaugeKey::PendingJobs, -1);
+        }
+        self.conclude(&build, JobOutcome::Canceled, None);
+    }
 }
 
 /// The record of a build that waited until it started, or until `until`.

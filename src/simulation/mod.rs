@@ -15,6 +15,7 @@ mod karpenter_plan;
 mod karpenter_side;
 mod kinds;
 mod nodes;
+mod pipeline_steps;
 mod plan;
 mod pod_budgets;
 mod pods;

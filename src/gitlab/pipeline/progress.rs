@@ -355,6 +355,7 @@ impl Pipelines {
         }
         let run = self.pool.remove(id);
         let status = match run.total.composite() {
+            _ if run.is_unplayed => PipelineStatus::Manual,
             Before::Success => PipelineStatus::Success,
             Before::Failed => PipelineStatus::Failed,
             Before::Canceled => PipelineStatus::Canceled,

@@ -92,6 +92,8 @@ pub(super) struct Run {
     /// Unsettled jobs of that stage.
     pub(super) gate_left: u16,
     pub(super) canceled: bool,
+    /// Whether nobody will play the manual jobs that it waits for.
+    pub(super) is_unplayed: bool,
     /// Whether its ref is protected.
     pub(super) is_protected: bool,
     /// Whether a job that is not `interruptible` was taken by a runner.
@@ -122,6 +124,7 @@ impl Run {
             gate: 0,
             gate_left: 0,
             canceled: false,
+            is_unplayed: false,
             is_protected: false,
             has_started_uninterruptible: false,
             before: Tally::default(),

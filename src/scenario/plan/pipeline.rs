@@ -72,15 +72,36 @@ fn job_draft(
             .collect()
     });
     draft.parallel = parallel;
-    draft.when = match table.text("when") {
-        "on_failure" => When::OnFailure,
-        "always" => When::Always,
-        _ => When::OnSuccess,
-    };
+    draft.when = when(table, span, problems);
     draft.allow_failure = table.flag_if("allow_failure");
     draft.interruptible = table.flag("interruptible");
     draft.resource_group = resource_group(table, project, jobs);
     draft
+}
+
+fn when(job: &Table, span: &Span, problems: &mut Problems) -> When {
+    let start_in = job.duration_if("start_in");
+    let at = |key: &str| job.get(key).map_or_else(|| line_of(span), |item| item.span.clone());
+    match (job.text("when"), start_in) {
+        ("delayed", Some(start_in)) => When::Delayed(start_in),
+        ("delayed", None) => {
+            let message = format!("job `{}` is delayed, but not said for how long", job.text("name"));
+            let missing =
+                Diagnostic::new(Code::Missing, at("when"), message, "expected `start_in` beside it");
+            problems.push(missing.help("start_in = \"30m\""));
+            When::OnSuccess
+        }
+        (other, Some(_)) => {
+            let message = format!("`start_in` delays a job whose `when` is \"{other}\"");
+            let conflict = Diagnostic::new(Code::Conflict, at("start_in"), message, "without effect");
+            problems.push(conflict.help("write when = \"delayed\", or leave `start_in` out"));
+            When::OnSuccess
+        }
+        ("on_failure", None) => When::OnFailure,
+        ("always", None) => When::Always,
+        ("manual", None) => When::Manual,
+        _ => When::OnSuccess,
+    }
 }
 
 fn on_new_commit(pipeline: &Table) -> OnNewCommit {
