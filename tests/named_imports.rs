@@ -139,7 +139,7 @@ fn elements_may_name_files_one_by_one_and_fleets_and_settings_may_as_well() {
     assert_eq!(runner(&scenario, "chart")["tags"].as_array().map(Vec::len), Some(2));
     assert_eq!(runner(&scenario, "a")["manager"].as_str(), runner(&scenario, "b")["manager"].as_str());
     assert_eq!(runner(&scenario, "a")["limit"].as_integer(), Some(1));
-    assert_eq!(scenario["fleet"]["more"]["runner"]["eks-amd64"]["concurrent"].as_integer(), Some(40));
+    assert_eq!(scenario["fleet"]["more"]["runner"][0]["concurrent"].as_integer(), Some(40));
     let set = resolved(pool, &["runner.config=two.toml"]);
     assert_eq!(set["runner"].as_array().map(Vec::len), Some(2));
     let based = resolved(&format!("extends = \"base.toml\"\n{pool}"), &[]);

@@ -91,19 +91,21 @@ pub(super) fn read(
     let mut imports = Vec::new();
     expand(&mut document, &mut Expansion { files, accounts: &mut imports, problems: &mut problems });
     let own = parsed(document, &mut problems);
-    let mut lowest = Parsed { base: Table::default(), fleets: Vec::new() };
+    let (mut base, mut overlays) = (own.base, Vec::new());
     if let Some(entry) = &extends {
         let mut expansion = Expansion { files, accounts: &mut imports, problems: &mut problems };
-        lowest = base_file(entry, &mut expansion);
+        let lowest = base_file(entry, &mut expansion);
+        base = merged(&lowest.base, &base, ROOT, Some(&mut problems));
+        overlays = lowest.fleets;
     }
-    let mut base = merged(&lowest.base, &own.base, ROOT, Some(&mut problems));
-    let mut overlays = lowest.fleets;
     for (entry, over) in own.fleets {
         match overlays.iter_mut().find(|(below, _)| below.key == entry.key) {
             Some((_, below)) => *below = merged(below, &over, ROOT, None),
             None => overlays.push((entry, over)),
         }
     }
+    // An overlay changes defaults as it changes written values; what has no default may still be set.
+    base = filled(&base, ROOT, &Span::start_of(&source), &mut Problems::new());
     let mut expansion = Expansion { files, accounts: &mut imports, problems: &mut problems };
     apply_settings(set, &mut base, &mut overlays, &mut expansion);
     complete(base, overlays, &source, problems).map(|layers| Layers { imports, ..layers })
@@ -123,7 +125,7 @@ fn expand(document: &mut Table, expansion: &mut Expansion<'_>) {
     }
 }
 
-/// Fills in defaults, before and after each overlay: an overlay changes defaults as it changes written values.
+/// Lays each overlay over the base and fills in the defaults of what it adds.
 fn complete(
     base: Table,
     overlays: Vec<(Entry, Table)>,

@@ -7,11 +7,12 @@ use super::document::{Entry, Item, Table, Value};
 use super::keys::{Key, Kind, nearest_word};
 use super::source::Span;
 
-/// `over` laid over `base`: tables of the reference are merged, elements of named lists are found by their name, new
-/// ones added at the end, everything else is replaced.
+/// `over` laid over `base`: tables of the reference are merged, elements of named lists are found by their name, everything
+/// else is replaced.
 ///
-/// A dotted key only changes elements: naming one that `base` lacks is reported in `unknown` and left out. Without
-/// `unknown` it is added, for an overlay whose base is not known yet.
+/// A table addressed by its name (`[node_pool.ci]`, `node_pool.ci.weight = 5`) changes an element that is there: naming one
+/// that `base` lacks is reported in `unknown` and left out. A new element is written with a `name` of its own below
+/// `[[node_pool]]`, and stands at the end. Without `unknown` both are added, for an overlay whose base is not known yet.
 #[must_use]
 pub(super) fn merged(
     base: &Table,
@@ -58,7 +59,7 @@ fn merged_by_name(
                     *below = Item { value, span: below.span.clone() };
                 }
             }
-            None => match (&mut unknown, dotted(above)) {
+            None => match (&mut unknown, addressed(above)) {
                 (Some(problems), Some(place)) => {
                     problems.push(no_such_element(list, name_of(element).unwrap_or(""), place, base));
                 }
@@ -69,24 +70,10 @@ fn merged_by_name(
     result
 }
 
-/// Where the element is named, if only a dotted key that goes on behind its name does so: `runner.a.limit = 5` or
-/// `"runner.a.limit" = 5`, not `[runner.a]` or `runner.a = {…}`.
-fn dotted(element: &Table) -> Option<&Span> {
-    let entry = element.entry("name")?;
-    let Value::Text(name) = &entry.item.value else { return None };
-    let (span, text) = (&entry.key_span, &entry.key_span.source.text);
-    let key = span.text().trim().trim_matches(['"', '\'']);
-    if key == "name" {
-        // Written as a key of its own, below `[[runner]]`.
-        return None;
-    }
-    let goes_on = match key.strip_suffix(name.as_str()) {
-        Some(before) if before.is_empty() || before.ends_with('.') => {
-            text[span.range.end..].trim_start().starts_with('.') && !text.contains(&format!(".{name}]"))
-        }
-        _ => true,
-    };
-    goes_on.then_some(span)
+/// Where the element is addressed by its name, unless it has a key `name` of its own, as below `[[runner]]`.
+fn addressed(element: &Table) -> Option<&Span> {
+    let span = &element.entry("name")?.key_span;
+    (span.text().trim().trim_matches(['"', '\'']) != "name").then_some(span)
 }
 
 fn no_such_element(list: &str, name: &str, place: &Span, known: &[Item]) -> Diagnostic {
@@ -100,9 +87,9 @@ fn no_such_element(list: &str, name: &str, place: &Span, known: &[Item]) -> Diag
         Code::Reference,
         place.clone(),
         format!("there is no `{list}` called `{name}`"),
-        "a dotted key changes what is there",
+        "a table addressed by its name changes what is there",
     )
-    .help(format!("{hint} (a new one is written below its own header [[…{list}]], with its name)"))
+    .help(format!("{hint} (to add one, write it below [[…{list}]] with name = \"{name}\")"))
 }
 
 /// The key `name` of a table.
@@ -164,9 +151,8 @@ mod tests {
         let base = canonical(
             "[[node_pool]]\nname = \"ci\"\nweight = 5\nzones = [\"a\"]\n[[node_pool]]\nname = \"other\"\n",
         );
-        let over = canonical(
-            "\"node_pool.ci.zones\" = [\"b\", \"c\"]\n\"node_pool.ci.limits.cpu\" = 8\n[node_pool.new]\n",
-        );
+        let over = canonical("\"node_pool.ci.zones\" = [\"b\", \"c\"]\n\"node_pool.ci.limits.cpu\" = 8\n");
+        let over = merged(&over, &canonical("[[node_pool]]\nname = \"new\"\n"), ROOT, None);
         let mut problems = Problems::new();
         let result = merged(&base, &over, ROOT, Some(&mut problems));
         assert_eq!(problems, []);
@@ -180,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dotted_key_changes_elements_and_never_makes_one() {
+    fn a_table_addressed_by_its_name_changes_what_is_there_and_never_makes_one() {
         let base = canonical("[[runner]]\nname = \"eks\"\n");
         let unknown = |text: &str| {
             let mut problems = Problems::new();
@@ -193,16 +179,15 @@ mod tests {
             "\"runner.ekz.concurrent\" = 5\n",
             "runner.ekz.concurrent = 5\n",
             "[runner]\nekz.concurrent = 5\n",
-        ] {
-            assert!(unknown(text), "{text}");
-        }
-        for text in [
-            "[[runner]]\nname = \"b\"\n",
-            "runner = [{ name = \"b\" }]\n",
             "[runner.b]\nconcurrent = 5\n",
             "\"runner.b\" = { concurrent = 5 }\n",
             "[runner]\nb = { concurrent = 5 }\n",
         ] {
+            assert!(unknown(text), "{text}");
+        }
+        for text in
+            ["[[runner]]\nname = \"b\"\n", "runner = [{ name = \"b\" }]\n", "[runner]\nname = \"b\"\n"]
+        {
             assert!(!unknown(text), "{text}");
         }
     }

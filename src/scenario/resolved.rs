@@ -24,7 +24,8 @@ pub(super) fn to_toml<'a>(
     for (name, overlay) in overlays {
         let _ = writeln!(text, "\n[fleet.{}]", key(name));
         for entry in &overlay.entries {
-            let _ = writeln!(text, "{} = {}", key(&entry.key), inline(&by_name(&entry.key, &entry.item)));
+            let _ =
+                writeln!(text, "{} = {}", key(&entry.key), inline(&by_name(base, &entry.key, &entry.item)));
         }
     }
     text
@@ -60,11 +61,13 @@ fn block(text: &mut String, name: &str, item: &Item) {
     }
 }
 
-/// Overlay elements written by name, which is how a reader thinks of them.
-fn by_name(key: &str, item: &Item) -> Item {
+/// Overlay elements written by name, which is how a reader thinks of them, unless one of them is new: a name can only
+/// address what `base` has.
+fn by_name(base: &Table, key: &str, item: &Item) -> Item {
     let named = ROOT.iter().any(|known| known.name == key && matches!(known.kind, Kind::Named(_)));
     let Value::Array(elements) = &item.value else { return item.clone() };
-    if !named || elements.is_empty() || elements.iter().any(|element| name_of(element).is_none()) {
+    let is_new = |element: &Item| !base.list(key).iter().any(|below| name_of(below) == name_of(element));
+    if !named || elements.is_empty() || elements.iter().any(is_new) {
         return item.clone();
     }
     let entries = elements.iter().filter_map(|element| {

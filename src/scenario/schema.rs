@@ -19,7 +19,7 @@ pub fn json_schema() -> String {
     });
     root["properties"]["fleet"] = json!({
         "type": "object",
-        "description": "Fleets: each changes any key of the scenario, by nested tables or by quoted dotted keys.",
+        "description": "Fleets: each changes any key of the scenario, by nested tables or by quoted dotted keys. A table addressed by its name, such as [fleet.a.node_pool.ci], changes what is there; a new one is written below [[fleet.a.node_pool]] with its name.",
         "additionalProperties": fleet(&mut shared)
     });
     root["definitions"] = Value::Object(shared.by_name);
