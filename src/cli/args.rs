@@ -1,6 +1,8 @@
 //! What can be written on the command line. Every flag of `run` has an environment variable `FLEETSIM_…`.
 
 use super::emit::Emit;
+use super::precision::PrecisionArguments;
+use super::sharding::ShardArguments;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -27,6 +29,8 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Simulate the fleets of a scenario and compare them.
     Run(RunArguments),
+    /// Put the part files of `run --shard` together: the same results as one run, or what is missing.
+    Merge(super::merge::MergeArguments),
     /// The gate for pipelines: objectives kept, and no worse than a baseline? Exit codes 10, 11 and 12 say what is not.
     Check(super::check::CheckArguments),
     /// Keep the values of every replication, to compare with later.
@@ -100,6 +104,12 @@ pub(super) struct RunArguments {
     /// `all=DIR`.
     #[arg(long, value_name = "KIND=FILE", env = "FLEETSIM_EMIT", value_delimiter = ',')]
     pub emit: Vec<Emit>,
+    /// How sure.
+    #[command(flatten)]
+    pub precision: PrecisionArguments,
+    /// Which share.
+    #[command(flatten)]
+    pub sharing: ShardArguments,
 }
 
 /// `validate`.

@@ -5,7 +5,8 @@ use super::baseline::load;
 use super::exit::{Exit, Failed};
 use super::interrupt;
 use super::results::replications;
-use super::run::{How, read, simulate_all};
+use super::run::read;
+use super::simulate::{How, simulate_all};
 use super::terminal::{Terminal, answer};
 use crate::experiment::{
     Confidence, GateLine, GateRules, GateTest, GateVerdict, Metric, gate_objectives, gate_regressions,

@@ -1,6 +1,7 @@
-//! Reading scenarios and what they name, and writing result folders: into a temporary folder first, then renamed.
+//! Reading scenarios and what they name, and writing result folders: into a temporary folder first, then put in place.
 
 use super::exit::Failed;
+use super::replace::{Draft, recover};
 use crate::scenario::FileProvider;
 use std::fs;
 use std::io::{self, Read, Write};
@@ -57,7 +58,7 @@ pub(super) fn reason(error: &io::Error) -> String {
 /// A folder that appears under its name only when it is complete.
 #[derive(Debug)]
 pub(super) struct ResultFolder {
-    temporary: tempfile::TempDir,
+    temporary: Draft,
     target: PathBuf,
 }
 
@@ -76,10 +77,8 @@ impl ResultFolder {
         let parent =
             target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
-        let temporary = tempfile::Builder::new()
-            .prefix(".fleetsim-")
-            .tempdir_in(parent)
-            .map_err(|error| cannot_write(parent, &error))?;
+        recover(target);
+        let temporary = Draft::new(parent).map_err(|error| cannot_write(parent, &error))?;
         Ok(Self { temporary, target: target.to_path_buf() })
     }
 
@@ -105,29 +104,11 @@ impl ResultFolder {
         out.flush().map_err(|error| cannot_write(&path, &error))
     }
 
-    /// Puts the folder in its place. An older one of that name goes away only after the new one is complete.
+    /// Puts the folder in its place. An older one of that name goes away only after the new one is there.
     pub(super) fn publish(self) -> Result<PathBuf, Failed> {
         let Self { temporary, target } = self;
-        let complete = temporary.keep();
-        make_readable(&complete);
-        let failed = |error: &io::Error| {
-            let _ = fs::remove_dir_all(&complete);
-            cannot_write(&target, error)
-        };
-        let old = complete.with_extension("old");
-        let had_old = target.exists();
-        if had_old {
-            fs::rename(&target, &old).map_err(|error| failed(&error))?;
-        }
-        if let Err(error) = fs::rename(&complete, &target) {
-            if had_old {
-                let _ = fs::rename(&old, &target);
-            }
-            return Err(failed(&error));
-        }
-        if had_old {
-            let _ = fs::remove_dir_all(&old);
-        }
+        make_readable(temporary.path());
+        temporary.become_folder(&target).map_err(|error| cannot_write(&target, &error))?;
         Ok(target)
     }
 }
@@ -170,7 +151,7 @@ pub(super) fn write_file_with(
     temporary.persist(path).map(|_| ()).map_err(|error| cannot_write(path, &error.error))
 }
 
-fn cannot_write(path: &Path, error: &io::Error) -> Failed {
+pub(super) fn cannot_write(path: &Path, error: &io::Error) -> Failed {
     Failed::Output(format!("`{}` cannot be written: {}", path.display(), reason(error)))
 }
 

@@ -7,6 +7,7 @@ mod catalog;
 mod check;
 mod clock;
 mod completions;
+mod conclude;
 mod emit;
 mod exit;
 mod files;
@@ -15,9 +16,15 @@ mod import;
 mod import_jobs;
 mod init;
 mod interrupt;
+mod merge;
+mod parts;
+mod precision;
 mod progress;
+mod replace;
 mod results;
 mod run;
+mod sharding;
+mod simulate;
 mod terminal;
 mod traces;
 mod validate;
@@ -51,6 +58,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
     match command {
         Command::Run(arguments) => run::run(arguments, terminal),
+        Command::Merge(arguments) => merge::merge(arguments, terminal),
         Command::Check(arguments) => check::check(arguments, terminal),
         Command::Baseline(command) => baseline::baseline(command, terminal),
         Command::Validate(arguments) => validate::validate(arguments, terminal),

@@ -1,23 +1,21 @@
 //! `fleetsim run`: read, simulate, print, write.
 
-use super::args::{Format, Progress, RunArguments};
+use super::args::RunArguments;
 use super::clock::Clock;
-use super::emit::emit;
+use super::conclude::{Answer, conclude};
 use super::exit::{Exit, Failed};
 use super::files::{ResultFolder, beside, scenario_text};
 use super::interrupt;
-use super::progress::Display;
-use super::results::{Finished, write_results};
-use super::terminal::{Terminal, answer, say};
+use super::parts::PartFile;
+use super::precision::{Warmup, mser_warmup, until_precise};
+use super::sharding::run_shard;
+use super::simulate::{How, Simulator};
+use super::terminal::Terminal;
 use super::traces::say_inputs;
-use crate::engine::Streams;
-use crate::experiment::{Confidence, Units, run_units, summarise};
+use crate::experiment::{PartCommand, Units};
 use crate::metrics::RunOutcome;
-use crate::report::{SummaryFormat, summary_text, timings_text};
 use crate::scenario::{self, Scenario};
-use crate::simulation::{Keep, simulate};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Simulates the fleets of all scenarios, one scenario after the other.
@@ -40,11 +38,56 @@ fn one(
     terminal: Terminal,
 ) -> Result<Exit, Failed> {
     let mut clock = Clock::start();
-    let scenario = read(path, &settings(arguments), &arguments.fleet)?;
-    // A folder that cannot be written is found out before hours of simulation, not after.
+    let how = How {
+        detail: !arguments.no_files && !arguments.no_detail,
+        jobs: arguments.jobs,
+        progress: arguments.progress,
+    };
+    let mut settings = settings(arguments);
+    let mut scenario = read(path, &settings, &arguments.fleet)?;
+    if arguments.precision.warmup == Some(Warmup::Mser)
+        && let Some(warmup) = mser_warmup(&scenario, how, cancel, terminal)?
+    {
+        settings.push(format!("warmup={warmup}"));
+        scenario = read(path, &settings, &arguments.fleet)?;
+    }
+    let command = PartCommand {
+        name: "run".to_owned(),
+        scenario: path.display().to_string(),
+        set: settings.clone(),
+        fleet: arguments.fleet.clone(),
+        more: Vec::new(),
+        detail: how.detail,
+    };
     let target = arguments.out.join(&scenario.name);
+    if let Some(shard) = arguments.sharing.shard(terminal)? {
+        let part = arguments.sharing.part(shard, &arguments.out, &scenario.name);
+        let simulator = Simulator { scenario: &scenario, how, cancel, terminal };
+        return run_shard(&simulator, shard, &part, command, arguments.sharing.fresh);
+    }
+    // A folder that cannot be written is found out before hours of simulation, not after.
     let folder = (!arguments.no_files).then(|| ResultFolder::prepare(&target)).transpose()?;
     clock.lap("read");
+    say_what_is_run(&scenario, terminal);
+    let (units, journal) =
+        simulate(&Simulator { scenario: &scenario, how, cancel, terminal }, arguments, command)?;
+    if units.replications() > 0 && arguments.precision.until_ci.is_some() {
+        // From here on everything is as if this number of replications had been asked for.
+        settings.push(format!("replications={}", units.replications()));
+        scenario = read(path, &settings, &arguments.fleet)?;
+    }
+    clock.lap("simulate");
+    let answer = Answer { path, format: arguments.format, emit: &arguments.emit, timings: arguments.timings };
+    let exit = conclude(&scenario, &units, folder, &answer, &mut clock, terminal)?;
+    if let Some(journal) = journal
+        && !units.is_partial()
+    {
+        journal.remove();
+    }
+    Ok(exit)
+}
+
+fn say_what_is_run(scenario: &Scenario, terminal: Terminal) {
     terminal.detail(&format!(
         "{}: {} fleets x {} replications of {} from {}",
         scenario.name,
@@ -53,39 +96,29 @@ fn one(
         scenario.horizon,
         scenario.start
     ));
-    say_inputs(&scenario, terminal);
-    let how = How {
-        detail: !arguments.no_files && !arguments.no_detail,
-        jobs: arguments.jobs,
-        progress: arguments.progress,
+    say_inputs(scenario, terminal);
+}
+
+/// Runs all units. What a killed process has finished of the same experiment is taken over from its journal, a hidden file
+/// beside the results, which is handed back to be removed once the results are written.
+fn simulate(
+    simulator: &Simulator<'_>,
+    arguments: &RunArguments,
+    command: PartCommand,
+) -> Result<(Units<RunOutcome>, Option<PartFile>), Failed> {
+    let scenario = simulator.scenario;
+    let fleets = scenario.fleets.len();
+    let (journal, known) = if arguments.no_files {
+        (None, (0..fleets * scenario.replications as usize).map(|_| None).collect())
+    } else {
+        let journal = arguments.out.join(format!(".{}.units.jsonl", scenario.name));
+        simulator.resume(&journal, command, arguments.sharing.fresh)?
     };
-    let units = simulate_all(&scenario, how, cancel, terminal)?;
-    clock.lap("simulate");
-    let names: Vec<String> = scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect();
-    let Some(summary) = summarise(&names, &units, scenario.baseline, Confidence::default()) else {
-        say("interrupted before every fleet had finished one replication: there is no result");
-        return Ok(Exit::Interrupted);
+    let outcomes = match arguments.precision.precision()? {
+        Some(precision) => until_precise(simulator, &precision, journal.as_ref(), known)?,
+        None => simulator.fill(known, journal.as_ref())?,
     };
-    clock.lap("summarise");
-    let mut files = Vec::new();
-    if let Some(folder) = folder {
-        let finished =
-            Finished { scenario: &scenario, summary: &summary, units: &units, seconds: clock.total() };
-        files = write_results(folder, &finished)?;
-        clock.lap("write");
-    }
-    emit(&arguments.emit, &scenario, path, &summary)?;
-    if summary.is_partial {
-        terminal.note("interrupted: the result rests on the replications that were finished");
-    }
-    if arguments.format == Format::Table && !scenario.question.is_empty() {
-        answer(&format!("{}\n\n", scenario.question))?;
-    }
-    answer(&summary_text(&summary, &scenario.objectives, &files, format(arguments.format)))?;
-    if arguments.timings {
-        say(&timings_text(clock.laps(), &summary));
-    }
-    Ok(Exit::Success)
+    Ok((Units::from_results(fleets, outcomes), journal))
 }
 
 /// The scenario with settings laid over it; of its fleets only the named ones, or all where none is named.
@@ -104,65 +137,6 @@ fn settings(arguments: &RunArguments) -> Vec<String> {
     let mut set = arguments.set.clone();
     set.extend(arguments.seed.map(|seed| format!("seed={seed}")));
     set.extend(arguments.reps.map(|reps| format!("replications={reps}")));
+    set.extend(arguments.precision.settings());
     set
-}
-
-const fn format(format: Format) -> SummaryFormat {
-    match format {
-        Format::Table => SummaryFormat::Table,
-        Format::Json => SummaryFormat::Json,
-        Format::Csv => SummaryFormat::Csv,
-        Format::Md => SummaryFormat::Markdown,
-    }
-}
-
-/// How runs are made.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct How {
-    /// Whether jobs and nodes of the first replication are kept.
-    pub detail: bool,
-    /// Threads; none for one per processor.
-    pub jobs: Option<u16>,
-    /// How to show progress.
-    pub progress: Progress,
-}
-
-/// Every fleet in every replication, on as many threads as asked for.
-pub(super) fn simulate_all(
-    scenario: &Scenario,
-    how: How,
-    cancel: &AtomicBool,
-    terminal: Terminal,
-) -> Result<Units<RunOutcome>, Failed> {
-    let detail = how.detail;
-    let broken: Mutex<Option<String>> = Mutex::new(None);
-    let run = |fleet: usize, replication: usize| {
-        let plan = &scenario.fleets[fleet];
-        let streams = Streams::new(scenario.seed, replication as u32);
-        let keep = Keep { jobs: detail && replication == 0, nodes: detail && replication == 0 };
-        let finished =
-            plan.arrivals(streams).and_then(|arrivals| simulate(&plan.plan, streams, arrivals, keep));
-        match finished {
-            Ok(finished) => Some(finished.outcome),
-            Err(error) => {
-                cancel.store(true, Ordering::Relaxed);
-                broken.lock().expect("no run panics while it reports an error").replace(error.to_string());
-                None
-            }
-        }
-    };
-    let threads = how.jobs.map_or(0, usize::from);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .build()
-        .map_err(|error| Failed::Output(format!("no threads to simulate on: {error}")))?;
-    let display = Display::new(how.progress, terminal, &scenario.name);
-    let (fleets, replications) = (scenario.fleets.len(), scenario.replications as usize);
-    let units =
-        pool.install(|| run_units(fleets, replications, cancel, |progress| display.show(progress), run));
-    display.end();
-    match broken.into_inner().expect("all runs have ended") {
-        Some(error) => Err(Failed::Output(error)),
-        None => Ok(units),
-    }
 }

@@ -11,7 +11,10 @@ mod gate;
 mod metric;
 mod objective;
 mod observed;
+mod part;
+mod part_set;
 mod precision;
+mod shard;
 mod statistics;
 mod summary;
 mod units;
@@ -24,8 +27,13 @@ pub use gate::{GateLine, GateRules, GateTest, GateVerdict, gate_objectives, gate
 pub use metric::{Direction, Metric, MetricUnit};
 pub use objective::{Bound, Objective, ObjectiveState};
 pub use observed::{ObservedWaits, WaitPair, WaitUntil};
-pub use precision::{FEWEST_REPLICATIONS, is_precise, mser5, replications_needed};
+pub use part::{PART_SCHEMA, PartCommand, PartHeader, outcome_of_line, unit_line, unit_of_line};
+pub use part_set::PartSet;
+pub use precision::{
+    FEWEST_REPLICATIONS, Precision, WarmupFound, find_warmup, is_precise, mser5, replications_needed,
+};
+pub use shard::{Shard, shard_from_environment};
 pub use statistics::{Confidence, Estimate, Sample, student_t};
 pub use summary::{Difference, ExperimentSummary, FleetSummary, Verdict, pareto_front, summarise};
-pub use units::{Progress, Units, run_units};
+pub use units::{Progress, Units, for_each_unit, run_units};
 pub use values::{FleetValues, Term};

@@ -1,6 +1,10 @@
 //! When enough has been simulated, and from when on it counts: relative precision and MSER-5.
 
+use super::metric::Metric;
 use super::statistics::{Confidence, Sample};
+use crate::catalog::Arch;
+use crate::metrics::{GaugeKey, RunOutcome};
+use crate::units::SimDuration;
 
 /// Fewest replications before a relative precision is believed.
 pub const FEWEST_REPLICATIONS: usize = 10;
@@ -21,6 +25,94 @@ pub fn replications_needed(sample: &Sample, relative: f64, confidence: Confidenc
     let factor = half / (relative / (1.0 + relative) * sample.point.abs());
     let wanted = (sample.n as f64 * factor * factor).ceil();
     (wanted.min(1e6) as usize).max(sample.n + 1)
+}
+
+/// How narrow the intervals of some metrics have to be, and when to give up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Precision {
+    /// The metrics whose intervals count.
+    pub metrics: Vec<Metric>,
+    /// Largest relative error, as a share.
+    pub relative: f64,
+    /// How sure the intervals are.
+    pub confidence: Confidence,
+    /// Most replications.
+    pub cap: usize,
+}
+
+impl Precision {
+    /// Whether every sample is as precise as asked for.
+    #[must_use]
+    pub fn is_reached(&self, samples: &[Sample]) -> bool {
+        samples.iter().all(|sample| is_precise(sample, self.relative, self.confidence))
+    }
+
+    /// How many replications to have next, after `replications` gave `samples`; none where that is precise enough or the
+    /// cap is reached. At most half as many again at once: the spread of few replications is a poor guess, and each look
+    /// at the intervals is a chance to stop too early.
+    #[must_use]
+    pub fn next(&self, samples: &[Sample], replications: usize) -> Option<usize> {
+        if replications >= self.cap || self.is_reached(samples) {
+            return None;
+        }
+        let needed = samples
+            .iter()
+            .filter(|sample| !is_precise(sample, self.relative, self.confidence))
+            .map(|sample| replications_needed(sample, self.relative, self.confidence))
+            .max();
+        let most = (replications + replications / 2).max(replications + 1);
+        Some(needed.unwrap_or(most).clamp(replications + 1, most).min(self.cap))
+    }
+
+    /// The widest interval's half-width as a share of its value.
+    #[must_use]
+    pub fn widest(&self, samples: &[Sample]) -> f64 {
+        let share = |sample: &Sample| match sample.estimate(self.confidence).margin() {
+            Some(half) if half > 0.0 => half / sample.point.abs(),
+            Some(_) => 0.0,
+            None => f64::INFINITY,
+        };
+        samples.iter().map(share).fold(0.0, f64::max)
+    }
+}
+
+/// What MSER-5 says of the start of runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WarmupFound {
+    /// The start ends after this time; the level that took longest to settle.
+    After(SimDuration, &'static str),
+    /// A level has no end of its start within the first half of the run.
+    Nowhere(&'static str),
+}
+
+/// Looks for the end of the start by MSER-5 in what jobs wait for, what runs and what is paid for: pending jobs, running
+/// jobs and provisioned millicores over time, each averaged over the runs of one fleet. The longest start counts.
+#[must_use]
+pub fn find_warmup(runs: &[&RunOutcome]) -> WarmupFound {
+    let levels: [(&'static str, &[GaugeKey]); 3] = [
+        ("pending jobs", &[GaugeKey::PendingJobs]),
+        ("running jobs", &[GaugeKey::RunningJobs(Arch::Amd64), GaugeKey::RunningJobs(Arch::Arm64)]),
+        ("provisioned CPU", &[GaugeKey::ProvisionedMillicores]),
+    ];
+    let Some(bucket) = runs.iter().map(|run| run.timeline.bucket).max() else {
+        return WarmupFound::Nowhere(levels[0].0);
+    };
+    let band = super::band::TimelineBand::of(runs);
+    let mut longest = (SimDuration::ZERO, levels[0].0);
+    for (name, parts) in levels {
+        let mut series = vec![0.0; band.len()];
+        for key in parts.iter().copied() {
+            series.iter_mut().zip(&band.band(key).mean).for_each(|(sum, level)| *sum += level);
+        }
+        // The bucket in which the last jobs end is not like the others: runs end while it is open.
+        series.pop();
+        let Some(first) = mser5(&series) else { return WarmupFound::Nowhere(name) };
+        let time = SimDuration::from_ms(first as u64 * bucket.as_ms());
+        if time > longest.0 {
+            longest = (time, name);
+        }
+    }
+    WarmupFound::After(longest.0, longest.1)
 }
 
 /// MSER-5 (White 1997; White, Cobb & Spratt 2000): how many of the first values to leave out, so that the standard error

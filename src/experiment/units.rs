@@ -76,19 +76,35 @@ where
     P: Fn(Progress) + Sync,
 {
     let total = fleets * replications;
-    let next = AtomicUsize::new(0);
-    let done = AtomicUsize::new(0);
+    let units: Vec<usize> = (0..total).collect();
     let results: Mutex<Vec<Option<T>>> = Mutex::new((0..total).map(|_| None).collect());
-    rayon::broadcast(|_| {
-        loop {
-            let unit = next.fetch_add(1, Ordering::Relaxed);
-            if unit >= total || cancel.load(Ordering::Relaxed) {
-                return;
-            }
-            let Some(result) = run(unit % fleets, unit / fleets) else { continue };
-            results.lock().expect("no unit panics while it stores its result")[unit] = Some(result);
-            progress(Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, total });
-        }
+    let start = Progress { done: 0, total };
+    for_each_unit(&units, start, cancel, progress, |unit| {
+        let Some(result) = run(unit % fleets, unit / fleets) else { return false };
+        results.lock().expect("no unit panics while it stores its result")[unit] = Some(result);
+        true
     });
     Units::from_results(fleets, results.into_inner().expect("no unit panics while it stores its result"))
+}
+
+/// Runs `run` for each of `units`, in their order, on the current rayon pool; each thread takes the next one as soon as
+/// it is free. `run` says whether its unit has ended; `progress` counts on from `start`. After `cancel` is set no
+/// further unit starts.
+pub fn for_each_unit<R, P>(units: &[usize], start: Progress, cancel: &AtomicBool, progress: P, run: R)
+where
+    R: Fn(usize) -> bool + Sync,
+    P: Fn(Progress) + Sync,
+{
+    let next = AtomicUsize::new(0);
+    let done = AtomicUsize::new(start.done);
+    rayon::broadcast(|_| {
+        while let Some(unit) = units.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if cancel.load(Ordering::Relaxed) {
+                return;
+            }
+            if run(*unit) {
+                progress(Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, total: start.total });
+            }
+        }
+    });
 }
