@@ -38,6 +38,8 @@ pub(super) enum Command {
     Baseline(super::baseline::BaselineCommand),
     /// Check scenarios: every mistake at once, nothing is simulated.
     Validate(ValidateArguments),
+    /// Say why: of a job, a node, a decision, waits, costs; or what a code, a metric or a key means.
+    Explain(super::explain::ExplainArguments),
     /// Write a commented starter scenario.
     Init(InitArguments),
     /// Turn what people have into scenario text or a trace: NodePools, runner configurations, Helm values and pipelines

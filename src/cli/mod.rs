@@ -10,6 +10,8 @@ mod completions;
 mod conclude;
 mod emit;
 mod exit;
+mod explain;
+mod explain_topic;
 mod files;
 mod fit;
 mod import;
@@ -28,6 +30,7 @@ mod simulate;
 mod terminal;
 mod traces;
 mod validate;
+mod what_if;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -62,6 +65,7 @@ fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Check(arguments) => check::check(arguments, terminal),
         Command::Baseline(command) => baseline::baseline(command, terminal),
         Command::Validate(arguments) => validate::validate(arguments, terminal),
+        Command::Explain(arguments) => explain::explain(arguments, terminal),
         Command::Init(arguments) => init::init(arguments, terminal),
         Command::Import(arguments) => import::import(arguments, terminal),
         Command::Fit(arguments) => fit::fit(arguments, terminal),

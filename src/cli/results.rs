@@ -98,7 +98,8 @@ fn write_detail(folder: &ResultFolder, finished: &Finished<'_>) -> Result<(), Fa
     Ok(())
 }
 
-fn names(fleet: &Fleet) -> Names {
+/// The names behind the ids of a fleet's records.
+pub(super) fn names(fleet: &Fleet) -> Names {
     let catalog = &fleet.plan.ec2.catalog;
     Names {
         classes: fleet.workload.classes.as_slice().iter().map(|class| class.name.clone()).collect(),

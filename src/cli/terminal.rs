@@ -35,6 +35,12 @@ pub(super) fn answer(text: &str) -> Result<(), Failed> {
     }
 }
 
+/// Columns of texts that wrap: those of `COLUMNS`, from 80 to 120; 80 where it is not set.
+pub(super) fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    columns.map_or(80, |columns: usize| columns.clamp(80, 120))
+}
+
 impl Terminal {
     /// A remark, unless quiet.
     pub(super) fn note(self, text: &str) {

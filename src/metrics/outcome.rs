@@ -5,6 +5,7 @@ use super::gauge::Timeline;
 use super::job::{JobOutcome, JobRecord, WaitCause};
 use super::ledger::{CostLedger, WasteLedger};
 use super::node::{NodeEnd, NodeRecord};
+use super::wait_profile::WaitProfile;
 use crate::catalog::{Arch, CapacityType};
 use crate::units::{SimDuration, SimTime};
 use std::borrow::Cow;
@@ -95,6 +96,9 @@ pub struct WaitStatistics {
     pub causes_ms: [u128; WaitCause::ALL.len()],
     /// Milliseconds waited by jobs whose script never started, by [`WaitCause::index`].
     pub never_started_causes_ms: [u128; WaitCause::ALL.len()],
+    /// The waits of `wait` by length and cause, and by the hour of the week.
+    #[serde(default)]
+    pub profile: WaitProfile,
 }
 
 impl WaitStatistics {
@@ -103,6 +107,7 @@ impl WaitStatistics {
         self.wait.merge(&other.wait);
         self.queue.merge(&other.queue);
         self.pod_start.merge(&other.pod_start);
+        self.profile.merge(&other.profile);
         let classes = self.wait_by_class.len().max(other.wait_by_class.len());
         self.wait_by_class.resize_with(classes, Distribution::default);
         for (mine, theirs) in self.wait_by_class.iter_mut().zip(&other.wait_by_class) {

@@ -6,6 +6,7 @@ use super::job::{JobRecord, WaitCause};
 use super::ledger::{CostKind, CostLedger, WasteLedger};
 use super::node::NodeRecord;
 use super::outcome::{JobCounts, NodeTotals, RunOutcome, WaitStatistics, WorkCounters};
+use super::wait_profile::WaitProfile;
 use crate::units::{CostMeter, HourlyPrice, SimDuration, SimTime};
 
 /// What is recorded of a run.
@@ -44,6 +45,7 @@ pub struct Recorder {
     pod_start: Histogram,
     causes_ms: [u64; WaitCause::ALL.len()],
     never_started_causes_ms: [u64; WaitCause::ALL.len()],
+    profile: WaitProfile,
     costs: CostLedger,
     waste: WasteLedger,
     nodes: NodeTotals,
@@ -64,6 +66,7 @@ impl Recorder {
             pod_start: Histogram::default(),
             causes_ms: [0; WaitCause::ALL.len()],
             never_started_causes_ms: [0; WaitCause::ALL.len()],
+            profile: WaitProfile::default(),
             costs: CostLedger::default(),
             waste: WasteLedger::default(),
             nodes: NodeTotals::default(),
@@ -112,6 +115,7 @@ impl Recorder {
                 self.wait_by_class.resize_with(record.class as usize + 1, Histogram::default);
             }
             self.wait_by_class[record.class as usize].record(wait.as_ms());
+            self.profile.record(record.wait_since, &record.wait);
             &mut self.causes_ms
         } else {
             &mut self.never_started_causes_ms
@@ -168,6 +172,7 @@ impl Recorder {
                 pod_start: self.pod_start.finish(),
                 causes_ms: self.causes_ms.map(u128::from),
                 never_started_causes_ms: self.never_started_causes_ms.map(u128::from),
+                profile: self.profile,
             },
             costs: self.costs,
             waste: self.waste,

@@ -5,6 +5,7 @@ mod artifact;
 mod calibration;
 mod chart;
 mod csv;
+mod explain;
 mod format;
 mod gate;
 mod import_account;
@@ -21,6 +22,10 @@ pub use artifact::{Artifact, ArtifactFacts, artifact};
 pub use calibration::{calibration_chart, calibration_csv, calibration_text, constants_text};
 pub use chart::{Chart, ChartError, charts};
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
+pub use explain::{
+    CostSide, ExplainedRun, WaitFacts, WhatIf, explain_cost, explain_decision, explain_job, explain_node,
+    explain_wait, idlest_node, longest_wait, metric_text, topic_text,
+};
 pub use gate::{baseline_text, gate_text};
 pub use import_account::import_account_text;
 pub use page::{PageError, PageFacts, page_html};

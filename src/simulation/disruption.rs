@@ -30,6 +30,7 @@ impl World<'_> {
         for outcome in outcomes.drain(..) {
             match outcome {
                 Outcome::CommandStarted { reason, decision, nodes, .. } => {
+                    self.explain_command(reason, decision, &nodes);
                     let nodes = nodes.len() as u32;
                     self.note_decision(Decision::Command { reason, decision, nodes });
                 }

@@ -17,7 +17,7 @@ use super::decisions::Decision;
 use super::event::{Event, NodeStage};
 use super::karpenter_side::{Claim, KarpenterSide, scheduler_taint, type_index};
 use super::plan::{CapacityPlan, Plan};
-use super::reasons::Explanation;
+use super::reasons::{Explanation, sent_types};
 use super::setup;
 use super::world::World;
 
@@ -139,6 +139,7 @@ impl World<'_> {
     /// Karpenter expects the pod on a node that is on its way.
     fn planned(&mut self, pod: PodId, node: Option<NodeId>) {
         let now = self.now;
+        self.explain_placed(pod, node);
         let is_on_its_way =
             node.is_none_or(|node| self.nodes.get(node).is_some_and(|node| node.phase < NodePhase::Ready));
         if let Some(job) = self.jobs.get_mut(Id::new(pod.0))
@@ -225,16 +226,21 @@ impl World<'_> {
         let policy = self.karpenter_plan().pass.min_values_policy;
         let (ordinal, pool) = (self.nodes[id].ordinal, self.nodes[id].pool);
         let (pods, claim_types) = (request.pods.len() as u32, request.types.len() as u32);
-        let launched = |filters, chosen: Option<&Chosen>| Explanation::Launched {
+        let requests = request.requests;
+        let builds = self.explained_builds(&request.pods);
+        let launched = |filters, sent: Vec<TypeId>, chosen: Option<&Chosen>| Explanation::Launched {
             node: ordinal,
             pool,
             pods,
+            builds,
+            requests,
             claim_types,
             filters,
+            sent,
             chosen: chosen.map(|one| (one.instance_type, one.zone, one.capacity_type)),
         };
         let Ok(call) = launch_request_for(&side.cluster, request, policy) else {
-            self.explain(|| launched(None, None));
+            self.explain(|| launched(None, Vec::new(), None));
             return None;
         };
         let overrides: Vec<LaunchOverride> = call
@@ -268,7 +274,7 @@ impl World<'_> {
         for pool in insufficient {
             mark_unavailable(side, now, pool);
         }
-        self.explain(|| launched(Some(call.filters), chosen.as_ref()));
+        self.explain(|| launched(Some(call.filters), sent_types(&overrides), chosen.as_ref()));
         chosen
     }
 

@@ -1,10 +1,14 @@
 //! Why Karpenter decided as it did, in its own classes of reasons. It only listens, and only where a run is asked to explain.
 
 use crate::catalog::{CapacityType, TypeId, ZoneId};
+use crate::ec2::LaunchOverride;
 use crate::engine::Id;
+use crate::fleet::NodeId;
 use crate::karpenter::cluster;
-use crate::karpenter::disruption::{Reason, Refusal, Skip};
+use crate::karpenter::disruption::{Decision, Reason, Refusal, Skip};
 use crate::karpenter::launch::LaunchFilters;
+use crate::karpenter::pods::PodId;
+use crate::karpenter::resources::Amounts;
 use crate::karpenter::solver;
 use crate::units::SimTime;
 
@@ -33,6 +37,13 @@ pub enum Explanation {
         /// NodePool by number, and its reason.
         refusals: Vec<(u32, solver::Refusal)>,
     },
+    /// A pass expects the pod of a build on a node that exists, or is on its way.
+    PodPlaced {
+        /// The build.
+        build: u32,
+        /// The node.
+        node: u32,
+    },
     /// An instance was asked for: what each filter left of the claim's types, and what EC2 chose; `None` where nothing was to
     /// be had.
     Launched {
@@ -42,12 +53,27 @@ pub enum Explanation {
         pool: u32,
         /// How many pods the claim was made for.
         pods: u32,
+        /// Builds of those pods that still exist.
+        builds: Vec<u32>,
+        /// What they request together, the daemon sets of the node included.
+        requests: Amounts,
         /// Types that the pass left in the claim: those that all its pods fit.
         claim_types: u32,
         /// The provider's filters; `None` where no type was left to filter.
         filters: Option<LaunchFilters>,
+        /// The types that EC2 was asked for, each once.
+        sent: Vec<TypeId>,
         /// What EC2 took.
         chosen: Option<(TypeId, ZoneId, CapacityType)>,
+    },
+    /// A disruption command started.
+    Commanded {
+        /// Why.
+        reason: Reason,
+        /// How.
+        decision: Decision,
+        /// The nodes that go.
+        nodes: Vec<u32>,
     },
     /// A node is left alone from now on for another reason than before; `None`: nothing speaks against it.
     NodeKept {
@@ -94,6 +120,31 @@ impl World<'_> {
         let at = self.now;
         if let Some(log) = &mut self.reasons {
             log.said.push(Explained { at, what: what() });
+        }
+    }
+
+    /// The builds of pods, where the run is to explain itself; else nothing.
+    pub(super) fn explained_builds(&self, pods: &[PodId]) -> Vec<u32> {
+        let build = |pod: &PodId| self.jobs.get(Id::new(pod.0)).map(|job| job.build);
+        if self.reasons.is_some() { pods.iter().filter_map(build).collect() } else { Vec::new() }
+    }
+
+    /// A pass places a pod on a node; `None` is a new one, of which the launch tells.
+    pub(super) fn explain_placed(&mut self, pod: PodId, node: Option<NodeId>) {
+        let Some(node) = node.filter(|_| self.reasons.is_some()) else { return };
+        let job = self.jobs.get(Id::new(pod.0)).map(|job| job.build);
+        let node = self.nodes.get(node).map(|node| node.ordinal);
+        if let (Some(build), Some(node)) = (job, node) {
+            self.explain(|| Explanation::PodPlaced { build, node });
+        }
+    }
+
+    /// A disruption command starts.
+    pub(super) fn explain_command(&mut self, reason: Reason, decision: Decision, ids: &[cluster::NodeId]) {
+        if self.reasons.is_some() {
+            let ordinal = |id: &cluster::NodeId| self.nodes.get(Id::new(id.0)).map(|node| node.ordinal);
+            let nodes = ids.iter().filter_map(ordinal).collect();
+            self.explain(|| Explanation::Commanded { reason, decision, nodes });
         }
     }
 
@@ -147,4 +198,12 @@ impl World<'_> {
             log.said.push(Explained { at: self.now, what });
         }
     }
+}
+
+/// The types of a CreateFleet call, each once.
+pub(super) fn sent_types(overrides: &[LaunchOverride]) -> Vec<TypeId> {
+    let mut types: Vec<TypeId> = overrides.iter().map(|one| one.instance_type).collect();
+    types.sort_unstable();
+    types.dedup();
+    types
 }
