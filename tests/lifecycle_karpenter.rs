@@ -8,10 +8,10 @@ use fleetsim::karpenter::disruption::{Budget, ConsolidationPolicy, Reason, Versi
 use fleetsim::kubernetes::{DisruptionLimit, PodShare};
 use fleetsim::metrics::{JobOutcome, NodeEnd};
 use fleetsim::simulation::{
-    CapacityPlan, Decision, DriftNotice, DriftPlan, KarpenterPlan, PodDisruptionBudget,
+    CapacityPlan, Decision, DriftNotice, DriftPlan, Image, KarpenterPlan, PodDisruptionBudget,
 };
 use fleetsim::units::{SimDuration, SimTime};
-use fleetsim::workload::{Class, Distribution, Retry};
+use fleetsim::workload::{Class, Distribution, ImageId, Retry};
 use plans::{Case, mins, secs};
 
 /// Jobs written with their work need no distribution.
@@ -162,6 +162,27 @@ fn a_drain_evicts_no_more_pods_than_their_disruption_budget_lets_go() {
     assert_eq!(expiring(None).count(JobOutcome::Interrupted), 4);
     let one_stays = DisruptionLimit::MinAvailable(PodShare::Pods(1));
     assert_eq!(expiring(Some(one_stays)).count(JobOutcome::Interrupted), 3);
+}
+
+#[test]
+fn a_pod_counts_for_its_disruption_budget_from_when_its_containers_run() {
+    let case = karpenter()
+        .class("slow", 1500, 1024, nothing(), |class| class.image = ImageId(1))
+        .karpenter(|karpenter| karpenter.pools[0].expire_after = Some(mins(5)))
+        .change(|plan| {
+            plan.executor.poll_timeout = mins(60);
+            let image = |name: &str, compressed_mb| Image { name: name.to_owned(), compressed_mb };
+            plan.kubernetes.images = vec![image("small", 1), image("huge", 100_000)];
+        });
+    let one_stays = DisruptionLimit::MinAvailable(PodShare::Pods(1));
+    let run = with_pdb(case, one_stays)
+        .job(secs(0), "test", mins(20))
+        .job(secs(0), "slow", mins(20))
+        .job(mins(30), "test", secs(1))
+        .run();
+    // One pod runs and must stay; the other still pulls its image, which no budget protects.
+    assert_eq!((run.job(0).outcome, run.job(1).outcome), (JobOutcome::Success, JobOutcome::Interrupted));
+    assert!(run.job(1).slot_freed_at <= SimTime::ZERO + secs(330), "{:?}", run.job(1));
 }
 
 /// Three nodes with a job of an hour each, whose image or pool changes after ten minutes.

@@ -40,6 +40,8 @@ pub struct Job {
     pub attempt: u8,
     /// Whether the pod object still exists (its resources are taken until it does not).
     pub has_pod: bool,
+    /// Whether the pod is Ready: its containers run.
+    pub is_ready: bool,
     /// Whether Karpenter was told that the pod waits for a node.
     pub awaits_karpenter: bool,
     /// The running pipeline it belongs to.

@@ -5,7 +5,7 @@
 //! over bytes.
 
 use super::order::{NodeOrder, enough_feasible};
-use super::row::{Node, Row, Rules};
+use super::row::{Node, Reserved, Row, Rules};
 use super::score::NodeLoad;
 use super::search::{Part, draw_below, find_window, pick};
 use super::shape::{Footprint, NodeClass, PodShape};
@@ -90,6 +90,7 @@ impl Cluster {
             class: info.class.0,
             hold: info.hold,
             alive: true,
+            reserved: Reserved::default(),
         };
         if slot as usize == self.nodes.len() {
             self.nodes.push(node);
@@ -131,6 +132,18 @@ impl Cluster {
     pub(super) fn release(&mut self, slot: u32, pod: Footprint) {
         self.nodes[slot as usize].load.remove(pod);
         self.touch(slot);
+    }
+
+    /// Keeps this room on a node for pods that preempted others there.
+    pub(super) fn reserve(&mut self, slot: u32, reserved: Reserved) {
+        self.nodes[slot as usize].reserved = reserved;
+        self.touch(slot);
+    }
+
+    /// Whether a pod of `shape` may go there while this room is kept for others.
+    pub(super) fn takes(&self, shape: usize, slot: u32, reserved: Reserved) -> bool {
+        let node = Node { reserved, ..self.nodes[slot as usize] };
+        self.rows[shape].evaluate(&node, self.rules).0 != 0
     }
 
     fn touch(&mut self, slot: u32) {

@@ -98,8 +98,10 @@ pub enum SchedulingOutcome {
         pod: PodKey,
         /// When.
         at: SimTime,
-        /// False the first time, true where an earlier message changed.
+        /// False the first time, true where an earlier message changed, or the node that it is nominated to.
         changed: bool,
+        /// The node on which pods of lower priority are deleted to make room for it (`status.nominatedNodeName`).
+        nominated: Option<NodeKey>,
     },
 }
 

@@ -1,6 +1,7 @@
 //! kube-scheduler and kubelet: binding pods to ready nodes, pod start, eviction. Never launches anything.
 
 mod batch;
+mod calls;
 mod client;
 mod cluster;
 mod disruption_budget;

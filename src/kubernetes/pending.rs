@@ -65,6 +65,13 @@ pub(super) struct Trial {
     batch: Option<u32>,
 }
 
+impl Trial {
+    /// The trial of this pod only: what comes of it does not hold for the others of its batch.
+    pub(super) fn alone(self) -> Self {
+        Self { batch: None, ..self }
+    }
+}
+
 /// All pods without a node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Pending {

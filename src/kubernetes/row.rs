@@ -18,6 +18,16 @@ pub(super) struct Node {
     pub(super) class: u32,
     pub(super) hold: NodeHold,
     pub(super) alive: bool,
+    pub(super) reserved: Reserved,
+}
+
+/// Room that is kept on a node for pods that preempted others there. It holds against pods whose priority is no higher.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Reserved {
+    pub(super) footprint: Footprint,
+    pub(super) pods: u32,
+    /// The lowest priority among these pods: who preempts takes the nomination away from lower ones, so they rarely differ.
+    pub(super) priority: i32,
 }
 
 /// A class of nodes as one shape sees it.
@@ -33,6 +43,7 @@ pub(super) struct ClassView {
 #[derive(Clone, Debug)]
 pub(super) struct Row {
     pub(super) footprint: Footprint,
+    priority: i32,
     pub(super) classes: Vec<ClassView>,
     /// Flags of [`NodeHold`] that the shape does not tolerate.
     hold_mask: u8,
@@ -79,6 +90,7 @@ impl Row {
         }
         Self {
             footprint: shape.footprint(),
+            priority: shape.priority,
             classes: Vec::new(),
             hold_mask,
             soft: false,
@@ -127,13 +139,23 @@ impl Row {
             };
             return (0, first);
         }
-        let refusal = node.load.refusal(self.footprint);
+        let refusal = self.load_refusal(node.load, node.reserved);
         if refusal != 0 {
             return (0, refusal);
         }
         let score = node.load.fit_score(self.footprint, rules.strategy)
             + node.load.balance_score(self.footprint, rules.balance);
         (1 + score as u8, 0)
+    }
+
+    /// What `NodeResourcesFit` says of a node with this load.
+    #[inline]
+    pub(super) fn load_refusal(&self, load: NodeLoad, reserved: Reserved) -> u8 {
+        if reserved.pods == 0 || reserved.priority < self.priority {
+            load.refusal(self.footprint)
+        } else {
+            load.refusal_beside(reserved.footprint, reserved.pods, self.footprint)
+        }
     }
 
     /// Whether the shape could not be placed on the node for its taints, own or of its class.

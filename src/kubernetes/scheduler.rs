@@ -11,10 +11,11 @@ use std::collections::VecDeque;
 use rand::Rng;
 
 use super::batch::Entry;
+use super::calls::{Call, at};
 use super::client::ApiClient;
 use super::cluster::Cluster;
 use super::pending::{Message, Pending, Trial};
-use super::preemption::Preemption;
+use super::preemption::{Nomination, Preemption};
 use super::row::Rules;
 use super::score::reason;
 use super::shape::{NodeClass, PodShape};
@@ -56,13 +57,6 @@ pub(super) struct Pod {
     pub(super) ordinal: u64,
 }
 
-/// An API call on its way.
-#[derive(Clone, Copy, Debug)]
-struct Call {
-    ordinal: u64,
-    outcome: SchedulingOutcome,
-}
-
 /// The scheduler.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
@@ -75,13 +69,15 @@ pub struct Scheduler {
     pub(super) pods: Vec<Pod>,
     created: u64,
     pub(super) client: ApiClient,
-    calls: VecDeque<Call>,
+    pub(super) calls: VecDeque<Call>,
     pub(super) held_up_until: SimTime,
     /// When the queue got something to try.
-    work_since: SimTime,
+    pub(super) work_since: SimTime,
     /// Requests became free since the queue was last told.
     freed: bool,
     pub(super) preemptions: Vec<Preemption>,
+    /// Pods that room is being made for.
+    pub(super) nominations: Vec<Nomination>,
     /// Who each doomed pod gives way to.
     pub(super) doomed: Vec<(PodKey, PodKey)>,
     /// Priorities in use, sorted: with one only nobody can be preempted.
@@ -111,6 +107,7 @@ impl Scheduler {
             work_since: SimTime::ZERO,
             freed: false,
             preemptions: Vec::new(),
+            nominations: Vec::new(),
             doomed: Vec::new(),
             priorities: Vec::new(),
             refused_at_once: 0,
@@ -167,6 +164,7 @@ impl Scheduler {
     /// The node object is gone; pods still on it are forgotten with it (their later deletion is harmless).
     pub fn remove_node(&mut self, _now: SimTime, node: NodeKey) {
         if let Some(slot) = self.cluster.slot(node) {
+            self.nominations.retain(|nomination| nomination.slot != slot);
             self.cluster.remove(slot);
         }
     }
@@ -237,6 +235,7 @@ impl Scheduler {
         if pod.doomed {
             self.mourn(key);
         }
+        self.withdraw(key);
         match pod.state {
             PodState::Pending => {
                 let pods = &self.pods;
@@ -287,11 +286,14 @@ impl Scheduler {
     fn attempt(&mut self, now: SimTime, trial: Trial) {
         let Trial { shape, entry, .. } = trial;
         let searches = self.cluster.searches;
+        let nominated = self.nominated_place(entry.pod);
         let pod = &mut self.pods[entry.pod.0 as usize];
         pod.attempts = pod.attempts.saturating_add(1);
         let tie = (pod.ordinal << 8) | u64::from(pod.attempts);
         let streams = &self.streams;
-        match self.cluster.choose(shape as usize, || streams.entity(TIE, tie).next_u64()) {
+        let choose =
+            |cluster: &mut Cluster| cluster.choose(shape as usize, || streams.entity(TIE, tie).next_u64());
+        match nominated.or_else(|| choose(&mut self.cluster)) {
             Some(slot) => {
                 let node = self.cluster.nodes[slot as usize];
                 pod.state = PodState::Placed;
@@ -300,6 +302,7 @@ impl Scheduler {
                 let ordinal = pod.ordinal;
                 self.bindings += 1;
                 self.cluster.occupy(slot, self.cluster.rows[shape as usize].footprint);
+                self.withdraw(entry.pod);
                 let at = self.client.call(now) + self.config.call_latency;
                 let outcome = SchedulingOutcome::Bound { pod: entry.pod, node: node.key, at };
                 self.calls.push_back(Call { ordinal, outcome });
@@ -313,11 +316,15 @@ impl Scheduler {
 
     fn refuse(&mut self, now: SimTime, trial: Trial) {
         let Trial { shape, entry, .. } = trial;
+        // Every pod that may preempt is tried by itself: what one of them fails with, the next may not.
+        let trial = if self.outranks_some(shape) { trial.alone() } else { trial };
         let row = &self.cluster.rows[shape as usize];
         let message = row.message(self.cluster.order.len());
         let told = self.pending.fail(now, trial, row.rejectors(), message);
+        let before = self.nomination(entry.pod);
         self.preempt(now, shape, entry.pod);
-        if told == Message::Same {
+        let nominated = self.nomination(entry.pod);
+        if told == Message::Same && nominated == before {
             return;
         }
         let sent = self.client.call(now);
@@ -326,32 +333,10 @@ impl Scheduler {
         let outcome = SchedulingOutcome::Unschedulable {
             pod: entry.pod,
             at: sent + self.config.call_latency,
-            changed: told == Message::Changed,
+            changed: told != Message::First,
+            nominated,
         };
         self.calls.push_back(Call { ordinal: self.pods[entry.pod.0 as usize].ordinal, outcome });
-    }
-
-    /// Hands out the calls that are through, except those of pods that are gone and bindings to nodes that are gone:
-    /// the pod of such a binding goes back into the queue.
-    fn deliver(&mut self, now: SimTime, out: &mut Vec<SchedulingOutcome>) {
-        while let Some(call) = self.calls.pop_front_if(|call| at(&call.outcome) <= now) {
-            let (SchedulingOutcome::Bound { pod: key, .. }
-            | SchedulingOutcome::Unschedulable { pod: key, .. }) = call.outcome;
-            let pod = &mut self.pods[key.0 as usize];
-            if pod.ordinal != call.ordinal || !matches!(pod.state, PodState::Placed | PodState::Pending) {
-                continue;
-            }
-            if let SchedulingOutcome::Bound { .. } = call.outcome {
-                let node = &self.cluster.nodes[pod.slot as usize];
-                if !node.alive || node.generation != pod.generation {
-                    pod.state = PodState::Pending;
-                    pod.stamp = self.pending.add(now, pod.shape, key);
-                    self.work_since = now;
-                    continue;
-                }
-            }
-            out.push(call.outcome);
-        }
     }
 
     /// The node that the pod was placed on, be the binding through or not.
@@ -379,12 +364,6 @@ impl Scheduler {
     #[must_use]
     pub fn config(&self) -> &SchedulerConfig {
         &self.config
-    }
-}
-
-fn at(outcome: &SchedulingOutcome) -> SimTime {
-    match outcome {
-        SchedulingOutcome::Bound { at, .. } | SchedulingOutcome::Unschedulable { at, .. } => *at,
     }
 }
 
@@ -446,7 +425,9 @@ mod tests {
             }
             let plain = |outcome: &SchedulingOutcome| match *outcome {
                 SchedulingOutcome::Bound { pod, at, .. } => (at.as_ms(), pod.0, "bound"),
-                SchedulingOutcome::Unschedulable { pod, at, changed: true } => (at.as_ms(), pod.0, "changed"),
+                SchedulingOutcome::Unschedulable { pod, at, changed: true, .. } => {
+                    (at.as_ms(), pod.0, "changed")
+                }
                 SchedulingOutcome::Unschedulable { pod, at, .. } => (at.as_ms(), pod.0, "unschedulable"),
             };
             self.out.iter().map(plain).collect()
@@ -568,6 +549,33 @@ mod tests {
     }
 
     #[test]
+    fn a_back_off_doubles_up_to_ten_seconds_and_the_one_that_ends_first_is_tried_first() {
+        let mut world = World::new(SchedulerConfig::default());
+        let (old, middle) = (world.shape(1000, 2000), world.shape(1100, 2000));
+        let (filler, blip) = (world.shape(2000, 100), world.shape(300, 100));
+        world.node(0, 0, 2000, NodeHold::NONE);
+        world.node(0, 1, 300, NodeHold::NONE);
+        world.pods(0, 0..1, filler);
+        world.pods(0, 1..2, old);
+        world.run(0);
+        let fail = |world: &mut World, ms: u64| {
+            world.pods(ms, 10..11, blip);
+            world.run(ms);
+            world.scheduler.pod_deleted(at_ms(ms + 500), PodKey(10));
+            world.run(ms + 500);
+        };
+        fail(&mut world, 1000);
+        world.pods(2000, 2..3, middle);
+        world.run(2000);
+        for ms in [8000, 20_000, 40_000] {
+            fail(&mut world, ms);
+        }
+        // Five failures against four: ten seconds against eight, from the same instant on.
+        world.scheduler.pod_deleted(at_ms(42_000), PodKey(0));
+        assert_eq!(world.run(42_000)[0], (42_000, 2, "bound"));
+    }
+
+    #[test]
     fn placeholders_of_low_priority_give_way_to_a_job_but_no_more_of_them_than_needed() {
         let mut world = World::new(SchedulerConfig::default());
         let placeholder = PodShape { priority: -10, ..PodShape::of(Resources::new(1000, 1000)) };
@@ -586,6 +594,37 @@ mod tests {
         assert_eq!(world.scheduler.take_preemptions().count(), 0);
         world.scheduler.pod_deleted(at_ms(2000), PodKey(3));
         assert_eq!(world.run(2000), [(2000, 4, "bound")]);
+    }
+
+    #[test]
+    fn the_room_that_victims_leave_is_kept_from_pods_of_no_higher_priority() {
+        let mut world = World::new(SchedulerConfig::default());
+        let of = |cpu, priority| PodShape { priority, ..PodShape::of(Resources::new(cpu, 1000)) };
+        let placeholder = world.scheduler.register_shape(of(1000, -10));
+        let job = world.scheduler.register_shape(of(2000, 0));
+        let urgent = world.scheduler.register_shape(of(1000, 5));
+        world.node(0, 0, 4000, NodeHold::NONE);
+        world.pods(0, 0..4, placeholder);
+        world.run(0);
+        world.pods(0, 4..5, job);
+        world.run(0);
+        let nominated = world.out.iter().any(|outcome| {
+            matches!(outcome, SchedulingOutcome::Unschedulable { nominated: Some(NodeKey(0)), .. })
+        });
+        assert!(nominated);
+        world.scheduler.take_preemptions();
+        world.scheduler.pod_deleted(at_ms(1000), PodKey(3));
+        world.pods(1000, 5..6, placeholder);
+        assert_eq!(world.run(1000), [(1000, 5, "unschedulable")], "one core is free, but kept");
+        world.pods(1500, 6..7, urgent);
+        assert_eq!(world.run(1500), [(1500, 6, "bound")], "not from what is more important");
+        world.scheduler.pod_deleted(at_ms(2000), PodKey(2));
+        assert!(world.run(2000).iter().all(|outcome| outcome.2 != "bound"), "now a core is lacking");
+        let more: Vec<u32> = world.scheduler.take_preemptions().map(|one| one.victim.0).collect();
+        assert_eq!(more, [1]);
+        world.scheduler.pod_deleted(at_ms(3000), PodKey(1));
+        assert_eq!(world.run(3000)[0], (3000, 4, "bound"));
+        assert!(world.scheduler.nominations.is_empty());
     }
 
     #[test]
@@ -630,7 +669,9 @@ mod tests {
         world.pods(0, 0..1, shape);
         world.run(1000);
         let refused = world.scheduler.work().refused_at_once;
-        assert_eq!(world.run(400_000), [], "with the same message");
+        world.run(329_999);
+        assert_eq!(world.scheduler.work().refused_at_once, refused, "looked at every half minute");
+        assert_eq!(world.run(330_000), [], "with the same message");
         assert_eq!(world.scheduler.work().refused_at_once, refused + 1);
     }
 

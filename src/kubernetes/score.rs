@@ -128,6 +128,13 @@ impl NodeLoad {
         .fold(0, |all, (given, reason)| all | if given { reason } else { 0 })
     }
 
+    /// As [`Self::refusal`], with room kept for so many other pods.
+    pub(super) fn refusal_beside(mut self, others: Footprint, count: u32, pod: Footprint) -> u8 {
+        self.used += others;
+        self.pods += count;
+        self.refusal(pod)
+    }
+
     /// Whether the pod would fit if nothing ran there.
     pub(super) fn fits_empty(&self, pod: Footprint) -> bool {
         pod.plain.fits_in(self.allocatable) && self.pods_allocatable > 0

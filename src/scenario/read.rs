@@ -41,11 +41,19 @@ impl Table {
         }
     }
 
-    /// A whole number, if given. Ranges of the reference never admit negative ones.
+    /// A whole number, if given. Most ranges of the reference admit no negative ones.
     pub(super) fn integer_if(&self, key: &str) -> Option<u64> {
         match self.get(key)?.value {
             Value::Integer(number) => u64::try_from(number).ok(),
             _ => None,
+        }
+    }
+
+    /// A whole number that may be negative and has a default.
+    pub(super) fn signed(&self, key: &str) -> i64 {
+        match self.get(key).map(|item| &item.value) {
+            Some(Value::Integer(number)) => *number,
+            _ => panic!("the key reference gives `{key}` a default"),
         }
     }
 

@@ -83,6 +83,7 @@ impl PipelineHost for World<'_> {
             phase: JobPhase::Created,
             attempt: pending.attempt,
             has_pod: false,
+            is_ready: false,
             awaits_karpenter: false,
             pipeline: pending.pipeline.raw(),
             pipeline_node: pending.node,

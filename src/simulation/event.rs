@@ -12,6 +12,8 @@ pub(super) enum Event {
     DelayOver { pipeline: u32, node: u32 },
     /// The executor has prepared the picked build: it creates the pod.
     CreatePod { job: JobId, build: u32 },
+    /// The containers of a pod run: a PodDisruptionBudget counts it from now on.
+    PodReady { job: JobId, build: u32 },
     /// The executor's patience with a starting pod is over.
     PodWaitOver { job: JobId, build: u32 },
     /// The runner hears that the build was cancelled.

@@ -16,7 +16,7 @@ use crate::units::{Resources, SimTime};
 
 use super::emptiness::HistoricalEmptiness;
 use super::karpenter_plan::{KarpenterPlan, PoolPlan};
-use super::plan::Plan;
+use super::plan::{ExecutorPlan, Plan};
 use super::setup;
 
 /// Karpenter in one run.
@@ -32,6 +32,7 @@ pub(super) struct KarpenterSide {
     /// By node: its claim, and the disruption command that wants it as a replacement.
     pub claims: Vec<Option<Claim>>,
     pub pod_facts: Vec<PodFacts>,
+    version: disruption::Version,
     pub provisioned: Vec<provisioner::Outcome>,
     pub disrupted: Vec<disruption::Outcome>,
     pub passes: u64,
@@ -89,6 +90,7 @@ impl KarpenterSide {
             types,
             claims: Vec::new(),
             pod_facts: Vec::new(),
+            version: karpenter.disruption.version,
             provisioned: Vec::new(),
             disrupted: Vec::new(),
             passes: 0,
@@ -107,16 +109,18 @@ impl KarpenterSide {
         &mut self,
         requests: Resources,
         node_selector: &[(String, String)],
-        tolerations: &[kubernetes::Toleration],
+        executor: &ExecutorPlan,
         do_not_disrupt: disruption::DoNotDisrupt,
         pdb: disruption::PodPdb,
     ) -> u32 {
+        let tolerations = &executor.tolerations;
         let id = self.cluster.register_pod_class(PodClassSpec {
             requests,
             node_selector: node_selector.to_vec(),
             tolerations: tolerations.iter().map(toleration).collect(),
             do_not_disrupt,
             pdb,
+            priority: executor.priority,
             ..PodClassSpec::default()
         });
         if id.0 as usize >= self.pod_facts.len() {
@@ -126,6 +130,7 @@ impl KarpenterSide {
         self.pod_facts[id.0 as usize] = PodFacts {
             do_not_disrupt,
             pdb,
+            eviction_cost: disruption::eviction_cost(None, None, Some(executor.priority), self.version),
             tolerates_disrupted_taint: tolerations.iter().any(|one| toleration(one).tolerates(&disrupted)),
             ..PodFacts::default()
         };

@@ -19,6 +19,7 @@ mod pipeline_steps;
 mod plan;
 mod pod_budgets;
 mod pods;
+mod preemption;
 mod prices;
 mod provisioning;
 mod reasons;

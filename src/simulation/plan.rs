@@ -91,6 +91,8 @@ pub struct ExecutorPlan {
     pub tolerations: Vec<Toleration>,
     /// Annotation `karpenter.sh/do-not-disrupt` of every pod whose class has none of its own.
     pub do_not_disrupt: DoNotDisrupt,
+    /// Priority of every pod: the value of the PriorityClass that `priority_class_name` names.
+    pub priority: i32,
     /// Whether arm64 jobs run on amd64 nodes under emulation (no arm64 capacity in this fleet).
     pub emulate_arm64: bool,
 }
@@ -242,6 +244,7 @@ impl Default for ExecutorPlan {
             select_arch: true,
             tolerations: Vec::new(),
             do_not_disrupt: DoNotDisrupt::No,
+            priority: 0,
             emulate_arm64: false,
         }
     }

@@ -3,7 +3,9 @@
 use crate::fleet::JobId;
 use crate::karpenter::disruption::PodPdb;
 use crate::kubernetes::DisruptionLimit;
+use crate::units::SimTime;
 
+use super::event::Event;
 use super::plan::PodDisruptionBudget;
 use super::world::World;
 
@@ -11,7 +13,7 @@ use super::world::World;
 #[derive(Clone, Debug, Default)]
 pub(super) struct PodBudgets {
     limits: Vec<DisruptionLimit>,
-    /// Bound pods that are not being deleted, by budget.
+    /// Ready pods that are not being deleted, by budget.
     healthy: Vec<u32>,
 }
 
@@ -48,8 +50,32 @@ impl World<'_> {
         }
     }
 
+    /// A pod was bound whose containers will run at `at`. Only pods that a budget selects need to be told apart by that.
+    pub(super) fn await_readiness(&mut self, id: JobId, at: SimTime) {
+        let job = &self.jobs[id];
+        if !matches!(self.kinds.get(job.kind).pdb, PodPdb::None) {
+            let build = job.build;
+            self.queue.push(at, Event::PodReady { job: id, build });
+        }
+    }
+
+    /// The containers of a pod run.
+    pub(super) fn pod_ready(&mut self, id: JobId, build: u32) {
+        if let Some(job) = self.jobs.get_mut(id).filter(|job| job.build == build && job.is_on_its_way()) {
+            job.is_ready = true;
+            self.count_for_budget(id, true);
+        }
+    }
+
+    /// A pod is being deleted.
+    pub(super) fn no_longer_ready(&mut self, id: JobId) {
+        if std::mem::take(&mut self.jobs[id].is_ready) {
+            self.count_for_budget(id, false);
+        }
+    }
+
     /// A pod began to count for its budget, or stopped.
-    pub(super) fn count_for_budget(&mut self, id: JobId, counts: bool) {
+    fn count_for_budget(&mut self, id: JobId, counts: bool) {
         if let PodPdb::One(number) = self.kinds.get(self.jobs[id].kind).pdb {
             let healthy = &mut self.pod_budgets.healthy[usize::from(number)];
             *healthy = if counts { *healthy + 1 } else { healthy.saturating_sub(1) };

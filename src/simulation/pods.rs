@@ -31,12 +31,13 @@ impl World<'_> {
         for outcome in outcomes.drain(..) {
             match outcome {
                 SchedulingOutcome::Bound { pod, node, .. } => self.bound(Id::new(pod.0), Id::new(node.0)),
-                SchedulingOutcome::Unschedulable { pod, changed, .. } => {
-                    self.unschedulable(Id::new(pod.0), changed);
+                SchedulingOutcome::Unschedulable { pod, changed, nominated, .. } => {
+                    self.unschedulable(Id::new(pod.0), changed, nominated.is_some());
                 }
             }
         }
         self.scratch.bindings = outcomes;
+        self.delete_preempted();
     }
 
     /// The executor of a build that was picked.
@@ -54,8 +55,8 @@ impl World<'_> {
         job.picked_at + self.arrivals.classes()[Id::new(job.class)].timeout
     }
 
-    /// The pod waits for a node: the executor's patience is timed, and Karpenter hears of it.
-    fn unschedulable(&mut self, id: JobId, changed: bool) {
+    /// The pod waits for a node: the executor's patience is timed, and Karpenter hears of it, unless others make room for it.
+    fn unschedulable(&mut self, id: JobId, changed: bool, is_nominated: bool) {
         let job = &self.jobs[id];
         if job.phase != JobPhase::Unbound {
             return;
@@ -65,7 +66,11 @@ impl World<'_> {
             let build = job.build;
             self.queue.push(over_at.max(self.now), Event::PodWaitOver { job: id, build });
         }
-        self.trigger_provisioning(id);
+        if is_nominated {
+            self.leave_to_preemption(id);
+        } else {
+            self.trigger_provisioning(id);
+        }
     }
 
     /// The kubelet of `node` starts the pod; when the executor will see that is known at once.
@@ -85,6 +90,7 @@ impl World<'_> {
         self.recorder.gauge(now, GaugeKey::RequestedMillicores, i64::from(job.requests.cpu.0));
         self.karpenter_pod_bound(id, node_id);
         let ready_at = now + pod_start.image_pull + pod_start.start;
+        self.await_readiness(id, ready_at);
         let wait = self.pod_wait(&job);
         let build = job.build;
         let times_out_at = self.times_out_at(&job);

@@ -87,7 +87,6 @@ impl World<'_> {
         let pool = self.nodes[node].pool;
         let awaits_karpenter = job.awaits_karpenter;
         let created_at = job.pod_created_at;
-        self.count_for_budget(id, true);
         if let Some(side) = &mut self.karpenter {
             let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
             if awaits_karpenter {
@@ -106,7 +105,7 @@ impl World<'_> {
     /// A bound pod is being deleted.
     pub(super) fn karpenter_pod_terminating(&mut self, id: JobId, node: NodeId) {
         let now = self.now;
-        self.count_for_budget(id, false);
+        self.no_longer_ready(id);
         if let Some(side) = &mut self.karpenter {
             let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
             side.cluster.pod_terminating(now, pod, node);

@@ -89,6 +89,9 @@ impl World<'_> {
         let (jobs, kinds) = (&self.jobs, &self.kinds);
         // The eviction API counts what it accepts at once, before the pods are seen to terminate.
         let may_evict = |pod: PodId| match kinds.get(jobs[Id::new(pod.0)].kind).pdb {
+            // Pods whose containers do not run yet are let go whatever their budgets say (kubernetes
+            // `pkg/registry/core/pod/storage/eviction.go` `canIgnorePDB`, v1.37).
+            _ if !jobs[Id::new(pod.0)].is_ready => true,
             PodPdb::None => true,
             PodPdb::Several => false,
             PodPdb::One(number) => {

@@ -152,13 +152,15 @@ impl World<'_> {
             containers: vec![ContainerRequests::of(total)],
             node_selector: node_selector.clone(),
             tolerations: executor.tolerations.clone(),
+            priority: executor.priority,
             ..PodShape::default()
         };
         let do_not_disrupt = protection(self.plan, class, executor.do_not_disrupt);
         let pdb = pod_budgets::selecting(&self.plan.kubernetes.disruption_budgets, &class.name);
-        let karpenter_class = self.karpenter.as_mut().map_or(0, |side| {
-            side.register_class(total, &node_selector, &executor.tolerations, do_not_disrupt, pdb)
-        });
+        let karpenter_class = self
+            .karpenter
+            .as_mut()
+            .map_or(0, |side| side.register_class(total, &node_selector, executor, do_not_disrupt, pdb));
         let shape = self.scheduler.register_shape(shape);
         PodKind { shape, karpenter_class, requests: total, executor: number, do_not_disrupt, pdb, emulated }
     }

@@ -108,6 +108,7 @@ impl<'p> World<'p> {
             Event::Pending(job) => self.enqueue(job),
             Event::DelayOver { pipeline, node } => self.delay_over(pipeline, node),
             Event::CreatePod { job, build } => self.pod_prepared(job, build),
+            Event::PodReady { job, build } => self.pod_ready(job, build),
             Event::PodWaitOver { job, build } => self.pod_wait_over(job, build),
             Event::CancelHeard { job, build } => self.cancel_heard(job, build),
             Event::ScriptEnded { job, build } => self.script_ended(job, build),

@@ -102,6 +102,12 @@ pub(super) const RUNNER: &[Key] = &[
     Key::section("host", HOST, "Where the manager process runs and what that costs."),
     Key::new("poll_timeout", Kind::Duration, "How long the runner waits for a pod to start.").or("\"180s\""),
     Key::new("poll_interval", Kind::Duration, "How often it looks at the pod.").or("\"3s\""),
+    Key::new(
+        "priority",
+        Kind::Integer(-2_147_483_648, 1_000_000_000),
+        "Value of the PriorityClass of its pods: they push pods of lower priority off their nodes.",
+    )
+    .or("0"),
     Key::new("cpu_request", Kind::Cpu, "CPU request of build containers.").or("\"1\"").also(&["cpu"]),
     Key::new("memory_request", Kind::Memory, "Memory request of build containers.")
         .or("\"2Gi\"")

@@ -201,6 +201,7 @@ pub(super) struct Executor {
     pub arch: Option<Arch>,
     pub tolerations: Vec<TolerationText>,
     pub do_not_disrupt: DoNotDisrupt,
+    pub priority: i32,
 }
 
 /// A toleration as GitLab Runner writes it: `"key=value" = "Effect"`.
@@ -228,6 +229,7 @@ pub(super) fn executor(runner: &Runner<'_>, problems: &mut Problems) -> Executor
         arch: runner.arch,
         tolerations: tolerations(table, problems),
         do_not_disrupt: do_not_disrupt(table, problems),
+        priority: table.signed("priority") as i32,
     }
 }
 

@@ -68,6 +68,7 @@ pub(super) fn executors(table: &Table, runners: &[Executor]) -> Vec<ExecutorPlan
         arch: own.arch,
         tolerations: own.tolerations.iter().map(toleration).collect(),
         do_not_disrupt: own.do_not_disrupt,
+        priority: own.priority,
         ..usual.clone()
     };
     runners.iter().map(of_runner).collect()

@@ -1,0 +1,59 @@
+//! Preemption by priority in the whole loop: who gives way, to whom, and that Karpenter launches nothing for it.
+
+#[path = "support/plans.rs"]
+mod plans;
+
+use fleetsim::gitlab::{EntryConfig, ManagerConfig, RunnerConfig};
+use fleetsim::metrics::JobOutcome;
+use fleetsim::simulation::OwnExecutor;
+use fleetsim::units::SimDuration;
+use fleetsim::workload::Distribution;
+use plans::{Case, at_secs, mins, secs};
+
+/// Two runners; the pods of the second, which takes jobs with the tag `urgent`, have this priority. One job fills a node.
+fn with_priority(priority: i32) -> Case {
+    let tags = vec!["urgent".to_owned()];
+    let second = RunnerConfig { tags: tags.clone(), run_untagged: false, ..RunnerConfig::default() };
+    let entry = EntryConfig { runner: 1, request_concurrency: 10, ..EntryConfig::default() };
+    let manager = ManagerConfig { concurrent: 10, entries: vec![entry], ..ManagerConfig::default() };
+    let nothing = || Distribution::Constant(SimDuration::ZERO);
+    Case::new()
+        .manager(10)
+        .manager_as(manager)
+        .change(|plan| {
+            plan.gitlab.runners.push(second);
+            let mut executor = plan.executor.clone();
+            executor.priority = priority;
+            executor.poll_timeout = mins(60);
+            plan.own_executors.push(OwnExecutor { manager: 1, entry: 0, executor });
+        })
+        .class("usual", 1500, 1024, nothing(), |_| {})
+        .class("urgent", 1500, 1024, nothing(), |class| class.tags = tags)
+}
+
+#[test]
+fn a_pod_of_higher_priority_pushes_another_off_its_node_and_waits_for_it_to_be_gone() {
+    let case = |priority| with_priority(priority).nodes(1, "m6i.large");
+    let run = case(100).job(secs(0), "usual", mins(20)).job(secs(60), "urgent", mins(1)).run();
+    let (pushed, urgent) = (run.job(0), run.job(1));
+    assert_eq!((pushed.outcome, urgent.outcome), (JobOutcome::Interrupted, JobOutcome::Success));
+    assert!(pushed.script_ended_at >= urgent.pod_created_at);
+    // The pod is torn down in five seconds, and what it held is free then.
+    assert_eq!(urgent.bound_at, pushed.script_ended_at + secs(5));
+    let equal = case(0).job(secs(0), "usual", mins(20)).job(secs(60), "urgent", mins(1)).run();
+    assert_eq!(equal.count(JobOutcome::Success), 2);
+    assert!(equal.job(1).bound_at >= equal.job(0).script_ended_at);
+}
+
+#[test]
+fn karpenter_launches_no_node_for_a_pod_that_others_make_room_for() {
+    let case = |priority| {
+        let case = with_priority(priority).at_once().pool(&["m6i.large"], "on-demand", None);
+        case.job(secs(0), "usual", mins(20)).job(mins(5), "urgent", mins(10)).run()
+    };
+    let preempting = case(100);
+    assert_eq!((preempting.nodes().len(), preempting.count(JobOutcome::Interrupted)), (1, 1));
+    assert!(preempting.job(1).bound_at < at_secs(5 * 60 + 10));
+    let patient = case(0);
+    assert_eq!((patient.nodes().len(), patient.count(JobOutcome::Interrupted)), (2, 0));
+}
