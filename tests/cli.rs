@@ -57,6 +57,7 @@ fn a_run_prints_the_answer_and_writes_a_complete_folder() {
         "jobs.csv",
         "nodes.csv",
         "costs.csv",
+        "waste.csv",
         "report.html",
         "summary.csv",
         "timeline.csv",

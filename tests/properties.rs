@@ -11,10 +11,10 @@ use fleetsim::engine::Streams;
 use fleetsim::gitlab::{EntryConfig, ManagerConfig, RunnerConfig, Signal, Stop};
 use fleetsim::karpenter::disruption::ConsolidationPolicy;
 use fleetsim::metrics::{
-    CostKind, FailureReason, GaugeKey, JobOutcome, JobRecord, NodeEnd, NodeRecord, WaitCause,
+    CostKind, FailureReason, GaugeKey, JobOutcome, JobRecord, NodeEnd, NodeRecord, WaitCause, WasteKind,
 };
 use fleetsim::simulation::{CapacityPlan, DaemonSet, Image, Plan};
-use fleetsim::units::{Ppm, Resources, SimDuration, SimTime};
+use fleetsim::units::{CostMeter, Ppm, Resources, SimDuration, SimTime};
 use fleetsim::workload::{
     ArrivalKind, Arrivals, Distribution, ImageId, JobDraft, Need, Parallel, Retry, TemplateDraft, When,
 };
@@ -148,6 +148,8 @@ impl Drawn {
                 let requests = Resources::new(self.daemons, self.daemons);
                 plan.kubernetes.daemon_sets = vec![DaemonSet { name: "agent".to_owned(), requests }];
             }
+            // Works here are all waits, so they take as long whatever their nodes' load.
+            plan.ec2.follow_load = self.seed % 2 == 1;
             plan.standing = vec![(CostKind::ControlPlane, control_plane(false))];
         })
         .fleet(&self.fleet)
@@ -508,6 +510,19 @@ fn bill(plan: &Plan, node: &NodeRecord) -> (u128, u128) {
     (used, u128::from(volume.0) * u128::from(counted))
 }
 
+/// The milliseconds before a node was ready, as far as they count, at its price.
+fn start_up_is_paid_for_as_such(plan: &Plan, node: &NodeRecord) {
+    if node.cost == CostMeter::ZERO {
+        return;
+    }
+    let price =
+        plan.ec2.catalog.price(TypeId::new(node.instance_type), ZoneId(node.zone as u8), node.capacity);
+    let ready_at = node.ready_at.min(node.terminated_at);
+    let ms = ready_at.saturating_since(node.launched_at.max(plan.warmup)).as_ms();
+    let cost = CostMeter::of(price.expect("a sold type"), ms);
+    assert_eq!(node.used_for.of(WasteKind::StartUp), cost, "{node:?}");
+}
+
 fn money_is_accounted(case: &Case, run: &Run) {
     let outcome = &run.finished.outcome;
     let mut by_kind = [0_u128; CostKind::ALL.len()];
@@ -515,6 +530,8 @@ fn money_is_accounted(case: &Case, run: &Run) {
     for node in run.nodes() {
         let (used, volume) = bill(&case.plan, &node);
         assert_eq!(node.cost.0, used, "{node:?}");
+        assert_eq!(node.used_for.total(), node.cost, "{node:?}");
+        start_up_is_paid_for_as_such(&case.plan, &node);
         by_kind[CostKind::Instance(node.arch, node.capacity).index()] += used;
         by_kind[CostKind::RootVolume.index()] += volume;
         instances += used;
@@ -527,6 +544,8 @@ fn money_is_accounted(case: &Case, run: &Run) {
     }
     for kind in CostKind::ALL {
         assert_eq!(outcome.costs.of(kind).0, by_kind[kind.index()], "{kind:?}");
+        let uses = WasteKind::ALL.map(|used| outcome.waste.of_resource(kind).of(used).0);
+        assert_eq!(uses.iter().sum::<u128>(), by_kind[kind.index()], "{kind:?} is in categories, all of it");
     }
     assert_eq!(outcome.costs.total().0, by_kind.iter().sum::<u128>());
     assert_eq!(outcome.waste.total().0, instances, "the waste shares out the instances' bill");

@@ -5,12 +5,12 @@ use std::path::Path;
 use fleetsim::catalog::{Arch, CapacityType};
 use fleetsim::experiment::{Bound, Confidence, ExperimentSummary, Metric, Objective, Units, summarise};
 use fleetsim::metrics::{
-    CostKind, GaugeKey, JobOutcome, JobRecord, Names, NodeEnd, NodeMeter, NodeRecord, Recorder,
-    RecorderSettings, RunOutcome, WaitCause, WaitClock, WorkCounters,
+    CostKind, GaugeKey, JobOutcome, JobRecord, Names, NodeEnd, NodeMeter, NodeRecord, NodeShape, Recorder,
+    RecorderSettings, RunOutcome, UsedFor, WaitCause, WaitClock, WorkCounters,
 };
 use fleetsim::report::{
     JobsCsv, NodesCsv, Provenance, SummaryFormat, charts, costs_csv, provenance_json, summary_csv,
-    summary_text, timeline_csv, timings_text, verdict_sentence,
+    summary_text, timeline_csv, timings_text, verdict_sentence, waste_csv,
 };
 use fleetsim::units::{CostMeter, HourlyPrice, Millicores, SimDuration, SimTime};
 
@@ -128,7 +128,6 @@ fn nodes_and_jobs(
     levels.push((end, GaugeKey::ProvisionedMillicores, -1900));
     levels.push((end, key, -1));
     let kind = CostKind::Instance(fleet.arch, capacity);
-    let cost = recorder.bill(kind, HourlyPrice::from_dollars(price), at(start), at(end));
     recorder.bill(CostKind::RootVolume, HourlyPrice::from_dollars(0.005), at(start), at(end));
     let mut node = NodeRecord {
         ordinal,
@@ -146,7 +145,8 @@ fn nodes_and_jobs(
         empty_at: at(end - 30_000),
         terminated_at: at(end),
         billed_ms: end - start,
-        cost,
+        cost: CostMeter::ZERO,
+        used_for: UsedFor::default(),
         pods_run: 0,
         busy_core_ms: 0,
         lost_core_ms: 0,
@@ -154,6 +154,10 @@ fn nodes_and_jobs(
         empty_ms: 0,
     };
     meter.stop(at(end), &mut node);
+    let shape = NodeShape { cpu: node.cpu, reserved: Millicores(100), ..NodeShape::default() };
+    node.used_for = UsedFor::of_node(meter.spans(at(end), HourlyPrice::from_dollars(price)), &shape);
+    node.cost = node.used_for.total();
+    recorder.bill_used(kind, &node.used_for);
     recorder.node_ended(&node);
 }
 
@@ -318,6 +322,8 @@ fn printed_costs_sum_to_the_printed_total() {
     let summary = experiment(&FLEETS[2..3], 3);
     let mut bytes = Vec::new();
     costs_csv(&mut bytes, &summary).unwrap();
+    let mut by_use = Vec::new();
+    waste_csv(&mut by_use, &summary).unwrap();
     let micros = |text: &str| text.replace('.', "").parse::<u64>().unwrap();
     for account in ["paid_for", "instances_used_for"] {
         let all: Vec<_> = rows(&bytes).into_iter().filter(|row| &row[1] == account).collect();
@@ -325,6 +331,13 @@ fn printed_costs_sum_to_the_printed_total() {
         let parts: u64 = all.iter().filter(|row| &row[2] != "total").map(|row| micros(&row[3])).sum();
         assert!(total > 0);
         assert_eq!(parts, total, "{account}");
+        if account == "paid_for" {
+            let (whole, parts): (Vec<_>, Vec<_>) =
+                rows(&by_use).into_iter().partition(|row| &row[1] == "total");
+            assert_eq!(parts.iter().map(|row| micros(&row[3])).sum::<u64>(), total);
+            assert_eq!(micros(&whole[0][3]), total);
+            assert!(parts.iter().any(|row| &row[1] == "control_plane" && &row[2] == "standing"));
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::experiment::{ExperimentSummary, FleetValues, Units};
 use crate::metrics::{Names, RunOutcome};
 use crate::report::{
     JobsCsv, NodesCsv, PageFacts, Provenance, Replications, SummaryFormat, charts, costs_csv, page_html,
-    provenance_json, summary_csv, summary_text, timeline_csv,
+    provenance_json, summary_csv, summary_text, timeline_csv, waste_csv,
 };
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::CapacityPlan;
@@ -37,6 +37,7 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
     folder.write("summary.csv", &csv_bytes(|out| summary_csv(out, summary))?)?;
     folder.write("replications.csv", &csv_bytes(|out| replications(scenario, finished.units).write(out))?)?;
     folder.write("costs.csv", &csv_bytes(|out| costs_csv(out, summary))?)?;
+    folder.write("waste.csv", &csv_bytes(|out| waste_csv(out, summary))?)?;
     folder.write("timeline.csv", &csv_bytes(|out| timeline_csv(out, summary))?)?;
     write_detail(&folder, finished)?;
     let charts = charts(summary, &scenario.objectives)

@@ -8,6 +8,7 @@ mod capacity;
 mod create_fleet;
 mod delay;
 mod fargate;
+mod sharing;
 mod shocks;
 mod speed;
 mod spot_market;
@@ -19,9 +20,11 @@ pub use capacity::{CapacityLimits, CapacityPool, Outage};
 pub use create_fleet::{AllocationStrategy, Chosen, LaunchOverride, LaunchRequest, Market, PoolWeights};
 pub use delay::Delay;
 pub use fargate::{FargatePrices, FargateSize};
+pub use sharing::{SharedCores, busy_cpu};
 pub use shocks::ShockParameters;
 pub use speed::{
-    Emulation, NodeSpeed, Occupancy, PhaseKind, SpeedClass, SpeedClassId, SpeedModel, instance_slowdown,
+    Emulation, NodeSpeed, Occupancy, PhaseKind, SpeedClass, SpeedClassId, SpeedModel, WorkParts,
+    instance_slowdown,
 };
 pub use spot_market::{Diurnal, Interruption, SpotMarket, SpotParameters, hourly_hazard};
 pub use standing::{NOT_PRICED, StandingCost, control_plane, discounted, manager};

@@ -77,7 +77,7 @@ pub type SpeedClassId = Id<SpeedClass>;
 /// Which speed of a generation counts while the number of busy threads is not followed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Occupancy {
-    /// One thread alone (`s1`). To be combined with [`NodeSpeed::slowdown`] where busy threads are followed.
+    /// One thread alone (`s1`).
     #[default]
     Alone,
     /// All vCPUs busy: throughput per vCPU relative to a fully busy m5. Favours CPUs with a core per vCPU.
@@ -86,15 +86,17 @@ pub enum Occupancy {
 
 /// Parts per million of the reference time: what stays, and what scales.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Factor {
-    fixed: u32,
-    cpu: u32,
+pub struct WorkParts {
+    /// Network and disk.
+    pub fixed: u32,
+    /// The CPU-bound part, on a CPU generation and emulated or not.
+    pub cpu: u32,
 }
 
 /// Execution times for all (class, generation, emulated) triples, ready to multiply.
 #[derive(Clone, Debug)]
 pub struct SpeedModel {
-    factors: Vec<Factor>,
+    factors: Vec<WorkParts>,
     generations: usize,
     emulation: Emulation,
     occupancy: Occupancy,
@@ -123,7 +125,7 @@ impl SpeedModel {
             let own = class.speeds.iter().find(|(id, _)| id.index() == index).map(|(_, speed)| *speed);
             let speed = own.unwrap_or_else(|| generation_speed(generation, self.occupancy));
             for slow in [Ppm::ONE, self.emulation.of(class.phase)] {
-                self.factors.push(Factor::new(class.cpu_bound_share, speed, slow));
+                self.factors.push(WorkParts::new(class.cpu_bound_share, speed, slow));
             }
         }
     }
@@ -138,7 +140,7 @@ impl SpeedModel {
         generation: Id<CpuGeneration>,
         emulated: bool,
     ) -> SimDuration {
-        let factor = self.factor(class, generation, emulated);
+        let factor = self.parts(class, generation, emulated);
         let ppm = u64::from(factor.fixed) + u64::from(factor.cpu);
         SimDuration::from_ms(scaled(work.as_ms(), ppm))
     }
@@ -154,17 +156,19 @@ impl SpeedModel {
         emulated: bool,
         slowdown: Ppm,
     ) -> SimDuration {
-        let factor = self.factor(class, generation, emulated);
+        let factor = self.parts(class, generation, emulated);
         let ppm = u64::from(factor.fixed) + slowdown.of(u64::from(factor.cpu));
         SimDuration::from_ms(scaled(work.as_ms(), ppm))
     }
 
-    fn factor(&self, class: SpeedClassId, generation: Id<CpuGeneration>, emulated: bool) -> Factor {
+    /// What `class` divides into on `generation`.
+    #[must_use]
+    pub fn parts(&self, class: SpeedClassId, generation: Id<CpuGeneration>, emulated: bool) -> WorkParts {
         self.factors[(class.index() * self.generations + generation.index()) * 2 + usize::from(emulated)]
     }
 }
 
-impl Factor {
+impl WorkParts {
     fn new(share: Ppm, speed: Ppm, emulation: Ppm) -> Self {
         let share = u64::from(share.0).min(ONE);
         let cpu = share * u64::from(emulation.0) / u64::from(speed.0.max(1));
@@ -225,31 +229,45 @@ impl NodeSpeed {
     /// Work done per unit of time by `busy` threads, in single threads of m5. Threads beyond the vCPUs add nothing.
     #[must_use]
     pub fn throughput(&self, busy: u32) -> Ppm {
-        let per_thread = self.units(busy);
+        let per_thread = self.units(u64::from(busy) * 1000);
         Ppm((u128::from(self.single) * u128::from(per_thread) / u128::from(ONE)) as u32)
     }
 
     /// How much longer one of `busy` equal jobs takes than alone on the node: one where fewer than two are busy.
     #[must_use]
     pub fn slowdown(&self, busy: u32) -> Ppm {
-        if busy < 2 {
+        self.slowdown_at(u64::from(busy) * 1000)
+    }
+
+    /// The same where `busy_milli` thousandths of a thread are busy.
+    #[must_use]
+    pub fn slowdown_at(&self, busy_milli: u64) -> Ppm {
+        if busy_milli <= 1000 {
             return Ppm::ONE;
         }
-        let alone = u64::from(busy) * ONE;
-        Ppm((u128::from(alone) * u128::from(ONE) / u128::from(self.units(busy))) as u32)
+        let alone = u128::from(busy_milli) * u128::from(ONE / 1000);
+        Ppm((alone * u128::from(ONE) / u128::from(self.units(busy_milli))) as u32)
+    }
+
+    /// The slowdown where every vCPU is busy.
+    #[must_use]
+    pub fn full_slowdown(&self) -> Ppm {
+        self.slowdown_at(self.threads * 1000)
     }
 
     /// Throughput in millionths of one undisturbed thread of this very CPU.
-    fn units(&self, busy: u32) -> u64 {
-        let busy = u64::from(busy).min(self.threads);
+    fn units(&self, busy_milli: u64) -> u64 {
+        const MILLIONTHS: u64 = ONE / 1000;
+        let busy = busy_milli.min(self.threads * 1000);
+        let cores = self.cores * 1000;
         if self.smt {
-            let second = busy.saturating_sub(self.cores);
-            busy.min(self.cores) * ONE + second * (2 * self.all_core).saturating_sub(ONE)
-        } else if self.cores > 1 && busy > 1 {
-            let loss = (ONE - self.all_core.min(ONE)) * (busy - 1) / (self.cores - 1);
-            busy * (ONE - loss.min(ONE))
+            let second = busy.saturating_sub(cores);
+            busy.min(cores) * MILLIONTHS + second * (2 * self.all_core).saturating_sub(ONE) / 1000
+        } else if self.cores > 1 && busy > 1000 {
+            let loss = (ONE - self.all_core.min(ONE)) * (busy - 1000) / (cores - 1000);
+            busy * (ONE - loss.min(ONE)) / 1000
         } else {
-            busy * ONE
+            busy * MILLIONTHS
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The account: what was paid by kind, and what the instances' part was paid for. Exact integers; parts sum to totals.
+//! The account: what was paid by kind of resource, and what each was paid for. Exact integers; parts sum to totals.
 
-use super::node::NodeRecord;
+use super::usage::UsedFor;
 use crate::catalog::{Arch, CapacityType};
 use crate::units::CostMeter;
 
@@ -95,27 +95,43 @@ impl CostLedger {
     }
 }
 
-/// What a node's bill was paid for. The kinds share it out completely.
+/// What something billed was paid for. Every billed millisecond belongs to exactly one kind, or is shared out among several
+/// by the CPU that each took of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WasteKind {
     /// CPU requested by jobs whose work counted.
     UsefulWork,
-    /// CPU requested by jobs whose work was lost.
+    /// CPU requested by jobs whose work was lost: they were interrupted.
     LostWork,
     /// From launch until the node was ready.
     StartUp,
-    /// Ready without a job's pod.
+    /// Ready without a job's pod; also what is billed beyond the life of the instance (the minimum of 60 s).
     Idle,
-    /// Allocatable CPU that nobody requested while pods were on the node.
+    /// CPU that nobody requested while pods were on the node.
     Fragmentation,
-    /// CPU kept back for the kubelet, the system and daemon sets while pods were on the node.
+    /// CPU kept back for the kubelet and the system while pods were on the node.
     Reserved,
+    /// CPU requested by daemon sets while pods were on the node.
+    DaemonSets,
+    /// Ready without a job's pod, on order: nodes of static pools, idle machines that an autoscaler holds ready.
+    Headroom,
+    /// What runs whether jobs do or not: managers, control plane.
+    Standing,
 }
 
 impl WasteKind {
     /// Every kind, in the order in which reports list them.
-    pub const ALL: [Self; 6] =
-        [Self::UsefulWork, Self::LostWork, Self::StartUp, Self::Idle, Self::Fragmentation, Self::Reserved];
+    pub const ALL: [Self; 9] = [
+        Self::UsefulWork,
+        Self::LostWork,
+        Self::StartUp,
+        Self::Idle,
+        Self::Fragmentation,
+        Self::Reserved,
+        Self::DaemonSets,
+        Self::Headroom,
+        Self::Standing,
+    ];
 
     /// The word in CSV files.
     #[must_use]
@@ -127,90 +143,51 @@ impl WasteKind {
             Self::Idle => "idle",
             Self::Fragmentation => "fragmentation",
             Self::Reserved => "reserved",
+            Self::DaemonSets => "daemon_sets",
+            Self::Headroom => "headroom",
+            Self::Standing => "standing",
         }
     }
 }
 
-/// The instances' cost by what it was paid for. Sums to the instances' cost exactly.
+/// The whole bill by resource and by what it was paid for. Sums to [`CostLedger`] exactly, resource by resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct WasteLedger([CostMeter; WasteKind::ALL.len()]);
+pub struct WasteLedger([UsedFor; CostKind::ALL.len()]);
 
 impl WasteLedger {
-    /// Shares out the cost of one node in proportion to its core-milliseconds; what integer division leaves goes to
-    /// fragmentation. A cost cut by the warm-up is shared in the same proportion.
-    pub fn add_node(&mut self, node: &NodeRecord) {
-        let cores = u128::from(node.cpu.0.max(1));
-        let whole = u128::from(node.lifetime_ms().max(1)) * cores;
-        let occupied_ms = node.lifetime_ms().saturating_sub(node.start_up_ms + node.empty_ms);
-        let reserved = u128::from(node.cpu.0.saturating_sub(node.allocatable.0)) * u128::from(occupied_ms);
-        let shares = [
-            (WasteKind::UsefulWork, u128::from(node.busy_core_ms.saturating_sub(node.lost_core_ms))),
-            (WasteKind::LostWork, u128::from(node.lost_core_ms)),
-            (WasteKind::StartUp, u128::from(node.start_up_ms) * cores),
-            (WasteKind::Idle, u128::from(node.empty_ms) * cores),
-            (WasteKind::Reserved, reserved),
-        ];
-        let mut left = node.cost.0;
-        for (kind, share) in shares {
-            let part = multiply_divide(node.cost.0, share, whole).min(left);
-            left -= part;
-            self.0[kind as usize] += CostMeter(part);
-        }
-        self.0[WasteKind::Fragmentation as usize] += CostMeter(left);
+    /// Enters what `resource` was paid for.
+    pub fn add(&mut self, resource: CostKind, used: &UsedFor) {
+        self.0[resource.index()].merge(used);
     }
 
-    /// What was paid for `kind`.
+    /// What was paid of the instances' bill for `kind`.
     #[must_use]
     pub fn of(&self, kind: WasteKind) -> CostMeter {
-        self.0[kind as usize]
+        self.instances().map(|used| used.of(kind)).sum()
     }
 
     /// What was paid for instances.
     #[must_use]
     pub fn total(&self) -> CostMeter {
-        self.0.iter().copied().sum()
+        self.instances().map(UsedFor::total).sum()
+    }
+
+    /// What `resource` was paid for.
+    #[must_use]
+    pub fn of_resource(&self, resource: CostKind) -> &UsedFor {
+        &self.0[resource.index()]
     }
 
     /// Enters everything of `other`.
     pub fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
-            *mine += theirs;
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            mine.merge(theirs);
         }
     }
-}
 
-/// `a × b / c` rounded down, without overflow where `b <= c < 2^64`: first the whole part of `a / c`, then the rest.
-fn multiply_divide(a: u128, b: u128, c: u128) -> u128 {
-    a / c * b + a % c * b / c
-}
-
-/// A node on which tests build.
-#[cfg(test)]
-pub(super) fn example_node() -> NodeRecord {
-    use super::node::NodeEnd;
-    use crate::units::{Millicores, SimTime};
-    NodeRecord {
-        ordinal: 0,
-        pool: 0,
-        instance_type: 0,
-        zone: 0,
-        arch: Arch::Arm64,
-        capacity: CapacityType::Spot,
-        end: NodeEnd::Empty,
-        cpu: Millicores(4000),
-        allocatable: Millicores(3500),
-        launched_at: SimTime::ZERO,
-        registered_at: SimTime::from_ms(20),
-        ready_at: SimTime::from_ms(30),
-        empty_at: SimTime::from_ms(80),
-        terminated_at: SimTime::from_ms(100),
-        billed_ms: 100,
-        cost: CostMeter(1_000_003),
-        pods_run: 1,
-        busy_core_ms: 3000 * 40,
-        lost_core_ms: 1000 * 40,
-        start_up_ms: 30,
-        empty_ms: 20,
+    fn instances(&self) -> impl Iterator<Item = &UsedFor> {
+        let is_instance = |kind: &CostKind| matches!(kind, CostKind::Instance(..));
+        CostKind::ALL.into_iter().filter(is_instance).map(|kind| &self.0[kind.index()])
     }
 }
 
@@ -229,19 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn the_shares_of_a_node_sum_to_its_cost() {
-        let node = example_node();
+    fn the_instances_part_leaves_other_resources_out() {
         let mut waste = WasteLedger::default();
-        waste.add_node(&node);
-        assert_eq!(waste.total(), node.cost);
-        // 4,000 mc × 100 ms = 400,000: useful 80,000, lost 40,000, start-up 120,000, idle 80,000, reserved 25,000.
-        assert_eq!(waste.of(WasteKind::UsefulWork), CostMeter(200_000));
-        assert_eq!(waste.of(WasteKind::LostWork), CostMeter(100_000));
-        assert_eq!(waste.of(WasteKind::StartUp), CostMeter(300_000));
-        assert_eq!(waste.of(WasteKind::Reserved), CostMeter(62_500));
-        assert_eq!(
-            waste.of(WasteKind::Fragmentation),
-            CostMeter(1_000_003 - 200_000 - 100_000 - 300_000 - 200_000 - 62_500)
-        );
+        let spot = CostKind::Instance(Arch::Arm64, CapacityType::Spot);
+        waste.add(spot, &UsedFor::only(WasteKind::Idle, CostMeter(5)));
+        waste.add(CostKind::Managers, &UsedFor::only(WasteKind::Standing, CostMeter(7)));
+        let mut twice = waste.clone();
+        twice.merge(&waste);
+        assert_eq!((twice.of(WasteKind::Idle), twice.total()), (CostMeter(10), CostMeter(10)));
+        assert_eq!(twice.of_resource(CostKind::Managers).of(WasteKind::Standing), CostMeter(14));
     }
 }

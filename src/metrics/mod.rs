@@ -11,6 +11,7 @@ mod ledger;
 mod node;
 mod outcome;
 mod recorder;
+mod usage;
 mod wait_profile;
 
 pub use distribution::{Distribution, Histogram};
@@ -20,4 +21,5 @@ pub use ledger::{CostKind, CostLedger, WasteKind, WasteLedger};
 pub use node::{NodeEnd, NodeMeter, NodeRecord};
 pub use outcome::{JobCounts, Names, NodeTotals, RunOutcome, WaitStatistics, WorkCounters};
 pub use recorder::{Recorder, RecorderSettings};
+pub use usage::{BilledSpan, NodeShape, Usage, UsedFor};
 pub use wait_profile::{WEEK_HOURS, WaitProfile, WaitTail};

@@ -1,7 +1,8 @@
 //! What is kept of one node, and the meter of how its time was used. No price and no decision.
 
+use super::usage::{BilledSpan, Usage, UsedFor};
 use crate::catalog::{Arch, CapacityType};
-use crate::units::{CostMeter, Millicores, SimTime};
+use crate::units::{CostMeter, HourlyPrice, Millicores, SimTime};
 
 /// Why a node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -50,33 +51,43 @@ impl NodeEnd {
 }
 
 /// How the time of one node was used. The loop keeps one per node and tells it of every change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeMeter {
+    started_at: SimTime,
     since: SimTime,
     requested: u32,
     pods: u32,
     pods_run: u32,
     ready: bool,
-    busy_core_ms: u64,
-    start_up_ms: u64,
-    empty_ms: u64,
-    lost_core_ms: u64,
+    usage: Usage,
+    /// Ends of spans that were billed otherwise than what follows. Few nodes have any.
+    cuts: Vec<Cut>,
+}
+
+/// The end of a span of one price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Cut {
+    at: SimTime,
+    price: HourlyPrice,
+    is_counted: bool,
+    /// Cumulated since the start.
+    usage: Usage,
 }
 
 impl NodeMeter {
     /// A node whose instance starts (and is billed) at `now`.
     #[must_use]
-    pub fn start(now: SimTime) -> Self {
+    pub const fn start(now: SimTime) -> Self {
+        let usage = Usage { start_up_ms: 0, empty_ms: 0, busy_core_ms: 0, lost_core_ms: 0 };
         Self {
+            started_at: now,
             since: now,
             requested: 0,
             pods: 0,
             pods_run: 0,
             ready: false,
-            busy_core_ms: 0,
-            start_up_ms: 0,
-            empty_ms: 0,
-            lost_core_ms: 0,
+            usage,
+            cuts: Vec::new(),
         }
     }
 
@@ -84,11 +95,11 @@ impl NodeMeter {
         let ms = now.saturating_since(self.since).as_ms();
         self.since = self.since.max(now);
         if !self.ready {
-            self.start_up_ms += ms;
+            self.usage.start_up_ms += ms;
         } else if self.pods == 0 {
-            self.empty_ms += ms;
+            self.usage.empty_ms += ms;
         } else {
-            self.busy_core_ms += ms * u64::from(self.requested);
+            self.usage.busy_core_ms += ms * u64::from(self.requested);
         }
     }
 
@@ -113,19 +124,45 @@ impl NodeMeter {
         self.pods -= 1;
     }
 
-    /// Work done by a pod bound at `bound_at` came to nothing at `now`: interrupted, timed out.
+    /// Work done by a pod bound at `bound_at` came to nothing at `now`: it was interrupted.
     pub fn work_lost(&mut self, now: SimTime, bound_at: SimTime, cpu: Millicores) {
-        self.lost_core_ms += now.saturating_since(bound_at).as_ms() * u64::from(cpu.0);
+        let until = |at: SimTime| at.saturating_since(bound_at).as_ms() * u64::from(cpu.0);
+        self.usage.lost_core_ms += until(now);
+        for cut in &mut self.cuts {
+            cut.usage.lost_core_ms += until(cut.at);
+        }
+    }
+
+    /// The span that ends at `now` was billed at `price`, if it `is_counted`; what follows is billed otherwise.
+    pub fn cut(&mut self, now: SimTime, price: HourlyPrice, is_counted: bool) {
+        self.advance(now);
+        self.cuts.push(Cut { at: now, price, is_counted, usage: self.usage });
+    }
+
+    /// The counted spans until `now`; the last one is billed at `price`.
+    pub fn spans(&mut self, now: SimTime, price: HourlyPrice) -> impl Iterator<Item = BilledSpan> + '_ {
+        self.advance(now);
+        let last = Cut { at: now, price, is_counted: true, usage: self.usage };
+        let mut before = Cut { at: self.started_at, usage: Usage::default(), ..last };
+        self.cuts.iter().copied().chain(std::iter::once(last)).filter_map(move |cut| {
+            let span = BilledSpan {
+                ms: cut.at.saturating_since(before.at).as_ms(),
+                price: cut.price,
+                usage: cut.usage.since(&before.usage),
+            };
+            before = cut;
+            cut.is_counted.then_some(span)
+        })
     }
 
     /// Writes what was metered until `now` into `record`.
-    pub fn stop(mut self, now: SimTime, record: &mut NodeRecord) {
+    pub fn stop(&mut self, now: SimTime, record: &mut NodeRecord) {
         self.advance(now);
         record.pods_run = self.pods_run;
-        record.busy_core_ms = self.busy_core_ms;
-        record.start_up_ms = self.start_up_ms;
-        record.empty_ms = self.empty_ms;
-        record.lost_core_ms = self.lost_core_ms.min(self.busy_core_ms);
+        record.busy_core_ms = self.usage.busy_core_ms;
+        record.start_up_ms = self.usage.start_up_ms;
+        record.empty_ms = self.usage.empty_ms;
+        record.lost_core_ms = self.usage.lost_core_ms.min(self.usage.busy_core_ms);
     }
 }
 
@@ -162,8 +199,10 @@ pub struct NodeRecord {
     pub terminated_at: SimTime,
     /// Milliseconds billed, also before the warm-up ended.
     pub billed_ms: u64,
-    /// What [`crate::metrics::Recorder::bill`] returned for its instance, summed: cost after the warm-up.
+    /// What was paid for its instance after the warm-up.
     pub cost: CostMeter,
+    /// What that was paid for.
+    pub used_for: UsedFor,
     /// Pods of jobs that were bound to it.
     pub pods_run: u32,
     /// Millicore-milliseconds requested by jobs on the ready node.
@@ -187,22 +226,32 @@ impl NodeRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::SimTime;
 
     #[test]
-    fn a_node_meter_tells_start_up_empty_and_busy_time_apart() {
+    fn a_node_meter_tells_start_up_empty_and_busy_time_apart_in_every_span_of_one_price() {
         let at = SimTime::from_ms;
         let mut meter = NodeMeter::start(at(100));
         meter.ready(at(140));
+        meter.cut(at(145), HourlyPrice(1), false);
         meter.pod_bound(at(150), Millicores(500));
         meter.pod_bound(at(160), Millicores(1000));
         meter.pod_left(at(170), Millicores(500));
+        meter.cut(at(180), HourlyPrice(2), true);
         meter.work_lost(at(190), at(160), Millicores(1000));
         meter.pod_left(at(190), Millicores(1000));
-        let mut record = crate::metrics::ledger::example_node();
-        meter.stop(at(200), &mut record);
-        assert_eq!((record.start_up_ms, record.empty_ms, record.pods_run), (40, 20, 2));
-        assert_eq!(record.busy_core_ms, 10 * 500 + 10 * 1500 + 20 * 1000);
-        assert_eq!(record.lost_core_ms, 30 * 1000);
+        let spans: Vec<BilledSpan> = meter.spans(at(200), HourlyPrice(3)).collect();
+        let usage = |empty_ms, busy_core_ms, lost_core_ms| Usage {
+            start_up_ms: 0,
+            empty_ms,
+            busy_core_ms,
+            lost_core_ms,
+        };
+        let counted = BilledSpan {
+            ms: 35,
+            price: HourlyPrice(2),
+            usage: usage(5, 10 * 500 + 10 * 1500 + 10 * 1000, 20 * 1000),
+        };
+        let last = BilledSpan { ms: 20, price: HourlyPrice(3), usage: usage(10, 10 * 1000, 10 * 1000) };
+        assert_eq!(spans, [counted, last]);
     }
 }

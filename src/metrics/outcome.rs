@@ -211,7 +211,7 @@ pub struct RunOutcome {
     pub waits: WaitStatistics,
     /// What was paid after the warm-up.
     pub costs: CostLedger,
-    /// What the instances' cost was paid for.
+    /// What each resource's cost was paid for.
     pub waste: WasteLedger,
     /// Nodes.
     pub nodes: NodeTotals,

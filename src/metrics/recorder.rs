@@ -3,9 +3,10 @@
 use super::distribution::{Distribution, Histogram};
 use super::gauge::{GaugeKey, Gauges};
 use super::job::{JobRecord, WaitCause};
-use super::ledger::{CostKind, CostLedger, WasteLedger};
+use super::ledger::{CostKind, CostLedger, WasteKind, WasteLedger};
 use super::node::NodeRecord;
 use super::outcome::{JobCounts, NodeTotals, RunOutcome, WaitStatistics, WorkCounters};
+use super::usage::UsedFor;
 use super::wait_profile::WaitProfile;
 use crate::units::{CostMeter, HourlyPrice, SimDuration, SimTime};
 
@@ -125,21 +126,22 @@ impl Recorder {
         }
     }
 
-    /// Something was billed at `price` from `from` until `until`. Returns the part that counts, after the warm-up.
+    /// Something that runs whether jobs do or not was billed at `price` from `from` until `until`. Returns the part that
+    /// counts, after the warm-up.
     pub fn bill(&mut self, kind: CostKind, price: HourlyPrice, from: SimTime, until: SimTime) -> CostMeter {
         let cost = CostMeter::of(price, until.saturating_since(from.max(self.warmup)).as_ms());
-        self.costs.add(kind, cost);
+        self.bill_used(kind, &UsedFor::only(WasteKind::Standing, cost));
         cost
     }
 
     /// A bill that was reckoned elsewhere (minimum times, waived hours), without what fell before the warm-up.
-    pub fn bill_amount(&mut self, kind: CostKind, cost: CostMeter) {
-        self.costs.add(kind, cost);
+    pub fn bill_used(&mut self, kind: CostKind, used: &UsedFor) {
+        self.costs.add(kind, used.total());
+        self.waste.add(kind, used);
     }
 
     /// A node ended, or the run ended before it did. To be called once per node, after its bills.
     pub fn node_ended(&mut self, record: &NodeRecord) {
-        self.waste.add_node(record);
         if record.launched_at >= self.warmup {
             self.nodes.launches[2 * record.arch as usize + record.capacity as usize] += 1;
         }

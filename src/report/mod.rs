@@ -17,6 +17,7 @@ mod replications;
 mod table;
 mod timings;
 mod verdict;
+mod waste;
 
 pub use artifact::{Artifact, ArtifactFacts, artifact};
 pub use calibration::{calibration_chart, calibration_csv, calibration_text, constants_text};
@@ -35,3 +36,4 @@ pub use replications::Replications;
 pub use table::{SUMMARY_SCHEMA, SummaryFormat, summary_text};
 pub use timings::timings_text;
 pub use verdict::{biggest_causes, chosen_fleet, objective_lines, short_verdict, verdict_sentence};
+pub use waste::waste_csv;

@@ -18,12 +18,18 @@ pub(super) enum Event {
     PodWaitOver { job: JobId, build: u32 },
     /// The runner hears that the build was cancelled.
     CancelHeard { job: JobId, build: u32 },
+    /// The executor sees the pod running: where speed follows the load, the script joins its node's cores now.
+    ScriptStarts { job: JobId, build: u32 },
+    /// A script on a node may have ended, where speed follows the load.
+    CoresDue { node: NodeId, ordinal: u32 },
     /// The script has ended, or the job's time-out struck.
     ScriptEnded { job: JobId, build: u32 },
     /// The pod object is gone: what it requested is free.
     PodGone { job: JobId, build: u32 },
     /// A node has pulled an image.
     PullEnded { node: NodeId, ordinal: u32, image: u32 },
+    /// The warm-up is over: what is billed counts from now on.
+    WarmUpOver,
     /// EC2 bills another price.
     PriceChange { number: u32 },
     /// Karpenter reads the price list.

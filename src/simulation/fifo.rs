@@ -7,10 +7,10 @@ use crate::catalog::{Arch, CapacityType};
 use crate::engine::{EventQueue, Id, Slab, Streams};
 use crate::gitlab::{PendingJob, PipelineId, PipelineStep, Pipelines};
 use crate::metrics::{
-    CostKind, FailureReason as RecordedFailure, GaugeKey, JobOutcome, JobRecord, Recorder, RecorderSettings,
-    WaitCause, WaitSplit, WorkCounters,
+    CostKind, FailureReason as RecordedFailure, GaugeKey, JobOutcome, JobRecord, NodeMeter, NodeShape,
+    Recorder, RecorderSettings, UsedFor, WaitCause, WaitSplit, WorkCounters,
 };
-use crate::units::{HourlyPrice, SimTime};
+use crate::units::{HourlyPrice, Millicores, SimTime};
 use crate::workload::{Arrivals, FailureReason, JobNumber, JobSampler, TraceError};
 
 use super::arrivals;
@@ -53,6 +53,9 @@ struct Pool<'p> {
     free_milli: u64,
     now: SimTime,
     started: u64,
+    /// How the cores were used.
+    meter: NodeMeter,
+    is_warming_up: bool,
 }
 
 /// Simulates the pool of `cores_milli` at `price` per hour over one replication.
@@ -84,7 +87,10 @@ pub(super) fn simulate(
         free_milli: capacity_milli,
         now: SimTime::ZERO,
         started: 0,
+        meter: NodeMeter::start(SimTime::ZERO),
+        is_warming_up: plan.warmup > SimTime::ZERO,
     };
+    pool.meter.ready(SimTime::ZERO);
     pool.recorder.gauge(SimTime::ZERO, GaugeKey::ProvisionedMillicores, capacity_milli as i64);
     let end = pool.run()?;
     Ok(pool.finish(end, price))
@@ -101,6 +107,7 @@ impl Pool<'_> {
             if at >= limit {
                 return Ok(if limit == SimTime::NEVER { self.now } else { limit });
             }
+            self.warm_up_until(at);
             self.now = at;
             // What ends frees its cores before what comes at the same instant asks for them.
             if self.events.next_at() == Some(at) {
@@ -162,6 +169,7 @@ impl Pool<'_> {
             self.recorder.gauge(now, GaugeKey::PendingJobs, -1);
             self.recorder.gauge(now, GaugeKey::RunningJobs(arch), 1);
             self.recorder.gauge(now, GaugeKey::RequestedMillicores, cores as i64);
+            self.meter.pod_bound(now, Millicores(cores as u32));
         }
     }
 
@@ -192,6 +200,7 @@ impl Pool<'_> {
         let arch = arch_of(&self.arrivals, build.pending.spec.class);
         self.recorder.gauge(now, GaugeKey::RunningJobs(arch), -1);
         self.recorder.gauge(now, GaugeKey::RequestedMillicores, -(build.cores_milli as i64));
+        self.meter.pod_left(now, Millicores(build.cores_milli as u32));
     }
 
     /// Tells the pipeline how the build ended, and writes its record.
@@ -215,6 +224,24 @@ impl Pool<'_> {
         self.recorder.job_ended(&record);
     }
 
+    /// What the pool was paid for: cores that jobs had, cores that were left beside them, and time without a job.
+    fn use_of_the_pool(&mut self, end: SimTime, price: HourlyPrice) -> UsedFor {
+        if end < self.plan.warmup {
+            return UsedFor::default();
+        }
+        self.warm_up_until(end);
+        let shape = NodeShape { cpu: Millicores(self.capacity_milli as u32), ..NodeShape::default() };
+        UsedFor::of_node(self.meter.spans(end, price), &shape)
+    }
+
+    /// Where the warm-up ends at or before `at`, what was metered until then does not count.
+    fn warm_up_until(&mut self, at: SimTime) {
+        if self.is_warming_up && at >= self.plan.warmup {
+            self.is_warming_up = false;
+            self.meter.cut(self.plan.warmup, HourlyPrice::default(), false);
+        }
+    }
+
     fn finish(mut self, end: SimTime, price: HourlyPrice) -> FinishedRun {
         // A retry on its way into the queue is all that is left of its job; others have not begun to wait.
         let is_open =
@@ -225,12 +252,8 @@ impl Pool<'_> {
             let arch = arch_of(&self.arrivals, build.pending.spec.class);
             self.recorder.job_ended(&record_of(build, arch, outcome, end));
         }
-        self.recorder.bill(
-            CostKind::Instance(Arch::Amd64, CapacityType::OnDemand),
-            price,
-            SimTime::ZERO,
-            end,
-        );
+        let used = self.use_of_the_pool(end, price);
+        self.recorder.bill_used(CostKind::Instance(Arch::Amd64, CapacityType::OnDemand), &used);
         for (kind, cost) in &self.plan.standing {
             self.recorder.bill(*kind, cost.hourly, SimTime::ZERO, end);
         }

@@ -1,6 +1,7 @@
 //! The event loop: it asks the rooms below for decisions and applies them. Holds no rule of GitLab, Kubernetes, Karpenter or EC2.
 
 mod arrivals;
+mod bills;
 mod canceling;
 mod decisions;
 mod disruption;
@@ -26,6 +27,7 @@ mod reasons;
 mod removal;
 mod runners;
 mod setup;
+mod sharing;
 mod world;
 
 pub use decisions::{Decided, Decision};

@@ -1,12 +1,12 @@
 //! Stages 6 and 9 of a node's life that do not depend on who asked for it: it runs, registers, takes pods, is billed, ends.
 
 use crate::catalog::{CpuGeneration, TypeId, ZoneId};
-use crate::ec2::{EndReason, InstanceBill, InstanceMeter, discounted, gp3_hourly, instance_slowdown};
+use crate::ec2::{EndReason, InstanceMeter, discounted, instance_slowdown};
 use crate::engine::Id;
 use crate::fleet::{Node, NodeId, NodePhase};
 use crate::kubernetes::{Footprint, NodeHold, NodeImages, NodeInfo, NodeKey};
-use crate::metrics::{CostKind, GaugeKey, NodeEnd, NodeMeter, NodeRecord};
-use crate::units::{CostMeter, HourlyPrice, Millicores, Ppm, SimTime};
+use crate::metrics::{GaugeKey, NodeEnd, NodeMeter};
+use crate::units::{HourlyPrice, Ppm, SimTime};
 
 use super::event::{Event, NodeStage};
 use super::plan::{CapacityPlan, FixedNodes};
@@ -14,12 +14,10 @@ use super::setup;
 use super::world::World;
 
 /// What the loop keeps of a node beside its state: meters and the facts of its type.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct NodeFacts {
     pub meter: NodeMeter,
     pub bill: InstanceMeter,
-    /// What the warm-up cost, where the price changed after it: the meter can no longer tell.
-    pub uncounted: Option<CostMeter>,
     pub generation: Id<CpuGeneration>,
     /// How much slower than its type this instance is.
     pub slowdown: Ppm,
@@ -35,7 +33,6 @@ impl World<'_> {
         let facts = NodeFacts {
             meter: NodeMeter::start(self.now),
             bill: InstanceMeter::start(self.now, HourlyPrice::default()),
-            uncounted: None,
             generation: self.plan.ec2.catalog.get(TypeId::new(node.instance_type)).cpu_generation,
             slowdown: Ppm::ONE,
             end_reason: EndReason::Terminated,
@@ -206,73 +203,5 @@ impl World<'_> {
             active_pods: 0,
         };
         self.insert_node(node)
-    }
-
-    /// The instance ends (or the run does): its bill and its record are written.
-    pub(super) fn close_node(&mut self, id: NodeId, end: NodeEnd) {
-        let now = self.now;
-        if !self.nodes[id].is_billed() {
-            return;
-        }
-        let node = &self.nodes[id];
-        let facts = &self.facts[id.index()];
-        let mut record = self.node_record(node, end);
-        facts.meter.stop(now, &mut record);
-        let bill = facts.bill.finish(now, facts.end_reason, &self.plan.ec2.billing);
-        record.billed_ms = match bill.waived {
-            CostMeter::ZERO => bill.ran.max(self.plan.ec2.billing.minimum).as_ms(),
-            _ => 0,
-        };
-        let uncounted = facts.uncounted.unwrap_or_else(|| facts.bill.used_until(self.plan.warmup));
-        record.cost = self.counted_cost(uncounted, bill);
-        let kind = CostKind::Instance(node.arch, node.capacity);
-        let volume =
-            InstanceMeter::start(node.running_at, gp3_hourly(self.plan.ec2.root_volume_gib, 3000, 125));
-        let volume_bill = volume.finish(now, EndReason::Terminated, &self.plan.ec2.billing);
-        let volume_cost = self.counted_cost(volume.used_until(self.plan.warmup), volume_bill);
-        self.recorder.bill_amount(kind, record.cost);
-        self.recorder.bill_amount(CostKind::RootVolume, volume_cost);
-        self.recorder.node_ended(&record);
-        let node = &mut self.nodes[id];
-        node.phase = NodePhase::Terminated;
-        self.recorder.gauge(now, GaugeKey::Nodes(node.arch, node.capacity), -1);
-        self.recorder.gauge(now, GaugeKey::ProvisionedMillicores, -i64::from(node.allocatable.cpu.0));
-    }
-
-    /// The part of a bill that falls after the warm-up. What ended before it costs nothing, a minimum included.
-    fn counted_cost(&self, uncounted: CostMeter, bill: InstanceBill) -> CostMeter {
-        let warmup = self.plan.warmup;
-        if self.now <= warmup && warmup > SimTime::ZERO {
-            return CostMeter::ZERO;
-        }
-        CostMeter(bill.total().0.saturating_sub(uncounted.0))
-    }
-
-    fn node_record(&self, node: &Node, end: NodeEnd) -> NodeRecord {
-        let kind = self.plan.ec2.catalog.get(TypeId::new(node.instance_type));
-        let daemons = self.plan.kubernetes.daemon_requests().cpu.0;
-        NodeRecord {
-            ordinal: node.ordinal,
-            pool: node.pool,
-            instance_type: node.instance_type,
-            zone: u16::from(node.zone),
-            arch: node.arch,
-            capacity: node.capacity,
-            end,
-            cpu: Millicores(kind.vcpus * 1000),
-            allocatable: Millicores(node.allocatable.cpu.0.saturating_sub(daemons)),
-            launched_at: node.running_at,
-            registered_at: node.registered_at,
-            ready_at: node.ready_at,
-            empty_at: node.empty_at,
-            terminated_at: self.now,
-            billed_ms: 0,
-            cost: CostMeter::ZERO,
-            pods_run: 0,
-            busy_core_ms: 0,
-            lost_core_ms: 0,
-            start_up_ms: 0,
-            empty_ms: 0,
-        }
     }
 }

@@ -224,6 +224,9 @@ pub struct Ec2Plan {
     pub emulation: Emulation,
     /// How busy nodes are taken to be for speed.
     pub occupancy: Occupancy,
+    /// Whether the speed of every script follows how busy its node is from moment to moment; `occupancy` then says how busy
+    /// the node was on which works were measured.
+    pub follow_load: bool,
     /// Whether instances of one type differ in speed.
     pub instance_noise: bool,
 }
@@ -290,6 +293,7 @@ impl Ec2Plan {
             root_volume_gib: 20,
             emulation: Emulation::default(),
             occupancy: Occupancy::Full,
+            follow_load: false,
             instance_noise: false,
         }
     }

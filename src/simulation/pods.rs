@@ -51,7 +51,7 @@ impl World<'_> {
     }
 
     /// When the job's time-out strikes: GitLab's clock runs from the pick, the wait for the pod included.
-    fn times_out_at(&self, job: &Job) -> SimTime {
+    pub(super) fn times_out_at(&self, job: &Job) -> SimTime {
         job.picked_at + self.arrivals.classes()[Id::new(job.class)].timeout
     }
 
@@ -102,9 +102,13 @@ impl World<'_> {
             self.queue.push(over_at, Event::PodWaitOver { job: id, build });
             return;
         };
+        self.jobs[id].script_at = script_at;
+        if self.sharing.is_some() {
+            self.queue.push(script_at, Event::ScriptStarts { job: id, build });
+            return;
+        }
         let ends_at = self.script_end(node_id, id, script_at);
         let job = &mut self.jobs[id];
-        job.script_at = script_at;
         job.ends_at = ends_at;
         self.queue.push(ends_at, Event::ScriptEnded { job: id, build });
     }
@@ -162,6 +166,7 @@ impl World<'_> {
             return;
         };
         job.phase = JobPhase::Running;
+        job.ends_at = self.now;
         let class = &self.arrivals.classes()[Id::new(job.class)];
         let timed_out = job.ends_at >= job.picked_at + class.timeout;
         let number = JobNumber::new(job.ordinal, job.pipeline_node);
@@ -254,6 +259,7 @@ impl World<'_> {
         } else if let (true, Some(node)) = (has_pod, node) {
             let arch = self.nodes[node].arch;
             self.recorder.gauge(now, GaugeKey::RunningJobs(arch), -1);
+            self.leave_cores(id, node);
             self.nodes[node].active_pods -= 1;
             self.karpenter_pod_terminating(id, node);
             self.queue.push(now + teardown, Event::PodGone { job: id, build });

@@ -53,12 +53,8 @@ impl World<'_> {
         let concerned: Vec<NodeId> = concerned.map(|(id, _)| id).collect();
         for id in concerned {
             let price = discounted(change.price, self.fixed_discount(id));
-            let (now, warmup) = (self.now, self.plan.warmup);
-            let facts = &mut self.facts[id.index()];
-            if now >= warmup {
-                facts.uncounted.get_or_insert(facts.bill.used_until(warmup));
-            }
-            facts.bill.change_price(now, price);
+            self.close_span(id);
+            self.facts[id.index()].bill.change_price(self.now, price);
         }
     }
 

@@ -50,6 +50,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         executors,
         classes: Vec::new(),
         speed: SpeedModel::new(ec2.catalog.generations(), &[], &ec2.emulation, ec2.occupancy),
+        sharing: ec2.follow_load.then(Box::default),
         arrivals,
         market: Market::new(&ec2.catalog, &ec2.pool_weights, CapacityLimits::default()),
         spot: SpotMarket::new(&ec2.catalog, &ec2.spot),
@@ -67,6 +68,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         world.karpenter = Some(Box::new(KarpenterSide::new(plan, karpenter, streams)));
     }
     world.announce_pod_budgets();
+    world.arm_warm_up();
     world.arm_price_changes();
     world.arm_drift();
     world.register_new_classes();

@@ -20,6 +20,7 @@ use super::plan::Plan;
 use super::pod_budgets::PodBudgets;
 use super::reasons::{Explained, ReasonLog};
 use super::setup;
+use super::sharing::Sharing;
 use super::{FinishedRun, Keep};
 
 /// Everything that changes while a run goes on.
@@ -46,6 +47,8 @@ pub(super) struct World<'p> {
     pub kinds: PodKinds,
     pub classes: Vec<ClassKind>,
     pub speed: SpeedModel,
+    /// Where speed follows the load of each node.
+    pub sharing: Option<Box<Sharing>>,
     pub market: Market,
     pub spot: SpotMarket,
     pub karpenter: Option<Box<KarpenterSide>>,
@@ -111,6 +114,12 @@ impl<'p> World<'p> {
             Event::PodReady { job, build } => self.pod_ready(job, build),
             Event::PodWaitOver { job, build } => self.pod_wait_over(job, build),
             Event::CancelHeard { job, build } => self.cancel_heard(job, build),
+            Event::ScriptStarts { job, build } => self.script_starts(job, build),
+            Event::CoresDue { node, ordinal } => {
+                if self.is_node(node, ordinal) {
+                    self.cores_due(node);
+                }
+            }
             Event::ScriptEnded { job, build } => self.script_ended(job, build),
             Event::PodGone { job, build } => self.pod_gone(job, build),
             Event::PullEnded { node, ordinal, image } => {
@@ -118,6 +127,7 @@ impl<'p> World<'p> {
                     self.pull_ended(node, image);
                 }
             }
+            Event::WarmUpOver => self.warm_up_over(),
             Event::PriceChange { number } => self.price_changed(number),
             Event::PriceRefresh => self.refresh_prices(),
             Event::Drift { number } => self.drift(number),

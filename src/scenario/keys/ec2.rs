@@ -154,6 +154,12 @@ pub(super) const SPEED: &[Key] = &[
         "Whether speeds are those of fully busy nodes, where neighbours share a core's two threads.",
     )
     .or("true"),
+    Key::new(
+        "follow_load",
+        Kind::Boolean,
+        "Whether each script speeds up and slows down with the number of busy vCPUs on its node; `busy_nodes` then says whether durations were measured on fully busy nodes or on idle ones.",
+    )
+    .or("false"),
     Key::new("instance_noise", Kind::Boolean, "Whether instances of one type differ in speed.").or("false"),
 ];
 

@@ -66,6 +66,8 @@ macro_rules! job_keys {
             Key::new("tags", Kind::List(&Kind::Text), "Runner tags the job asks for."),
             Key::new("speed_class", Kind::Choice(&["mixed", "compile", "network"]), "Kind of work: sets `cpu_bound` and what emulation costs."),
             Key::new("cpu_bound", Kind::Number(0.0, 1.0), "Share of the work that gets faster with the CPU."),
+            Key::new("speed", Kind::Map(&Kind::Number(0.01, 100.0)), "Measured speeds of these jobs relative to m5, in place of `[speed] overrides`: { graviton3 = 1.12 } by architecture, CPU generation or family."),
+            Key::new("parallel_share", Kind::Number(0.0, 1.0), "Share of the computing that uses `threads` at once (Amdahl); default 0.7, compile 0.85, network 0.2. Counts where `[speed] follow_load` is on."),
             Key::new("threads", Kind::Cpu, "Most CPU the job can use at once; default is its request, at least one."),
             Key::new("image", Kind::Text, "Container image; pulled once per node."),
             Key::new("timeout", Kind::Duration, "GitLab's job timeout."),

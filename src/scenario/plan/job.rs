@@ -2,11 +2,12 @@
 
 use super::super::check::Problems;
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::document::{Table, Value};
+use super::super::document::Table;
 use super::super::keys::nearest_word;
 use super::super::source::Span;
 use super::exit_codes;
 use super::gitlab::Runner;
+use super::speeds;
 use super::spread::distribution;
 use crate::catalog::Arch;
 use crate::units::{Millicores, Ppm, Resources, SimDuration};
@@ -31,6 +32,8 @@ pub(super) struct Jobs<'a, 'r> {
     pub cpu_bound: f64,
     /// `[speed] overrides`.
     pub speed_overrides: Vec<SpeedOverride>,
+    /// Whose speed was measured, wherever that is written.
+    pub speeds_named: Vec<(String, Span)>,
     /// `[gitlab] lost_as_system_failure`.
     pub lost_as_system_failure: Ppm,
     /// Classes whose pods must fit somewhere: index of the class, its name and where it is described.
@@ -54,16 +57,7 @@ impl<'a, 'r> Jobs<'a, 'r> {
     /// Nothing read yet.
     pub(super) fn new(fleet: &Table, runners: &'a [Runner<'r>]) -> Self {
         let speed = fleet.section("speed");
-        let overrides = match speed.get("overrides").map(|item| &item.value) {
-            Some(Value::Table(table)) => table.entries.as_slice(),
-            _ => &[],
-        };
-        let speed_overrides = overrides.iter().filter_map(|entry| match entry.item.value {
-            Value::Float(factor) => {
-                Some(SpeedOverride { instances: entry.key.clone(), speed: Ppm::from_f64(factor) })
-            }
-            _ => None,
-        });
+        let overrides = speeds::measured(speed, "overrides");
         Self {
             runners,
             // Jobs without an image share one.
@@ -72,7 +66,8 @@ impl<'a, 'r> Jobs<'a, 'r> {
             projects: vec![String::new()],
             resource_groups: Vec::new(),
             cpu_bound: speed.number("cpu_bound"),
-            speed_overrides: speed_overrides.collect(),
+            speeds_named: named(&overrides),
+            speed_overrides: overrides.into_iter().map(|(measured, _)| measured).collect(),
             lost_as_system_failure: Ppm::from_f64(fleet.section("gitlab").number("lost_as_system_failure")),
             described: Vec::new(),
         }
@@ -270,16 +265,25 @@ fn arch(
     })
 }
 
-fn speed(table: &Table, class: &mut Class, jobs: &Jobs<'_, '_>) {
-    let (emulation, share) = match table.text("speed_class") {
-        "compile" => (Emulation::Compile, COMPILE_CPU_BOUND),
-        "network" => (Emulation::Network, NETWORK_CPU_BOUND),
-        _ => (Emulation::Mixed, jobs.cpu_bound),
+fn named(speeds: &[(SpeedOverride, Span)]) -> Vec<(String, Span)> {
+    speeds.iter().map(|(measured, span)| (measured.instances.clone(), span.clone())).collect()
+}
+
+fn speed(table: &Table, class: &mut Class, jobs: &mut Jobs<'_, '_>) {
+    // Parallel shares: reference figures, section 1.3 (fits to GitLab MR 28102 and BuildJet's Rust builds).
+    let (emulation, share, parallel) = match table.text("speed_class") {
+        "compile" => (Emulation::Compile, COMPILE_CPU_BOUND, 0.85),
+        "network" => (Emulation::Network, NETWORK_CPU_BOUND, 0.2),
+        _ => (Emulation::Mixed, jobs.cpu_bound, 0.7),
     };
+    class.parallel_share = Ppm::from_f64(table.number_if("parallel_share").unwrap_or(parallel));
     class.emulation = emulation;
     class.cpu_bound = Ppm::from_f64(table.number_if("cpu_bound").unwrap_or(share));
     class.threads = table.cpu_if("threads").unwrap_or(Millicores(class.requests.cpu.0.max(1000)));
-    class.speed_overrides.clone_from(&jobs.speed_overrides);
+    let own = speeds::measured(table, "speed");
+    jobs.speeds_named.extend(named(&own));
+    class.speed_overrides = own.into_iter().map(|(measured, _)| measured).collect();
+    class.speed_overrides.extend(jobs.speed_overrides.iter().cloned());
 }
 
 /// The job's timeout, capped by its runners (gitlab: the runner's maximum job timeout wins where it is shorter).

@@ -12,6 +12,7 @@ mod kubernetes;
 mod pipeline;
 mod pod_budgets;
 mod prices;
+mod speeds;
 mod spread;
 mod standing;
 mod trace;
@@ -85,6 +86,7 @@ pub(super) fn ready(
     let gitlab = gitlab::config(table, &runners, run.seed, problems);
     let executors: Vec<_> = runners.iter().map(|runner| gitlab::executor(runner, problems)).collect();
     let catalog = Arc::new(ec2::catalog(table.section("ec2"), files, problems)?);
+    speeds::check(&jobs, &catalog, problems);
     let believes_list = table.section("karpenter").text("price_book") == "list";
     let list_prices = believes_list.then(|| ec2::list_catalog(table.section("ec2"))).flatten().map(Arc::new);
     let kubernetes = kubernetes::plan(table.section("kubernetes"), &jobs, problems);
@@ -172,6 +174,7 @@ fn ec2_plan(fleet: &Table, catalog: Arc<crate::catalog::Catalog>, problems: &mut
         root_volume_gib: table.section("root_volume").integer("size_gib") as u32,
         emulation: ec2::emulation(speed, problems),
         occupancy: if speed.flag("busy_nodes") { Occupancy::Full } else { Occupancy::Alone },
+        follow_load: speed.flag("follow_load"),
         instance_noise: speed.flag("instance_noise"),
         ..Ec2Plan::new(catalog)
     }
