@@ -200,37 +200,79 @@ fn cut_anywhere_a_file_is_read_or_refused() {
     }
 }
 
+/// A pool as the template of ../shared/configs/JimCronqvist-helm-charts renders it.
+fn rendered(name: &str, weight: u32, cpu: &str, own: (&str, &str, &str), os: &str, taint: bool) -> String {
+    let (policy, after, expire) = own;
+    let taint = if taint {
+        format!(
+            "      taints:\n        - key: \"karpenter.sh/nodepool\"\n          value: \"{name}\"\n          effect: \"NoSchedule\"\n"
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "---\napiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata:\n  name: {name}\n  labels:\n    helm.sh/chart: karpenter\n\
+         spec:\n  weight: {weight}\n  template:\n    spec:\n      nodeClassRef:\n        group: karpenter.k8s.aws\n        \
+         kind: EC2NodeClass\n        name: al2023\n      expireAfter: {expire}\n      terminationGracePeriod: 48h\n      \
+         requirements:\n        - key: kubernetes.io/os\n          operator: In\n          values: [\"{os}\"]\n{taint}  \
+         limits:\n    cpu: \"{cpu}\"\n    memory: 1000Gi\n  disruption:\n    consolidationPolicy: {policy}\n    \
+         consolidateAfter: {after}\n    budgets:\n      - nodes: \"10%\"\n"
+    )
+}
+
 #[test]
 fn a_rendered_chart_of_pools_comes_out_as_five_pools_of_its_kinds() {
-    let pool = |name: &str, cpu: &str, rest: &str| {
-        format!(
-            "---\napiVersion: karpenter.sh/v1\nkind: NodePool\nmetadata: {{name: {name}}}\nspec:\n  weight: 10\n  \
-             limits: {{cpu: \"{cpu}\"}}\n{rest}"
-        )
-    };
-    let unmanaged = "  disruption: {consolidationPolicy: WhenEmpty, consolidateAfter: Never}\n  template:\n    spec:\n      \
-                     expireAfter: 2160h\n      terminationGracePeriod: 48h\n";
-    let windows = "  template:\n    spec:\n      requirements:\n      - {key: kubernetes.io/os, operator: In, values: [windows]}\n";
-    let text = pool("default", "1000", "")
-        + &pool("unmanaged", "50", unmanaged)
-        + &pool("reserved-instances", "0", "")
-        + &pool("windows-default", "50", windows);
+    let usual = ("WhenEmptyOrUnderutilized", "2m", "336h");
+    let text = rendered("default", 10, "1000", usual, "linux", false)
+        + &rendered("on-demand", 2, "100", usual, "linux", true)
+        + &rendered("unmanaged", 1, "50", ("WhenEmpty", "Never", "2160h"), "linux", true)
+        + &rendered("reserved-instances", 50, "0", usual, "linux", false)
+        + &rendered("windows-default", 10, "50", usual, "windows", true);
     let imported = imported("rendered.yaml", &text).unwrap();
     let remarks: String = imported.remarks.iter().map(|remark| remark.text.clone() + "\n").collect();
-    for expected in [
-        "limit cpu 0: the pool never makes a node",
-        "windows nodes of `windows-default` are not modelled",
-        "`terminationGracePeriod` 48h is not modelled",
-    ] {
+    for expected in
+        ["limit cpu 0: the pool never makes a node", "windows nodes of `windows-default` are not modelled"]
+    {
         assert!(remarks.contains(expected), "{expected} in {remarks}");
     }
     let document: toml::Table = toml::from_str(&imported.toml).unwrap();
     let pools = document["node_pool"].as_array().unwrap();
-    assert_eq!(pools.len(), 4);
-    assert_eq!(pools[1]["disruption"]["consolidate_after"].as_str(), Some("Never"));
-    assert_eq!(pools[1]["expire_after"].as_str(), Some("2160h"));
-    assert_eq!(pools[2]["limits"]["cpu"].as_str(), Some("0"));
-    assert_eq!(pools[3]["enabled"].as_bool(), Some(false));
+    let facts: Vec<String> = pools
+        .iter()
+        .map(|pool| {
+            let (limits, disruption) = (&pool["limits"], &pool["disruption"]);
+            let of = |value: &toml::Value| value.as_str().unwrap_or_default().to_owned();
+            let taints = pool.get("taints").and_then(toml::Value::as_array).map_or(0, Vec::len);
+            format!(
+                "{} {} {} {} {} {} {} {} taints {taints}",
+                of(&pool["name"]),
+                pool["weight"],
+                of(&limits["cpu"]),
+                of(&disruption["consolidation_policy"]),
+                of(&disruption["consolidate_after"]),
+                of(&pool["expire_after"]),
+                of(&pool["termination_grace_period"]),
+                of(&disruption["budgets"][0]["nodes"]),
+            )
+        })
+        .collect();
+    let under = "WhenEmptyOrUnderutilized 2m 336h 48h 10%";
+    assert_eq!(
+        facts,
+        [
+            format!("default 10 1000 {under} taints 0"),
+            format!("on-demand 2 100 {under} taints 1"),
+            "unmanaged 1 50 WhenEmpty Never 2160h 48h 10% taints 1".to_owned(),
+            format!("reserved-instances 50 0 {under} taints 0"),
+            format!("windows-default 10 50 {under} taints 1"),
+        ]
+    );
+    let taint = &pools[1]["taints"][0];
+    assert_eq!(
+        (taint["key"].as_str(), taint["value"].as_str()),
+        (Some("karpenter.sh/nodepool"), Some("on-demand"))
+    );
+    assert_eq!(pools[4]["enabled"].as_bool(), Some(false), "windows");
 }
 
 #[test]

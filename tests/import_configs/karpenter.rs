@@ -124,7 +124,8 @@ const V1: &[Row] = &[
     (
         "aws-samples-karpenter-blueprints/blueprints/static-nodepool/static-nodepool.yaml",
         &[
-            ("?", "a static pool of 1 nodes is not modelled"),
+            ("node_pool|gpu-static|replicas", "1"),
+            ("?", ": a static pool"),
             ("node_pool|gpu-static|limits|nodes", "2"),
             ("node_pool|gpu-static|limits|cpu", "-"),
             ("node_pool|gpu-static|enabled", "false"),

@@ -125,7 +125,7 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
             ("cpu of test_smoke_graalvm", "10"),
             ("memory of test_smoke_graalvm", "20Gi"),
             ("retries of test_base", "2 6"),
-            ("says", "auto_cancel on_new_commit interruptible"),
+            ("auto_cancel", "interruptible"),
         ],
     ),
     (
@@ -160,7 +160,9 @@ const ROWS: &[(&str, &[(&str, &str)])] = &[
             ("runs of test:backend:integration", "2"),
             ("group test_staging_e2e", "2"),
             ("group mender-helm", "1"),
-            ("says", "retry for exit codes 2, 137, 192"),
+            ("exit codes retried of test:backend:integration", "2,137,192"),
+            ("start of test:staging-deployment:chrome", "Delayed"),
+            ("start in of test:staging-deployment:firefox", "2400"),
             ("services of test:backend:unit", "1"),
             ("says", "!reference ["),
         ],
@@ -230,6 +232,7 @@ fn answer(pipeline: &Pipeline, question: &str) -> String {
         "stages" => count(pipeline.stages.len()),
         "first stage" => pipeline.stages[0].clone(),
         "interruptible" => count(jobs.iter().filter(|job| job.interruptible).count()),
+        "auto_cancel" => pipeline.auto_cancel.clone().unwrap_or_default(),
         "untagged" => count(jobs.iter().filter(|job| job.tags.is_empty()).count()),
         "needs nothing" => {
             count(jobs.iter().filter(|job| job.needs.as_ref().is_some_and(Vec::is_empty)).count())
@@ -259,6 +262,10 @@ fn answer(pipeline: &Pipeline, question: &str) -> String {
                 "start" => format!("{:?}", job.start),
                 "cpu" => first.cpu.map(|cpu| cpu.to_string()).unwrap_or_default(),
                 "memory" => first.memory.map(|memory| memory.to_string()).unwrap_or_default(),
+                "exit codes retried" => {
+                    job.retry_exit_codes.iter().map(u8::to_string).collect::<Vec<_>>().join(",")
+                }
+                "start in" => job.start_in.map(|span| (span.as_ms() / 1000).to_string()).unwrap_or_default(),
                 "services" => count(job.services),
                 "timeout" => job.timeout.map(|span| (span.as_ms() / 1000).to_string()).unwrap_or_default(),
                 "retry" => job

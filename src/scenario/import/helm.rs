@@ -229,10 +229,25 @@ fn registration(values: &Node, facts: &mut ManagerFacts, findings: &mut Findings
         }
         None => facts.about.push("tags are not in the file: they live on the GitLab server".to_owned()),
     }
-    if let Some(node) = runners.get("runUntagged")
-        && let Some(flag) = node.flag()
+    let has_tags = facts.keys.iter().any(|(key, tags)| *key == "tags" && tags.text != "[]");
+    match runners.get("runUntagged").and_then(|node| Some((node.flag()?, node))) {
+        Some((flag, node)) => {
+            facts.keys.push(("run_untagged", Sourced::taken(flag.to_string(), &node.span)));
+        }
+        None if has_tags => {
+            let whom = "gitlab-runner register: a runner with tags takes no untagged jobs";
+            facts.keys.push(("run_untagged", Sourced::defaulted("false", whom)));
+        }
+        None => {}
+    }
+    if let Some(node) = runners.get("protected")
+        && node.flag() == Some(true)
     {
-        facts.keys.push(("run_untagged", Sourced::taken(flag.to_string(), &node.span)));
+        facts.keys.push(("protected", Sourced::taken("true", &node.span)));
+        findings.remark(
+            &node.span,
+            "a protected runner takes jobs of protected branches only: give pipelines a default_branch_share",
+        );
     }
     if let Some(executor) = runners.get("executor").and_then(Node::text)
         && executor != "kubernetes"

@@ -137,7 +137,11 @@ impl Gathered {
     fn document(&mut self, document: &Node, kind: Option<ImportKind>, findings: &mut Findings) {
         let text = |key: &str| document.get(key).and_then(Node::text).unwrap_or_default();
         let (api_version, object) = (text("apiVersion"), text("kind"));
-        if kind == Some(ImportKind::Pipeline) {
+        if pipeline_file::is_header(document) {
+            let text = "inputs of a component: `$[[ inputs.… ]]` below is not filled in";
+            findings.remark(&document.span, text);
+            document.unused("", &mut findings.unused);
+        } else if kind == Some(ImportKind::Pipeline) {
             self.pipelines.push(document.clone());
         } else if kind == Some(ImportKind::HelmValues) {
             self.charts.add_values(document);

@@ -36,6 +36,8 @@ pub(super) fn read(object: &Node, beta: bool, findings: &mut Findings) -> Option
         expire_after: Sourced::defaulted("720h", if beta { V1BETA1 } else { V1 }),
         node_class: String::new(),
         not_modelled: Vec::new(),
+        replicas: None,
+        termination_grace_period: None,
     };
     if let Some(labels) = template.and_then(|template| template.at("metadata.labels")) {
         self::labels(&mut draft, labels, findings);
@@ -214,7 +216,12 @@ fn node_class_ref(draft: &mut PoolDraft, node: &Node, beta: bool, findings: &mut
 }
 
 fn not_modelled(draft: &mut PoolDraft, node: &Node, findings: &mut Findings) {
-    for key in ["startupTaints", "kubelet", "terminationGracePeriod"] {
+    if let Some(period) = node.get("terminationGracePeriod")
+        && let Some(text) = findings.duration(period, "terminationGracePeriod")
+    {
+        draft.termination_grace_period = Some(Sourced::taken(text, &period.span));
+    }
+    for key in ["startupTaints", "kubelet"] {
         if let Some(value) = node.peek(key) {
             let shown = value.text().map(|text| format!(" {text}")).unwrap_or_default();
             let (line, _) = value.span.line_and_column();
@@ -319,11 +326,7 @@ fn budget(item: &Node, findings: &mut Findings) -> Option<BudgetDraft> {
 fn static_pool(draft: &mut PoolDraft, spec: &Node, findings: &mut Findings) {
     let Some(replicas) = spec.get("replicas") else { return };
     let Some(count) = findings.integer(replicas, "replicas", 0, 1_000_000) else { return };
-    findings.remark(
-        &replicas.span,
-        format!("a static pool of {count} nodes is not modelled: the pool is switched off"),
-    );
-    draft.disabled = Some(format!("static pool, replicas {count}: not modelled"));
+    draft.replicas = Some(Sourced::taken(count.to_string(), &replicas.span));
 }
 
 /// What is the same for all versions once everything is read: values the catalogue or the scenario does not know.

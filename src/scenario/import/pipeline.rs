@@ -6,6 +6,7 @@ use super::pipeline_jobs::{self, JobStart, PipelineJob};
 use super::pipeline_runs::{Matrix, MatrixEntry, Run};
 use super::reading::Findings;
 use super::yaml::Node;
+use crate::units::SimDuration;
 
 /// An imported pipeline, before it becomes text.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct Pipeline {
     pub jobs: Vec<PipelineJob>,
     /// Number of hidden jobs.
     pub hidden: usize,
+    /// `workflow:auto_cancel:on_new_commit`, if it is written.
+    pub auto_cancel: Option<String>,
 }
 
 /// Reads `documents`, the main file first.
@@ -50,13 +53,21 @@ pub(super) fn read(documents: &[Node], findings: &mut Findings) -> Option<Pipeli
     if jobs.iter().any(|job| job.stage == ".post") {
         known.push(".post".to_owned());
     }
-    if let Some(node) = file.root.get("workflow")
-        && let Some(cancel) = node.at("auto_cancel.on_new_commit").and_then(Node::text)
-    {
-        findings.remark(&node.span, format!("auto_cancel on_new_commit {cancel} is not modelled"));
-    }
+    let auto_cancel = file.root.get("workflow").and_then(|node| auto_cancel(node, findings));
     file.unused(&mut findings.unused);
-    Some(Pipeline { stages: known, jobs, hidden: file.hidden })
+    Some(Pipeline { stages: known, jobs, hidden: file.hidden, auto_cancel })
+}
+
+/// `auto_cancel:on_new_commit` of `workflow`.
+fn auto_cancel(workflow: &Node, findings: &mut Findings) -> Option<String> {
+    let node = workflow.at("auto_cancel.on_new_commit")?;
+    let word = findings.text(node, "on_new_commit")?;
+    if !["conservative", "interruptible", "none"].contains(&word) {
+        let text = format!("`{word}` is no value of on_new_commit: GitLab's default, conservative, is taken");
+        findings.remark(&node.span, text);
+        return None;
+    }
+    Some(word.to_owned())
 }
 
 impl Pipeline {
@@ -76,6 +87,13 @@ impl Pipeline {
             "{ per_day = 50, profile = \"office-week\" }",
             "not in the file, put in your own",
         );
+        if let Some(word) = &self.auto_cancel {
+            block.noted("auto_cancel", quoted(word), "workflow:auto_cancel:on_new_commit");
+        }
+        if self.jobs.iter().any(|job| job.interruptible) {
+            let whom = "not in the file: how many branches are pushed to; 0: no pipeline is redundant";
+            block.defaulted("branches", "0", whom);
+        }
         let mut blocks = vec![block];
         for job in &self.jobs {
             if matches!(job.start, JobStart::Trigger | JobStart::Never) {
@@ -111,6 +129,12 @@ impl Pipeline {
         match job.start {
             JobStart::Always => block.noted("when", quoted("always"), ""),
             JobStart::OnFailure => block.noted("when", quoted("on_failure"), ""),
+            JobStart::Manual => block.noted("when", quoted("manual"), ""),
+            JobStart::Delayed => {
+                block.noted("when", quoted("delayed"), "");
+                let wait = job.start_in.unwrap_or(SimDuration::ZERO);
+                block.noted("start_in", quoted(&wait.to_string()), "");
+            }
             _ => {}
         }
         let tags = match group.matrix {
@@ -166,7 +190,7 @@ impl Pipeline {
 
 /// Whether a job starts without a person.
 fn starts_alone(job: &PipelineJob) -> bool {
-    !matches!(job.start, JobStart::Manual | JobStart::Delayed | JobStart::Never)
+    !matches!(job.start, JobStart::Manual | JobStart::Never)
 }
 
 fn details(job: &PipelineJob, block: &mut Block) {
@@ -182,8 +206,13 @@ fn details(job: &PipelineJob, block: &mut Block) {
             block.noted("retry_when", list(reasons.iter().map(String::as_str)), "");
         }
     }
+    if !job.retry_exit_codes.is_empty() {
+        let codes: Vec<String> = job.retry_exit_codes.iter().map(u8::to_string).collect();
+        let remark = "which codes scripts end with is not in the file: exit_codes = { 1 = 9, 137 = 1 }";
+        block.noted("retry_exit_codes", format!("[{}]", codes.join(", ")), remark);
+    }
     if job.interruptible {
-        block.about("not modelled: interruptible (no pipeline is cancelled for a newer one)");
+        block.noted("interruptible", "true", "");
     }
     if job.allow_failure {
         block.noted("allow_failure", "true", "");
@@ -196,7 +225,7 @@ fn details(job: &PipelineJob, block: &mut Block) {
         block.about(text);
     }
     if let Some(group) = &job.resource_group {
-        block.about(format!("not modelled: resource_group {group}"));
+        block.noted("resource_group", quoted(group), "one at a time; its process_mode is set on the server");
     }
 }
 

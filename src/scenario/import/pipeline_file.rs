@@ -34,10 +34,21 @@ const MAX_EXPANDED: usize = 1_000_000;
 pub(super) fn is_pipeline(node: &Node) -> bool {
     let known = ["stages", "include", "workflow", "default"];
     let of_job = ["script", "extends", "trigger", "stage", "rules", "needs", "run"];
-    node.peek("apiVersion").is_none()
-        && node.entries().iter().any(|entry| {
-            known.contains(&entry.key.as_str()) || of_job.iter().any(|key| entry.node.peek(key).is_some())
-        })
+    let shared = ["variables", "image", "services", "before_script", "after_script", "cache"];
+    let entries = node.entries();
+    let says_so = entries.iter().any(|entry| {
+        known.contains(&entry.key.as_str()) || of_job.iter().any(|key| entry.node.peek(key).is_some())
+    });
+    // A file of templates alone, as others include it.
+    let hidden = |key: &str| key.starts_with('.');
+    let templates = entries.iter().any(|entry| hidden(&entry.key))
+        && entries.iter().all(|entry| hidden(&entry.key) || shared.contains(&entry.key.as_str()));
+    node.peek("apiVersion").is_none() && (says_so || templates)
+}
+
+/// Whether a document is the header of a component: `spec: inputs:` above the pipeline itself.
+pub(super) fn is_header(node: &Node) -> bool {
+    matches!(node.entries(), [only] if only.key == "spec" && only.node.peek("inputs").is_some())
 }
 
 /// All files as one text, and its jobs.

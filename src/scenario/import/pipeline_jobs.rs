@@ -49,6 +49,10 @@ pub struct PipelineJob {
     pub timeout: Option<SimDuration>,
     /// `retry`: at most so often, for these reasons (empty: all).
     pub retry: Option<(u8, Vec<String>)>,
+    /// `retry: exit_codes`.
+    pub retry_exit_codes: Vec<u8>,
+    /// `start_in` of a delayed job.
+    pub start_in: Option<SimDuration>,
     /// `interruptible`.
     pub interruptible: bool,
     /// `allow_failure` for every exit code.
@@ -128,10 +132,12 @@ impl<'a> Reader<'a> {
             needs: node.get("needs").map(|needs| self.needs(needs, names, findings)),
             timeout: self.timeout(findings),
             retry: self.retry(findings),
+            retry_exit_codes: self.retry_exit_codes(findings),
+            start_in: self.start_in(start, findings),
             interruptible: self.own_or_default("interruptible").and_then(Node::flag).unwrap_or(false),
             allow_failure: self.allow_failure(findings),
             image: self.image(),
-            resource_group: self.resource_group(findings),
+            resource_group: node.get("resource_group").and_then(Node::text).map(str::to_owned),
             services: self.own_or_default("services").map_or(0, |services| flattened(services).len()),
         }
     }
@@ -147,7 +153,7 @@ impl<'a> Reader<'a> {
         if whole && self.node.peek("script").is_none() && self.node.peek("run").is_none() {
             return JobStart::Never;
         }
-        match self.node.get("when").and_then(Node::text) {
+        match self.node.get("when").and_then(Node::text).or_else(|| self.when_of_rules()) {
             Some("manual") => JobStart::Manual,
             Some("delayed") => JobStart::Delayed,
             Some("never") => JobStart::Never,
@@ -208,18 +214,33 @@ impl<'a> Reader<'a> {
     }
 
     fn timeout(&self, findings: &mut Findings) -> Option<SimDuration> {
-        let node = self.own_or_default("timeout")?;
-        let text = findings.text(node, "timeout")?;
-        let span = timeout(text);
-        if span.is_none() {
-            findings.grammar(
-                node,
-                format!("`{text}` is not a timeout"),
-                "such as \"90 minutes\" or \"1h 30m\"",
-                "",
-            );
+        chronic(self.own_or_default("timeout")?, "timeout", findings)
+    }
+
+    /// The rules of the job that let it start.
+    fn starting_rules(&self) -> Vec<&'a Node> {
+        let rules = self.node.peek("rules").map(flattened).unwrap_or_default();
+        rules.into_iter().filter(|rule| rule.peek("when").and_then(Node::text) != Some("never")).collect()
+    }
+
+    /// The `when` that all these rules agree on: whichever applies, the job starts like that.
+    fn when_of_rules(&self) -> Option<&'a str> {
+        let rules = self.starting_rules();
+        let mut words = rules.iter().map(|rule| rule.peek("when").and_then(Node::text));
+        let first = words.next()??;
+        words.all(|word| word == Some(first)).then_some(first)
+    }
+
+    /// `start_in`, which GitLab wants beside `when: delayed`.
+    fn start_in(&self, start: JobStart, findings: &mut Findings) -> Option<SimDuration> {
+        let of_rules = || self.starting_rules().iter().find_map(|rule| rule.peek("start_in"));
+        let own = self.node.get("start_in").or_else(of_rules);
+        let found = own.and_then(|node| chronic(node, "start_in", findings));
+        if start == JobStart::Delayed && found.is_none() {
+            let text = format!("`{}` is delayed without `start_in`: it starts at once here", self.name);
+            findings.remark(&self.node.span, text);
         }
-        span
+        found.filter(|_| start == JobStart::Delayed)
     }
 
     fn retry(&self, findings: &mut Findings) -> Option<(u8, Vec<String>)> {
@@ -228,15 +249,6 @@ impl<'a> Reader<'a> {
             Yaml::Map(_) => (node.get("max"), node.get("when")),
             _ => (Some(node), None),
         };
-        if let Some(codes) = node.get("exit_codes") {
-            let all: Vec<&str> = if codes.items().is_empty() {
-                codes.text().into_iter().collect()
-            } else {
-                codes.items().iter().filter_map(Node::text).collect()
-            };
-            let text = format!("retry for exit codes {} is not modelled", all.join(", "));
-            findings.remark(&codes.span, text);
-        }
         let max = max.map_or(Some(2), |node| findings.integer(node, "retry", 0, 2))? as u8;
         let mut reasons = Vec::new();
         for reason in when.map(|node| findings.texts(node, "retry:when")).unwrap_or_default() {
@@ -249,6 +261,19 @@ impl<'a> Reader<'a> {
             }
         }
         Some((max, reasons))
+    }
+
+    fn retry_exit_codes(&self, findings: &mut Findings) -> Vec<u8> {
+        let codes = self.own_or_default("retry").and_then(|node| node.get("exit_codes"));
+        let Some(codes) = codes else { return Vec::new() };
+        let mut all = Vec::new();
+        for code in flattened(codes) {
+            match code.text().and_then(|text| text.parse::<u8>().ok()) {
+                Some(code) => all.push(code),
+                None => findings.remark(&code.span, "an exit code is a number from 0 to 255: left out"),
+            }
+        }
+        all
     }
 
     fn allow_failure(&self, findings: &mut Findings) -> bool {
@@ -267,14 +292,6 @@ impl<'a> Reader<'a> {
         let node = self.own_or_default("image")?;
         let text = node.text().or_else(|| node.get("name").and_then(Node::text))?;
         (!text.contains('$') && !text.is_empty()).then(|| text.to_owned())
-    }
-
-    fn resource_group(&self, findings: &mut Findings) -> Option<String> {
-        let node = self.node.get("resource_group")?;
-        let name = node.text()?;
-        let text = format!("resource_group `{name}` of `{}`: one at a time is not modelled", self.name);
-        findings.remark(&node.span, text);
-        Some(name.to_owned())
     }
 }
 
@@ -300,6 +317,17 @@ fn copy_of<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
         .into_iter()
         .flatten()
         .find_map(|base| names.iter().find(|name| **name == base).copied())
+}
+
+/// A duration in the words of GitLab.
+fn chronic(node: &Node, what: &str, findings: &mut Findings) -> Option<SimDuration> {
+    let text = findings.text(node, what)?;
+    let span = timeout(text);
+    if span.is_none() {
+        let expected = "such as \"90 minutes\" or \"1h 30m\"";
+        findings.grammar(node, format!("`{text}` is not a {what}"), expected, "");
+    }
+    span
 }
 
 /// A timeout in the words GitLab takes: `3600`, `90m`, `1h 30m`, `18 hours`, `1 day and 2 hours`.

@@ -158,6 +158,10 @@ pub(super) struct PoolDraft {
     pub node_class: String,
     /// What it says that is not modelled.
     pub not_modelled: Vec<String>,
+    /// `replicas` of a static pool.
+    pub replicas: Option<Sourced>,
+    /// `terminationGracePeriod`.
+    pub termination_grace_period: Option<Sourced>,
 }
 
 impl PoolDraft {
@@ -184,6 +188,14 @@ impl PoolDraft {
         self.taints(&mut block);
         for (key, value) in &self.limits {
             block.sourced(&format!("limits.{key}"), value);
+        }
+        if let Some(replicas) = &self.replicas {
+            block.noted_at(
+                "replicas",
+                replicas.text.as_str(),
+                format!("{}: a static pool", replicas.remark()),
+                replicas.place(),
+            );
         }
         if self.limits.is_empty() {
             block.about("no limits: the pool may grow without bound".to_owned());
@@ -241,5 +253,8 @@ impl PoolDraft {
         }
         block.raw("]", "");
         keyed(block, "expire_after", &self.expire_after);
+        if let Some(period) = &self.termination_grace_period {
+            keyed(block, "termination_grace_period", period);
+        }
     }
 }

@@ -37,6 +37,8 @@ pub(super) fn read(object: &Node, findings: &mut Findings) -> Option<PoolDraft> 
         expire_after: Sourced::defaulted("Never", V1ALPHA5),
         node_class: spec.at("providerRef.name").and_then(Node::text).unwrap_or_default().to_owned(),
         not_modelled: Vec::new(),
+        replicas: None,
+        termination_grace_period: None,
     };
     if let Some(all) = spec.get("limits")
         && findings.is_map(all, "limits")

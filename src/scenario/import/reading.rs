@@ -150,12 +150,16 @@ impl Findings {
     }
 
     fn quantity<T>(&mut self, node: &Node, what: &str, error: &str) -> Option<T> {
+        self.refused(node, what, error, "expected a Kubernetes quantity")
+    }
+
+    fn refused<T>(&mut self, node: &Node, what: &str, error: &str, expected: &str) -> Option<T> {
         let (complaint, hint) = error.split_once("; ").unwrap_or((error, ""));
         let diagnostic = Diagnostic::new(
             Code::Quantity,
             first_line(&node.span),
             format!("`{what}`: {complaint}"),
-            "expected a Kubernetes quantity",
+            expected,
         );
         self.problems.push(if hint.is_empty() { diagnostic } else { diagnostic.help(hint) });
         None
@@ -171,7 +175,7 @@ impl Findings {
             return Some(text);
         }
         let error = text.parse::<SimDuration>().err().map(|error| error.to_string()).unwrap_or_default();
-        self.quantity(node, what, &error)
+        self.refused(node, what, &error, "expected a duration or Never")
     }
 }
 
