@@ -114,8 +114,21 @@ fn a_pass_runs_a_second_after_the_last_new_pod_and_again_every_ten_seconds() {
 }
 
 #[test]
-fn a_changed_message_triggers_at_once_and_leaves_the_ten_seconds_as_they_run() {
+fn a_changed_message_triggers_at_once_and_the_ten_seconds_count_from_there() {
     let mut controller = Controller::new();
+    let small = class(&mut controller.cluster, 500, None);
+    controller.provisioner.pod_unschedulable(at(0), PodId(1), small, at(0), 1);
+    assert_eq!(controller.run(at(5_000)), [(1_000, 1)]);
+    controller.provisioner.pod_unschedulable(at(6_000), PodId(1), small, at(0), 1);
+    assert_eq!(controller.run(at(20_000)), [(7_000, 1), (17_000, 1)]);
+    controller.provisioner.pod_settled(PodId(1));
+    assert_eq!(controller.provisioner.next_wakeup(), SimTime::NEVER);
+}
+
+#[test]
+fn before_controller_runtime_0_23_the_ten_seconds_ran_on_over_a_changed_message() {
+    let mut controller = Controller::new();
+    controller.provisioner = Provisioner::new(BatchWindow::default()).keeping_timers();
     let small = class(&mut controller.cluster, 500, None);
     controller.provisioner.pod_unschedulable(at(0), PodId(1), small, at(0), 1);
     assert_eq!(controller.run(at(5_000)), [(1_000, 1)]);

@@ -77,6 +77,7 @@ pub struct Provisioner {
     queue: Vec<PassPod>,
     results: PassResults,
     with_displaced: Vec<PassPod>,
+    keeps_timers: bool,
 }
 
 impl Provisioner {
@@ -92,7 +93,18 @@ impl Provisioner {
             queue: Vec::new(),
             results: PassResults::default(),
             with_displaced: Vec::new(),
+            keeps_timers: false,
         }
+    }
+
+    /// A pod that triggers between two of its repeats keeps the time of the next one, as in versions built on
+    /// controller-runtime before 0.23 (Karpenter 1.8.2: 0.22.1), whose work queue keeps the earlier of two delays
+    /// (client-go `delaying_queue.go`). Later ones (Karpenter 1.15: 0.24.1) take the waiting repeat itself at once, so that
+    /// the next one is 10 s after the event (controller-runtime `priorityqueue.go`).
+    #[must_use]
+    pub fn keeping_timers(mut self) -> Self {
+        self.keeps_timers = true;
+        self
     }
 
     /// The kube-scheduler marked a pod unschedulable, or changed the message of a mark: the pod triggers at once and
@@ -109,12 +121,16 @@ impl Provisioner {
         if index >= self.pending.len() {
             self.pending.resize(index + 1, None);
         }
-        if self.pending[index].is_some() {
-            // Its timer runs on: a work queue keeps the earlier of two delays (client-go `delaying_queue.go`).
-            self.batcher.trigger(now, Trigger::Pod(pod).key());
+        let ticket = self.ticket();
+        if let Some(known) = &mut self.pending[index] {
+            if self.keeps_timers {
+                self.batcher.trigger(now, Trigger::Pod(pod).key());
+            } else {
+                known.ticket = ticket;
+                self.trigger(now, ticket, Trigger::Pod(pod));
+            }
             return;
         }
-        let ticket = self.ticket();
         self.pending[index] = Some(Pending { ticket, place: self.queue.len() as u32 });
         self.queue.push(PassPod { pod, class, created_at, uid, origin: PodOrigin::Pending });
         self.trigger(now, ticket, Trigger::Pod(pod));

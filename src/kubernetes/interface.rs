@@ -30,6 +30,9 @@ pub struct SchedulerConfig {
     pub client_per_second: u32,
     /// From the decision to the outcome where the client is not throttled (default 0).
     pub call_latency: SimDuration,
+    /// What it works on a pod that it places, before it takes the next one (default 0). With some time each, pods of a burst
+    /// spread over the nodes that become ready meanwhile.
+    pub placing_time: SimDuration,
 }
 
 impl Default for SchedulerConfig {
@@ -40,6 +43,7 @@ impl Default for SchedulerConfig {
             client_burst: 100,
             client_per_second: 50,
             call_latency: SimDuration::ZERO,
+            placing_time: SimDuration::ZERO,
         }
     }
 }

@@ -306,6 +306,7 @@ impl Scheduler {
                 let at = self.client.call(now) + self.config.call_latency;
                 let outcome = SchedulingOutcome::Bound { pod: entry.pod, node: node.key, at };
                 self.calls.push_back(Call { ordinal, outcome });
+                self.held_up_until = now + self.config.placing_time;
             }
             None => {
                 self.refused_at_once += u64::from(self.cluster.searches == searches);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::catalog::Catalog;
+use crate::ec2::Delay;
 use crate::karpenter::batcher::BatchWindow;
 use crate::karpenter::disruption::{Calendar, PoolDisruption, Settings};
 use crate::karpenter::node_pools::NodePoolSpec;
@@ -42,6 +43,9 @@ pub struct KarpenterPlan {
     /// When the disruption controller looks for the first time. Karpenter looks from its start on, every 10 s where it
     /// finds nothing (core `disruption/controller.go`, v1.15.0); default 10 s.
     pub first_disruption_pass: SimTime,
+    /// What the control plane takes for each node that becomes ready, one after another, so that nodes of one burst come up
+    /// some time apart. `None`: nothing, as EC2's own start-up times spread far wider.
+    pub node_start_pace: Option<Delay>,
 }
 
 /// A change after which nodes differ from what is asked for.
@@ -102,6 +106,7 @@ impl KarpenterPlan {
             price_refresh: SimDuration::from_hours(12),
             drifts: Vec::new(),
             first_disruption_pass: SimTime::from_ms(10_000),
+            node_start_pace: None,
         }
     }
 }

@@ -38,6 +38,8 @@ pub(super) struct KarpenterSide {
     pub passes: u64,
     pub pods_in_passes: u64,
     pub claims_created: u64,
+    /// When the control plane is done with the nodes that became ready so far.
+    pub starts_busy_until: SimTime,
 }
 
 /// A NodeClaim whose node is in flight.
@@ -70,7 +72,8 @@ impl KarpenterSide {
             karpenter.calendar,
             disruptions,
             karpenter.first_disruption_pass,
-        );
+        )
+        .breaking_ties(streams);
         for (number, pool) in karpenter.pools.iter().enumerate() {
             if let Some(replicas) = pool.replicas {
                 disruption.set_replicas(PoolId(number as u16), replicas);
@@ -83,7 +86,10 @@ impl KarpenterSide {
         Self {
             cluster,
             solver: Solver::new(karpenter.pass),
-            provisioner: Provisioner::new(karpenter.batch),
+            provisioner: match karpenter.disruption.version {
+                disruption::Version::V1_8 => Provisioner::new(karpenter.batch).keeping_timers(),
+                disruption::Version::V1_15 => Provisioner::new(karpenter.batch),
+            },
             disruption,
             emptiness: HistoricalEmptiness::new(&karpenter.pools, karpenter.first_disruption_pass),
             ice: IceCache::new(),
@@ -96,6 +102,7 @@ impl KarpenterSide {
             passes: 0,
             pods_in_passes: 0,
             claims_created: 0,
+            starts_busy_until: SimTime::ZERO,
         }
     }
 

@@ -28,6 +28,7 @@ mod removal;
 mod runners;
 mod setup;
 mod sharing;
+mod start_pace;
 mod world;
 
 pub use decisions::{Decided, Decision};

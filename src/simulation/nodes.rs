@@ -129,7 +129,7 @@ impl World<'_> {
                 }
                 _ => self.karpenter_stage(id, stage),
             },
-            NodeStage::Ready if !draining => self.node_ready(id),
+            NodeStage::Ready if !draining && !self.waits_its_turn(id) => self.node_ready(id),
             NodeStage::Initialized if !draining => self.karpenter_stage(id, stage),
             NodeStage::RegistrationTimeout if !draining => self.delete_claim(id, NodeEnd::NeverRegistered),
             NodeStage::Expired if !draining => self.delete_claim(id, NodeEnd::Expired),

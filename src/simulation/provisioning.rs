@@ -303,6 +303,7 @@ impl World<'_> {
         );
         let plan = &self.karpenter_plan().pools[pool as usize];
         let (expire_after, ttl_until_expired) = (plan.expire_after, plan.ttl_until_expired);
+        let takes_turns = self.karpenter_plan().node_start_pace.is_some();
         side.disruption.node_launched(
             now,
             node_id,
@@ -321,8 +322,11 @@ impl World<'_> {
         match startup.node {
             Some(node) => {
                 stage(requested_at + node.registered_after, NodeStage::Registered);
-                stage(requested_at + node.ready_after, NodeStage::Ready);
-                stage(initialized_at(requested_at + node.ready_after), NodeStage::Initialized);
+                let ready_at = requested_at + node.ready_after;
+                stage(ready_at, NodeStage::Ready);
+                if !takes_turns {
+                    stage(initialized_at(ready_at), NodeStage::Initialized);
+                }
             }
             None => stage(registration_deadline(requested_at), NodeStage::RegistrationTimeout),
         }

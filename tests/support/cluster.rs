@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fleetsim::catalog::{Arch, CapacityType, Catalog, CustomPrice, CustomType, TypeId};
 use fleetsim::ec2::{AllocationStrategy, BillingRules, Delay, StartupModel};
+use fleetsim::engine::{Purpose, Streams};
 use fleetsim::karpenter::disruption::{Budget, ConsolidationPolicy, PoolDisruption};
 use fleetsim::karpenter::instance_types::{InstanceTypeSpec, OfferingSpec};
 use fleetsim::karpenter::node_pools::{Limits, NodePoolSpec};
@@ -14,17 +15,23 @@ use fleetsim::kubernetes::ScoringStrategy;
 use fleetsim::simulation::{CapacityPlan, PodSource, PoolPlan};
 use fleetsim::units::{HourlyPrice, Mebibytes, Ppm, SimDuration, SimTime};
 use fleetsim::workload::{ArchChoice, Distribution};
+use rand::Rng;
 use serde_json::Value;
 
 use super::plans::{Case, hours, ms};
 use super::support;
 
-/// From a claim's creation to its being seen launched, beyond `launch_ms`: README, 28 to 1177 ms, median 206.
-const CLAIM_LAUNCH_LAG: [u64; 11] = [28, 80, 120, 150, 180, 206, 250, 300, 400, 600, 1177];
-/// From the kubelet's report to the node's being ready without the taint, beyond `ready_ms` (recorded: 10 to 300 ms).
-const READY_LAG: [u64; 7] = [10, 20, 30, 50, 80, 120, 280];
-/// A call of kube-scheduler's: pods of a burst below its client's limit are marked 7 to 12 ms apart.
-const CALL_LATENCY: SimDuration = ms(8);
+/// From a claim's creation to its node's being ready beyond the case's delays, where a pass opened one claim only: the
+/// twentieths of 151 recorded ones, 22 to 351 ms, median 51.
+const NODE_START_LAG: [u64; 20] =
+    [25, 30, 33, 34, 37, 41, 43, 45, 47, 49, 52, 55, 61, 67, 72, 81, 95, 113, 130, 200];
+/// In a burst each node is ready so long after the one before, in the mean of a run: the recorded bursts of four nodes and
+/// more but those on a busy machine.
+const NODE_START_PACE: [u64; 12] = [16, 19, 24, 26, 26, 29, 32, 34, 36, 40, 43, 60];
+/// kube-scheduler's work on a pod that it places: 3.7 ms apart in d01, below the limit of its client.
+const PLACING_TIME: [u64; 12] = [3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5];
+/// A call of kube-scheduler's, on the same machines: pods of a burst below its client's limit are marked so far apart.
+const CALL_LATENCY: [u64; 12] = [7, 7, 8, 8, 9, 9, 9, 10, 11, 12, 13, 14];
 
 const FOLDER: &str = "cluster/trajectories";
 
@@ -184,16 +191,50 @@ fn pool(pool: &Value) -> PoolPlan {
     }
 }
 
-/// The case as a plan, with everything `later`, for the clock's seconds fall anywhere; Karpenter's disruption controller looks
-/// for the first time at `first_poll`.
-pub fn plan(case: &Value, catalog: &Arc<Catalog>, later: SimDuration, first_poll: SimDuration) -> Case {
+/// What differs between runs of one case beside names and ties.
+#[derive(Clone, Copy, Debug)]
+pub struct Chance {
+    /// Everything happens so much later: the clock's seconds fall anywhere.
+    pub later: SimDuration,
+    /// When Karpenter's disruption controller looks for the first time.
+    pub first_poll: SimDuration,
+    /// How busy the machine is: any number.
+    pub machine: u64,
+    /// In which order workers get to the jobs of an instant: any number.
+    pub workers: u64,
+}
+
+/// The jobs of a case in the order in which the recordings' driver creates their pods, with the instants: eight workers take
+/// the jobs of one instant as they come, 25 ms each (recorded: 16 to 49), so a burst is some time apart and a little shuffled.
+fn in_order_of_creation(jobs: &[Value], workers: u64) -> Vec<(u64, &Value)> {
+    const WORKERS: usize = 8;
+    const EACH: u64 = 25;
+    let streams = Streams::new(workers, 0);
+    let mut created = Vec::new();
+    for burst in jobs.chunk_by(|one, next| one["at_ms"] == next["at_ms"]) {
+        let at = number(&burst[0]["at_ms"]) as u64;
+        for (place, job) in burst.iter().enumerate() {
+            let mut random = streams.entity(Purpose::named("driver's workers"), created.len() as u64);
+            let busy = (place / WORKERS) as u64 * EACH + random.next_u64() % EACH;
+            created.push((if burst.len() > 1 { at + busy } else { at }, job));
+        }
+    }
+    created.sort_by_key(|(at, _)| *at);
+    created
+}
+
+/// The case as a plan.
+pub fn plan(case: &Value, catalog: &Arc<Catalog>, chance: Chance) -> Case {
+    let Chance { later, first_poll, machine, workers } = chance;
+    let machine = machine as usize % NODE_START_PACE.len();
     let delay = |name: &str| ms(optional(&case["delays"][name]).unwrap_or(0));
     let constant = |name: &str| Delay::Constant(delay(name));
     // What the recorded control plane itself takes on top of the case's delays (README, measured rules).
     let lagging =
         |name: &str, lags: &[u64]| Delay::empirical(lags.iter().map(|lag| delay(name) + ms(*lag)).collect());
     let mut plan = Case::new().until(later + ms(number(&case["max_ms"]) as u64)).change(|plan| {
-        plan.kubernetes.scheduler.call_latency = CALL_LATENCY;
+        plan.kubernetes.scheduler.call_latency = ms(CALL_LATENCY[machine]);
+        plan.kubernetes.scheduler.placing_time = ms(PLACING_TIME[machine]);
         plan.executor.pod_source = PodSource::Direct;
         plan.executor.poll_interval = ms(1);
         plan.executor.poll_timeout = hours(10_000);
@@ -205,9 +246,9 @@ pub fn plan(case: &Value, catalog: &Arc<Catalog>, later: SimDuration, first_poll
         let ec2 = &mut plan.ec2;
         ec2.catalog = Arc::clone(catalog);
         ec2.startup = StartupModel {
-            request_to_running: lagging("launch_ms", &CLAIM_LAUNCH_LAG),
+            request_to_running: lagging("launch_ms", &NODE_START_LAG),
             running_to_registered: constant("register_ms"),
-            registered_to_ready: lagging("ready_ms", &READY_LAG),
+            registered_to_ready: constant("ready_ms"),
             hang: Ppm::ZERO,
         };
         ec2.launch_answer = constant("launch_ms");
@@ -223,9 +264,12 @@ pub fn plan(case: &Value, catalog: &Arc<Catalog>, later: SimDuration, first_poll
     if let CapacityPlan::Karpenter(karpenter) = &mut plan.plan.capacity {
         karpenter.nodes_keep_claim_names = true;
         karpenter.first_disruption_pass = SimTime::ZERO + first_poll;
+        let pace = NODE_START_PACE[machine];
+        karpenter.node_start_pace =
+            Some(Delay::empirical([20, 60, 100, 140, 180].map(|percent| ms(pace * percent / 100)).to_vec()));
     }
     let mut classes: Vec<String> = Vec::new();
-    for job in list(&case["jobs"]) {
+    for (at, job) in in_order_of_creation(list(&case["jobs"]), workers) {
         let (cpu, memory) = (number(&job["cpu_millis"]) as u32, number(&job["memory_mib"]) as u32);
         let protected = job["do_not_disrupt"] == true;
         let arch = job["arch"].as_str();
@@ -241,8 +285,7 @@ pub fn plan(case: &Value, catalog: &Arc<Catalog>, later: SimDuration, first_poll
             });
             classes.push(name.clone());
         }
-        let (at, duration) = (number(&job["at_ms"]) as u64, number(&job["duration_ms"]) as u64);
-        plan = plan.job(later + ms(at), &name, ms(duration));
+        plan = plan.job(later + ms(at), &name, ms(number(&job["duration_ms"]) as u64));
     }
     plan
 }

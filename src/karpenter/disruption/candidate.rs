@@ -174,14 +174,15 @@ fn lifetime_remaining(node: &Node, now: SimTime) -> f64 {
     ((life.as_secs_f64() - age) / life.as_secs_f64()).clamp(0.0, 1.0)
 }
 
-/// Puts candidates in the order in which they are taken. Ties are arbitrary upstream (Go map order); here the lower id is first.
-pub(super) fn sort(candidates: &mut [Candidate], version: Version) {
+/// Puts candidates in the order in which they are taken. Upstream goes through a Go map first, so those that tie are in
+/// another order whenever it looks; `tie` says in which (core `state/cluster.go` `DeepCopyNodes`, v1.15.0).
+pub(super) fn sort(candidates: &mut [Candidate], version: Version, tie: impl Fn(NodeId) -> u64) {
     candidates.sort_unstable_by(|a, b| {
         let by_key = match version {
             Version::V1_8 => a.disruption_cost.total_cmp(&b.disruption_cost),
             Version::V1_15 => b.savings_ratio().total_cmp(&a.savings_ratio()),
         };
-        by_key.then(a.node.cmp(&b.node))
+        by_key.then_with(|| tie(a.node).cmp(&tie(b.node))).then(a.node.cmp(&b.node))
     });
 }
 

@@ -12,6 +12,7 @@ use super::queue::CommandQueue;
 use super::settings::{PoolDisruption, Settings, Version};
 use super::surroundings::Surroundings;
 use super::what_if::WhatIf;
+use crate::engine::Streams;
 use crate::units::{SimDuration, SimTime};
 
 /// Pause after a pass that found nothing (core `disruption/controller.go`, v1.15.0).
@@ -61,6 +62,10 @@ pub struct Disruption {
     pass_started_at: SimTime,
     pub(super) queue: CommandQueue,
     pub(super) settings: Settings,
+    /// Where the order of candidates that tie is drawn; by id where it is not.
+    pub(super) ties: Option<Streams>,
+    /// How often candidates were put in order.
+    pub(super) looks: u64,
     pub(super) what_if: WhatIf,
     pub(super) work: DisruptionWork,
 }
@@ -87,9 +92,19 @@ impl Disruption {
             pass_started_at: SimTime::ZERO,
             queue: CommandQueue::default(),
             settings,
+            ties: None,
+            looks: 0,
             what_if: WhatIf::default(),
             work: DisruptionWork::default(),
         }
+    }
+
+    /// Draws the order of candidates that tie from `streams`, anew whenever candidates are looked for: upstream it is that
+    /// of a Go map. Without it the lower id goes first.
+    #[must_use]
+    pub fn breaking_ties(mut self, streams: Streams) -> Self {
+        self.ties = Some(streams);
+        self
     }
 
     /// When [`Disruption::wake`] has something to do. Passes over a cluster without nodes are skipped.
@@ -152,7 +167,10 @@ impl Disruption {
         for &method in &METHODS[first..] {
             // Both kinds of consolidation choose among the same candidates.
             let candidates = match known.take().filter(|_| method == Method::SingleNode) {
-                Some(candidates) => candidates,
+                Some(mut candidates) => {
+                    self.put_in_order(&mut candidates);
+                    candidates
+                }
                 None => self.candidates_of(method, now, surroundings.cluster),
             };
             if method == Method::MultiNode {

@@ -13,7 +13,11 @@ use super::outcome::Decision;
 use super::price_test::{Move, Replacement, Skip};
 use super::surroundings::Surroundings;
 use super::what_if::Verdict;
+use crate::engine::Purpose;
 use crate::units::SimTime;
+use rand::Rng;
+
+const TIES: Purpose = Purpose::named("karpenter disruption order");
 
 /// The disruption methods in the order in which a pass tries them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -208,8 +212,18 @@ impl Disruption {
                 candidates.push(candidate::appraise(id, node, cluster, now));
             }
         }
-        candidate::sort(&mut candidates, version);
+        self.put_in_order(&mut candidates);
         candidates
+    }
+
+    /// Sorts candidates, ties anew whenever it is asked.
+    pub(super) fn put_in_order(&mut self, candidates: &mut [Candidate]) {
+        self.looks += 1;
+        let (ties, looks) = (self.ties, self.looks);
+        let tie = |node: NodeId| {
+            ties.map_or(0, |streams| streams.entity(TIES, looks << 32 | u64::from(node.0)).next_u64())
+        };
+        candidate::sort(candidates, self.settings.version, tie);
     }
 
     /// How many more nodes of each pool may be disrupted for `reason` at `now`.
