@@ -187,7 +187,7 @@ fn charts_are_drawn_in_both_formats_and_are_the_same_every_time() {
     std::fs::create_dir_all(&folder).unwrap();
     let summary = experiment(&FLEETS, 12);
     let drawn = charts(&summary, &objectives()).unwrap();
-    assert_eq!(drawn.len(), 3 + FLEETS.len());
+    assert_eq!(drawn.len(), 4 + FLEETS.len());
     for chart in &drawn {
         std::fs::write(folder.join(format!("{}.png", chart.name)), &chart.png).unwrap();
         std::fs::write(folder.join(format!("{}.svg", chart.name)), &chart.svg).unwrap();
@@ -225,7 +225,7 @@ fn charts_of_one_run_without_jobs_are_still_drawn() {
         .finish(at(3_600_000), WorkCounters::default());
     let units = Units::from_results(1, vec![Some(empty)]);
     let summary = summarise(&["alone".to_owned()], &units, 0, Confidence::default()).unwrap();
-    assert_eq!(charts(&summary, &[]).unwrap().len(), 4);
+    assert_eq!(charts(&summary, &[]).unwrap().len(), 5);
     for format in [SummaryFormat::Table, SummaryFormat::Markdown, SummaryFormat::Json, SummaryFormat::Csv] {
         assert!(!summary_text(&summary, &[], &[], format).is_empty());
     }

@@ -5,7 +5,7 @@ use fleetsim::catalog::{Arch, CapacityType};
 use fleetsim::experiment::{Bound, Confidence, ExperimentSummary, Metric, Objective, Units, summarise};
 use fleetsim::metrics::{CostKind, JobOutcome, JobRecord, WaitCause, WaitClock};
 use fleetsim::metrics::{Recorder, RecorderSettings, RunOutcome, WorkCounters};
-use fleetsim::report::{Artifact, ArtifactFacts, PageFacts, artifact, charts, page_html};
+use fleetsim::report::{Artifact, ArtifactFacts, PageFacts, SlowJobs, artifact, charts, page_html};
 use fleetsim::units::{HourlyPrice, SimDuration, SimTime};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -49,6 +49,8 @@ fn page(names: &[&str]) -> String {
         provenance: vec![("seed".to_owned(), "1".to_owned())],
         classes: vec![vec!["unit & \"integration\"".to_owned()]; names.len()],
         resolved: "name = \"small\"\n".to_owned(),
+        start: Some("2026-11-02T09:00[Europe/Berlin]".parse().unwrap()),
+        slowest: SlowJobs::default(),
     };
     page_html(&summary, &objectives, &drawn, &facts).unwrap()
 }
@@ -90,7 +92,7 @@ fn every_fleet_and_every_chart_with_its_numbers_is_on_the_page_and_the_page_is_t
     for name in names {
         assert!(first.contains(&format!("<th scope=\"row\">{name}")), "{name} has a row");
     }
-    assert_eq!(first.matches("<svg").count(), 3 + names.len(), "three charts and the levels of each fleet");
+    assert_eq!(first.matches("<svg").count(), 4 + names.len(), "four charts and the levels of each fleet");
     assert_eq!(
         first.matches("role=\"img\"").count(),
         first.matches("<svg").count() + first.matches("class=\"track\"").count()

@@ -4,7 +4,7 @@ use super::args::Progress;
 use super::exit::{Exit, Failed};
 use super::explain_topic::topic;
 use super::interrupt;
-use super::results::names;
+use super::results::{names, slowest};
 use super::run::read;
 use super::simulate::{How, simulate_all};
 use super::terminal::{Terminal, answer, width};
@@ -194,12 +194,12 @@ fn wait(of: &RunOf, reps: u32, is_to_try: bool, terminal: Terminal) -> Result<St
     let name = scenario.fleets[0].name.clone();
     let changes = if is_to_try { what_if::shorter_waits(&of.scenario, &of.set, &name)? } else { Vec::new() };
     let (summary, tried) = what_if::compared(&of.scenario, &of.set, scenario.clone(), &changes, terminal)?;
-    let slowest = with_explained(&scenario, &scenario.fleets[0], 0, |run| Ok(slowest(run)))?;
+    let slowest_jobs = with_explained(&scenario, &scenario.fleets[0], 0, |run| Ok(slow_jobs(run)))?;
     let path = of.scenario.display();
     let facts = WaitFacts {
         fleet: &summary.fleets[0],
         start: &scenario.start,
-        slowest,
+        slowest: slowest_jobs,
         ask: format!("fleetsim explain job ID {path} --fleet {name}"),
     };
     let what_ifs: Vec<WhatIf<'_>> = tried
@@ -212,19 +212,14 @@ fn wait(of: &RunOf, reps: u32, is_to_try: bool, terminal: Terminal) -> Result<St
 
 type SlowJob = (u32, String, crate::units::SimDuration, WaitCause, crate::units::SimDuration);
 
-fn slowest(run: &ExplainedRun<'_>) -> Vec<SlowJob> {
-    let warmup = run.run.outcome.warmup;
-    let mut jobs: Vec<_> = run.run.outcome.job_records.iter().flatten().collect();
-    jobs.retain(|job| job.has_started() && !job.retried && job.wait_since >= warmup);
-    jobs.sort_by_key(|job| (std::cmp::Reverse(job.wait.total()), job.ordinal));
-    jobs.truncate(SLOWEST);
-    let of = |job: &&crate::metrics::JobRecord| {
+fn slow_jobs(run: &ExplainedRun<'_>) -> Vec<SlowJob> {
+    let of = |job: &crate::metrics::JobRecord| {
         let cause =
             WaitCause::ALL.into_iter().max_by_key(|cause| job.wait.of(*cause)).expect("there are causes");
         let class = run.run.classes.get(job.class as usize).cloned().unwrap_or_default();
         (job.ordinal, class, job.wait.total(), cause, job.wait.of(cause))
     };
-    jobs.iter().map(of).collect()
+    slowest(&run.run.outcome, SLOWEST).into_iter().map(of).collect()
 }
 
 fn cost(mut scenario: Scenario, fleets: &[String], terminal: Terminal) -> Result<String, Failed> {

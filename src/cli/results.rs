@@ -4,10 +4,10 @@ use super::exit::Failed;
 use super::files::ResultFolder;
 use super::traces::trace_rows;
 use crate::experiment::{ExperimentSummary, FleetValues, Units};
-use crate::metrics::{Names, RunOutcome};
+use crate::metrics::{JobRecord, Names, RunOutcome};
 use crate::report::{
-    JobsCsv, NodesCsv, PageFacts, Provenance, Replications, SummaryFormat, charts, costs_csv, page_html,
-    provenance_json, summary_csv, summary_text, timeline_csv, waste_csv,
+    JobsCsv, NodesCsv, PageFacts, Provenance, Replications, SlowJobs, SummaryFormat, charts, chosen_fleet,
+    costs_csv, page_html, provenance_json, summary_csv, summary_text, timeline_csv, waste_csv,
 };
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::CapacityPlan;
@@ -47,7 +47,7 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
         folder.write(&format!("charts/{}.png", chart.name), &chart.png)?;
     }
     let page =
-        page_html(summary, &scenario.objectives, &charts, &page_facts(scenario, &provenance, resolved))
+        page_html(summary, &scenario.objectives, &charts, &page_facts(finished, &provenance, resolved))
             .map_err(|error| Failed::Output(error.to_string()))?;
     folder.write("report.html", page.as_bytes())?;
     let published = folder.publish()?;
@@ -117,7 +117,8 @@ pub(super) fn names(fleet: &Fleet) -> Names {
 }
 
 /// What the page says besides the results. No day, machine or path: the same scenario gives the same page.
-fn page_facts(scenario: &Scenario, provenance: &Provenance, resolved: String) -> PageFacts {
+fn page_facts(finished: &Finished<'_>, provenance: &Provenance, resolved: String) -> PageFacts {
+    let scenario = finished.scenario;
     let fact = |name: &str, value: String| (name.to_owned(), value);
     let hash = &provenance.scenario_hash;
     let mut shown = vec![
@@ -140,7 +141,38 @@ fn page_facts(scenario: &Scenario, provenance: &Provenance, resolved: String) ->
         provenance: shown,
         classes: scenario.fleets.iter().map(|fleet| names(fleet).classes).collect(),
         resolved,
+        start: Some(scenario.start.clone()),
+        slowest: slow_jobs(finished),
     }
+}
+
+/// How many of the slowest jobs are shown.
+const SLOWEST: usize = 10;
+
+/// The slowest jobs of the chosen fleet, if its first replication kept its jobs.
+fn slow_jobs(finished: &Finished<'_>) -> SlowJobs {
+    let chosen = chosen_fleet(finished.summary, &finished.scenario.objectives);
+    let fleet = &finished.scenario.fleets[chosen];
+    let run = finished.units.of_fleet(chosen).next();
+    let names = names(fleet);
+    let jobs = run.map(|run| slowest(run, SLOWEST)).unwrap_or_default();
+    SlowJobs {
+        fleet: fleet.name.clone(),
+        command: format!("fleetsim explain job ID {}.toml --fleet {}", finished.scenario.name, fleet.name),
+        jobs: jobs
+            .into_iter()
+            .map(|job| (*job, names.classes.get(job.class as usize).cloned().unwrap_or_default()))
+            .collect(),
+    }
+}
+
+/// The jobs of a run that waited longest until their script started, the longest first.
+pub(super) fn slowest(run: &RunOutcome, most: usize) -> Vec<&JobRecord> {
+    let counted = |job: &&JobRecord| job.has_started() && !job.retried && job.wait_since >= run.warmup;
+    let mut jobs: Vec<&JobRecord> = run.job_records.iter().flatten().filter(counted).collect();
+    jobs.sort_by_key(|job| (std::cmp::Reverse(job.wait.total()), job.ordinal));
+    jobs.truncate(most);
+    jobs
 }
 
 fn provenance(finished: &Finished<'_>) -> Provenance {

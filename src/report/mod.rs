@@ -29,7 +29,7 @@ pub use explain::{
 };
 pub use gate::{baseline_text, gate_text};
 pub use import_account::import_account_text;
-pub use page::{PageError, PageFacts, page_html};
+pub use page::{PageError, PageFacts, SlowJobs, page_html};
 pub use pairing::pairing_text;
 pub use provenance::{Provenance, TraceRows, provenance_json};
 pub use replications::Replications;

@@ -7,10 +7,12 @@ mod cost_by_kind;
 mod cost_wait;
 mod image;
 mod levels;
+mod load_duration;
 mod quantiles;
 mod wait_curves;
 
 pub use self::image::ChartError;
+pub(super) use self::load_duration::{at_share, load_duration};
 
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::DrawingBackend;
@@ -64,7 +66,8 @@ pub struct Chart {
     pub png: Vec<u8>,
 }
 
-/// Every chart of an experiment: cost against wait, curves of waits, costs by kind, and levels over time for each fleet.
+/// Every chart of an experiment: cost against wait, curves of waits, costs by kind, CPU by share of the
+/// time, and levels over time for each fleet.
 ///
 /// # Errors
 /// Where the embedded font cannot be used or a backend fails.
@@ -74,6 +77,7 @@ pub fn charts(summary: &ExperimentSummary, objectives: &[Objective]) -> Result<V
         render("cost_and_wait", &cost_wait::CostWait::of(summary, objectives))?,
         render("waits", &wait_curves::WaitCurves::of(summary, chosen))?,
         render("costs", &cost_by_kind::CostByKind::of(summary, chosen))?,
+        render("load_duration", &load_duration::LoadDuration::of(summary, chosen))?,
     ];
     for (number, fleet) in summary.fleets.iter().enumerate() {
         let highest = levels::Highest::of(summary, fleet);

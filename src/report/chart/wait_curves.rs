@@ -35,20 +35,7 @@ pub(super) struct WaitCurves<'a> {
 impl<'a> WaitCurves<'a> {
     /// The chart of fleets in which a job waited.
     pub(super) fn of(summary: &'a ExperimentSummary, chosen: usize) -> Self {
-        let mut order: Vec<usize> = (0..summary.fleets.len()).collect();
-        let cost = |fleet: usize| {
-            summary.fleets[fleet]
-                .estimate(Metric::CostPerThousandJobs)
-                .map_or(f64::INFINITY, |cost| cost.mean)
-        };
-        order.sort_by(|a, b| {
-            let rank = |fleet: usize| (fleet != summary.baseline, fleet != chosen);
-            rank(*a).cmp(&rank(*b)).then(cost(*a).total_cmp(&cost(*b)))
-        });
-        let mut fleets: Vec<_> = order.into_iter().map(|fleet| &summary.fleets[fleet]).collect();
-        fleets.retain(|fleet| fleet.waits.wait.count() > 0);
-        let left_out = fleets.len().saturating_sub(LINES.len());
-        fleets.truncate(LINES.len());
+        let (fleets, left_out) = drawn_fleets(summary, chosen);
         Self { fleets, left_out, title: wait_finding(summary, chosen) }
     }
 
@@ -121,7 +108,26 @@ impl<'a> WaitCurves<'a> {
     }
 }
 
-fn stroke(index: usize) -> Stroke {
+/// The fleets in which a job waited, at most as many as there are lines: the baseline first, then the chosen one, then by cost;
+/// and how many are left out.
+pub(super) fn drawn_fleets(summary: &ExperimentSummary, chosen: usize) -> (Vec<&FleetSummary>, usize) {
+    let mut order: Vec<usize> = (0..summary.fleets.len()).collect();
+    let cost = |fleet: usize| {
+        summary.fleets[fleet].estimate(Metric::CostPerThousandJobs).map_or(f64::INFINITY, |cost| cost.mean)
+    };
+    order.sort_by(|a, b| {
+        let rank = |fleet: usize| (fleet != summary.baseline, fleet != chosen);
+        rank(*a).cmp(&rank(*b)).then(cost(*a).total_cmp(&cost(*b)))
+    });
+    let mut fleets: Vec<_> = order.into_iter().map(|fleet| &summary.fleets[fleet]).collect();
+    fleets.retain(|fleet| fleet.waits.wait.count() > 0);
+    let left_out = fleets.len().saturating_sub(LINES.len());
+    fleets.truncate(LINES.len());
+    (fleets, left_out)
+}
+
+/// The line of a place in the legend.
+pub(super) fn stroke(index: usize) -> Stroke {
     let (ink, dash) = LINES[index];
     Stroke::solid(ink, 2.2).dashed(dash)
 }

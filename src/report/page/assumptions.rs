@@ -45,3 +45,31 @@ pub(super) const NOT_PRICED: [Entry; 6] = [
     ("support and tax", "AWS support plans, private discounts, value-added tax"),
     ("people", "time of those who wait and of those who run the fleet"),
 ];
+
+/// What is assumed, where it is most likely to be wrong, and how to check it.
+pub(super) const ASSUMPTIONS: [Entry; 9] = [
+    (
+        "work",
+        "jobs have the durations of the workload or trace, changed by CPU generation and by how full the node is; network and disk of the jobs are not modelled",
+    ),
+    (
+        "Spot",
+        "interruptions follow the Spot advisor's shares of 2025-06, spread over pools and drawn at random; they come in no wider waves than the scenario says",
+    ),
+    (
+        "Spot prices",
+        "list discounts of 2025-06 and, for newer families, a sibling's: the size of a Spot saving is less certain than its sign",
+    ),
+    ("capacity", "on-demand capacity is always to be had, unless the scenario says otherwise"),
+    ("start-up", "boot times are typical figures of the chosen image, alike in all zones: measure your own"),
+    (
+        "images",
+        "nodes pull at one rate whatever the registry does; layers that images share are pulled again",
+    ),
+    ("GitLab", "answers in the given latencies however many jobs are pending; its database is never slow"),
+    ("Karpenter", "version 1.15 or 1.8 as recorded, without other controllers that change nodes or pods"),
+    (
+        "fit to your own fleet",
+        "fleetsim calibrate compares simulated with observed waits; without it the waits are those of the model",
+    ),
+];

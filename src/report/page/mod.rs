@@ -2,15 +2,20 @@
 //! the dark. Chooses and words what is shown; computes no metric.
 
 mod assumptions;
+mod heat_map;
 mod model;
 mod parts;
+mod tables;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value, context};
 
+use jiff::ZonedDateTime;
+
 use super::chart::Chart;
 use crate::experiment::{ExperimentSummary, Objective};
+use crate::metrics::JobRecord;
 
 /// What the page says besides the results, as told by the caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,6 +32,21 @@ pub struct PageFacts {
     pub classes: Vec<Vec<String>>,
     /// The scenario with every default, as TOML.
     pub resolved: String,
+    /// When simulated time starts; without it hours of the week are not told.
+    pub start: Option<ZonedDateTime>,
+    /// The slowest jobs of one run.
+    pub slowest: SlowJobs,
+}
+
+/// The slowest jobs of the first replication of one fleet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlowJobs {
+    /// Name of the fleet.
+    pub fleet: String,
+    /// Command that tells the life line of a job; `ID` stands for its number.
+    pub command: String,
+    /// The jobs with their classes, the slowest first.
+    pub jobs: Vec<(JobRecord, String)>,
 }
 
 /// Why a page could not be put together.
@@ -51,6 +71,7 @@ pub fn page_html(
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_test("words", |value: &str| value.starts_with(|first: char| first.is_alphabetic()));
     environment.add_template("page.html", TEMPLATE)?;
     let page = model::Page::of(summary, objectives, charts, facts);
     let mut html = environment.get_template("page.html")?.render(context! {

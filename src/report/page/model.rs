@@ -3,14 +3,18 @@
 use serde::Serialize;
 
 use super::PageFacts;
-use super::assumptions::{DEFINITIONS, Entry, NOT_PRICED};
-use super::parts::{Bars, cost_bars, wait_bars, waste_bars};
+use super::assumptions::{ASSUMPTIONS, DEFINITIONS, Entry, NOT_PRICED};
+use super::heat_map::{HeatMap, heat_maps};
+use super::parts::{Bars, cost_bars, tail_bars, wait_bars, waste_bars};
+use super::tables::{
+    classes_table, ends_table, intervals_table, levels_table, load_table, nodes_table, quantiles_table,
+    slowest_table,
+};
 use crate::experiment::{Estimate, ExperimentSummary, FleetSummary, Metric, MetricUnit, Objective, Verdict};
-use crate::metrics::{Distribution, GaugeKey, JobOutcome, NodeEnd};
 use crate::report::chart::Chart;
-use crate::report::format::{number, plus_minus, shown_unit, three_digits};
+use crate::report::format::{plus_minus, shown_unit};
 use crate::report::verdict::{
-    biggest_causes, chosen_fleet, missing_results, objective_lines, short_verdict, verdict_sentence, words,
+    biggest_causes, chosen_fleet, missing_results, objective_lines, short_verdict, verdict_sentence,
 };
 
 /// Everything that the template shows.
@@ -25,8 +29,11 @@ pub(super) struct Page {
     comparison: Comparison,
     charts: Vec<Figure>,
     bars: Vec<Bars>,
+    heat_maps: Vec<HeatMap>,
+    zone: String,
     tables: Vec<DataTable>,
     definitions: Vec<Entry>,
+    assumptions: Vec<Entry>,
     not_priced: Vec<Entry>,
     provenance: Vec<(String, String)>,
     command: String,
@@ -115,9 +122,26 @@ impl Page {
             replications: summary.fleets.first().map_or(0, |fleet| fleet.replications),
             comparison: comparison(summary, chosen),
             charts: charts.iter().map(|chart| figure(summary, chart)).collect(),
-            bars: vec![waste_bars(summary), wait_bars(summary)],
-            tables: vec![nodes_table(summary), ends_table(summary), classes_table(summary, &facts.classes)],
+            bars: vec![waste_bars(summary), wait_bars(summary), tail_bars(summary)],
+            heat_maps: facts
+                .start
+                .as_ref()
+                .map(|start| heat_maps(summary, chosen, start))
+                .unwrap_or_default(),
+            zone: facts
+                .start
+                .as_ref()
+                .and_then(|start| start.time_zone().iana_name())
+                .unwrap_or("UTC")
+                .to_owned(),
+            tables: vec![
+                slowest_table(&facts.slowest),
+                nodes_table(summary),
+                ends_table(summary),
+                classes_table(summary, &facts.classes),
+            ],
             definitions: DEFINITIONS.to_vec(),
+            assumptions: ASSUMPTIONS.to_vec(),
             not_priced: NOT_PRICED.to_vec(),
             provenance: facts.provenance.clone(),
             command: facts.command.clone(),
@@ -175,10 +199,11 @@ fn difference(fleet: &FleetSummary, metric: Metric, factor: f64) -> (String, &'s
 }
 
 fn figure(summary: &ExperimentSummary, chart: &Chart) -> Figure {
-    let data = match chart.name.as_str() {
+    let mut data = match chart.name.as_str() {
         "cost_and_wait" => intervals_table(summary),
         "waits" => quantiles_table(summary),
         "costs" => cost_bars(summary).as_table(),
+        "load_duration" => load_table(summary),
         name => match name.strip_prefix("levels_").and_then(|number| number.parse::<usize>().ok()) {
             Some(number) => levels_table(&summary.fleets[number - 1]),
             None => {
@@ -186,6 +211,7 @@ fn figure(summary: &ExperimentSummary, chart: &Chart) -> Figure {
             }
         },
     };
+    data.title = format!("The numbers behind: {}", chart.title);
     Figure { name: chart.name.clone(), title: chart.title.clone(), svg: inline(&chart.svg), data }
 }
 
@@ -194,153 +220,6 @@ fn inline(svg: &str) -> String {
     svg.find("<svg").map_or_else(String::new, |start| svg[start..].trim_end().to_owned())
 }
 
-fn names(head: &[&str]) -> Vec<String> {
+pub(super) fn names(head: &[&str]) -> Vec<String> {
     head.iter().map(|name| (*name).to_owned()).collect()
-}
-
-fn intervals_table(summary: &ExperimentSummary) -> DataTable {
-    let bounds = |fleet: &FleetSummary, metric: Metric, factor: f64| {
-        let shown = |value: f64| three_digits(value * factor);
-        match fleet.estimate(metric) {
-            Some(estimate) => {
-                let (lower, upper) = estimate
-                    .interval
-                    .map_or_else(|| ("–".to_owned(), "–".to_owned()), |(l, u)| (shown(l), shown(u)));
-                [shown(estimate.mean), lower, upper]
-            }
-            None => ["–"; 3].map(str::to_owned),
-        }
-    };
-    let rows = summary.fleets.iter().map(|fleet| {
-        let mut row = vec![fleet.name.clone()];
-        row.extend(bounds(fleet, Metric::CostPerThousandJobs, 1.0));
-        row.extend(bounds(fleet, Metric::WaitP95, 1e-3));
-        row
-    });
-    DataTable {
-        title: "Numbers".to_owned(),
-        note: String::new(),
-        head: names(&["fleet", "$ per 1000 jobs", "lower", "upper", "wait p95, s", "lower", "upper"]),
-        rows: rows.collect(),
-    }
-}
-
-const QUANTILES: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
-
-fn quantiles(waits: &Distribution) -> impl Iterator<Item = String> + '_ {
-    QUANTILES.iter().map(|q| seconds(waits.quantile_ms(*q)))
-}
-
-fn seconds(ms: Option<u64>) -> String {
-    ms.map_or_else(|| "–".to_owned(), |ms| number(ms as f64 / 1000.0, 1))
-}
-
-fn quantile_head(first: &str) -> Vec<String> {
-    let mut head = names(&[first, "jobs"]);
-    head.extend(QUANTILES.iter().map(|q| format!("p{} s", crate::report::format::plain(q * 100.0))));
-    head
-}
-
-fn quantiles_table(summary: &ExperimentSummary) -> DataTable {
-    let rows = summary.fleets.iter().map(|fleet| {
-        let wait = &fleet.waits.wait;
-        [fleet.name.clone(), number(wait.count() as f64, 0)].into_iter().chain(quantiles(wait)).collect()
-    });
-    DataTable {
-        title: "Numbers".to_owned(),
-        note: "All replications together.".to_owned(),
-        head: quantile_head("fleet"),
-        rows: rows.collect(),
-    }
-}
-
-/// At most so many rows of a timeline are shown; the files have all of them.
-const TIMELINE_ROWS: usize = 28;
-
-fn levels_table(fleet: &FleetSummary) -> DataTable {
-    let timeline = &fleet.timeline;
-    let step = timeline.len().div_ceil(TIMELINE_ROWS).max(1);
-    let mut head = names(&["hours since the start"]);
-    head.extend(GaugeKey::ALL.iter().map(|key| words(key.label())));
-    let rows = (0..timeline.len()).step_by(step).map(|bucket| {
-        let hours = timeline.starts_at(bucket).as_ms() as f64 / 3_600_000.0;
-        let level = |key: &GaugeKey| number(timeline.band(*key).median[bucket], 1);
-        std::iter::once(number(hours, 1)).chain(GaugeKey::ALL.iter().map(level)).collect()
-    });
-    DataTable {
-        title: "Numbers".to_owned(),
-        note: "Medians of the replications at some instants; timeline.csv has all of them.".to_owned(),
-        head,
-        rows: rows.collect(),
-    }
-}
-
-fn per_replication(count: u64, fleet: &FleetSummary) -> String {
-    three_digits(count as f64 / fleet.replications.max(1) as f64)
-}
-
-fn nodes_table(summary: &ExperimentSummary) -> DataTable {
-    let mut head = names(&["fleet", "launched"]);
-    head.extend(NodeEnd::ALL.iter().map(|end| format!("ended: {}", words(end.label()))));
-    head.extend(names(&["pods run", "node hours", "share on Spot, %"]));
-    let rows = summary.fleets.iter().map(|fleet| {
-        let mut row = vec![fleet.name.clone(), per_replication(fleet.nodes.launches.iter().sum(), fleet)];
-        row.extend(NodeEnd::ALL.iter().map(|end| per_replication(fleet.nodes.ended(*end), fleet)));
-        row.push(per_replication(fleet.nodes.pods_run, fleet));
-        let of = |metric: Metric, factor: f64| {
-            fleet.estimate(metric).map_or_else(|| "–".to_owned(), |estimate| plus_minus(&estimate, factor))
-        };
-        row.extend([of(Metric::NodeHours, 1.0), of(Metric::SpotShare, 100.0)]);
-        row
-    });
-    DataTable {
-        title: "Nodes".to_owned(),
-        note: "Means per replication.".to_owned(),
-        head,
-        rows: rows.collect(),
-    }
-}
-
-fn ends_table(summary: &ExperimentSummary) -> DataTable {
-    let mut head = names(&["fleet", "jobs"]);
-    head.extend(JobOutcome::ALL.iter().map(|outcome| words(outcome.label())));
-    let rows = summary.fleets.iter().map(|fleet| {
-        let ends = JobOutcome::ALL.iter().map(|outcome| per_replication(fleet.jobs.ended(*outcome), fleet));
-        [fleet.name.clone(), per_replication(fleet.jobs.jobs(), fleet)].into_iter().chain(ends).collect()
-    });
-    DataTable {
-        title: "How jobs ended".to_owned(),
-        note: "Means per replication, the last attempt of each job; skipped jobs are not among the jobs."
-            .to_owned(),
-        head,
-        rows: rows.collect(),
-    }
-}
-
-/// Most job classes that the page lists per fleet, those with most jobs first; traces may bring thousands.
-const CLASSES: usize = 12;
-
-fn classes_table(summary: &ExperimentSummary, names: &[Vec<String>]) -> DataTable {
-    let mut rows = Vec::new();
-    for (fleet, names) in summary.fleets.iter().zip(names) {
-        let mut classes: Vec<(usize, &Distribution)> =
-            fleet.waits.wait_by_class.iter().enumerate().filter(|(_, waits)| waits.count() > 0).collect();
-        classes.sort_by_key(|(class, waits)| (std::cmp::Reverse(waits.count()), *class));
-        for (class, waits) in classes.into_iter().take(CLASSES) {
-            let name = names.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
-            let mut row = vec![fleet.name.clone(), name, number(waits.count() as f64, 0)];
-            row.extend(quantiles(waits));
-            rows.push(row);
-        }
-    }
-    let mut head = quantile_head("class");
-    head.insert(0, "fleet".to_owned());
-    DataTable {
-        title: "Waits by job class".to_owned(),
-        note: format!(
-            "All replications together; at most {CLASSES} classes per fleet, those with most jobs."
-        ),
-        head,
-        rows,
-    }
 }

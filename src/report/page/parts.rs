@@ -59,13 +59,17 @@ struct Whole<'a> {
     unit: &'static str,
     kinds: Vec<String>,
     values: Vec<(String, Vec<f64>)>,
+    /// Kinds that are shown in any case, so that their colours are those of another chart.
+    shown: Vec<usize>,
 }
 
 impl Whole<'_> {
     /// Leaves out kinds that no fleet has.
     fn bars(self) -> Bars {
         let used: Vec<usize> = (0..self.kinds.len())
-            .filter(|kind| self.values.iter().any(|(_, values)| values[*kind] > 0.0))
+            .filter(|kind| {
+                self.shown.contains(kind) || self.values.iter().any(|(_, values)| values[*kind] > 0.0)
+            })
             .collect();
         let longest = self.values.iter().map(|(_, values)| values.iter().sum()).fold(0.0, f64::max);
         let percent = |value: f64, of: f64| {
@@ -116,6 +120,7 @@ pub(super) fn waste_bars(summary: &ExperimentSummary) -> Bars {
         unit: "$",
         kinds: WasteKind::ALL.iter().map(|kind| words(kind.label())).collect(),
         values,
+        shown: Vec::new(),
     }
     .bars()
 }
@@ -133,6 +138,7 @@ pub(super) fn cost_bars(summary: &ExperimentSummary) -> Bars {
         unit: "$",
         kinds: CostKind::ALL.iter().map(|kind| words(kind.label())).collect(),
         values,
+        shown: Vec::new(),
     }
     .bars()
 }
@@ -153,6 +159,32 @@ pub(super) fn wait_bars(summary: &ExperimentSummary) -> Bars {
         unit: "s",
         kinds: WaitCause::ALL.iter().map(|cause| words(cause.label())).collect(),
         values,
+        shown: Vec::new(),
+    }
+    .bars()
+}
+
+/// Mean waits of the slowest jobs by cause.
+pub(super) fn tail_bars(summary: &ExperimentSummary) -> Bars {
+    let values = fleets(summary, |fleet| {
+        let tail = fleet.waits.profile.slowest(0.05);
+        let of = |cause: &WaitCause| tail.map_or(0.0, |tail| tail.mean_ms[cause.index()] / 1000.0);
+        WaitCause::ALL.iter().map(of).collect()
+    });
+    let is_waited_for =
+        |cause: &WaitCause| summary.fleets.iter().any(|fleet| fleet.waits.causes_ms[cause.index()] > 0);
+    Whole {
+        name: "tail_causes",
+        title: "What the slowest 5\u{a0}% of the jobs waited for".to_owned(),
+        note: "Seconds of their mean wait. What makes the tail is often not what makes the mean.",
+        unit: "s",
+        kinds: WaitCause::ALL.iter().map(|cause| words(cause.label())).collect(),
+        values,
+        shown: WaitCause::ALL
+            .iter()
+            .filter(|cause| is_waited_for(cause))
+            .map(|cause| cause.index())
+            .collect(),
     }
     .bars()
 }
