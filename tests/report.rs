@@ -145,6 +145,7 @@ fn nodes_and_jobs(
         empty_at: at(end - 30_000),
         terminated_at: at(end),
         billed_ms: end - start,
+        billed_after_warmup_ms: end - start,
         cost: CostMeter::ZERO,
         used_for: UsedFor::default(),
         pods_run: 0,

@@ -17,13 +17,11 @@ pub enum CostKind {
     ControlPlane,
     /// Fargate pods.
     Fargate,
-    /// Hosted minutes (GitLab's own runners).
-    HostedMinutes,
 }
 
 impl CostKind {
     /// Every kind, in the order in which reports list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Instance(Arch::Amd64, CapacityType::OnDemand),
         Self::Instance(Arch::Amd64, CapacityType::Spot),
         Self::Instance(Arch::Arm64, CapacityType::OnDemand),
@@ -32,7 +30,6 @@ impl CostKind {
         Self::Managers,
         Self::ControlPlane,
         Self::Fargate,
-        Self::HostedMinutes,
     ];
 
     /// Its place in [`CostKind::ALL`].
@@ -44,7 +41,6 @@ impl CostKind {
             Self::Managers => 5,
             Self::ControlPlane => 6,
             Self::Fargate => 7,
-            Self::HostedMinutes => 8,
         }
     }
 
@@ -60,7 +56,6 @@ impl CostKind {
             Self::Managers => "managers",
             Self::ControlPlane => "control_plane",
             Self::Fargate => "fargate",
-            Self::HostedMinutes => "hosted_minutes",
         }
     }
 }

@@ -197,8 +197,10 @@ pub struct NodeRecord {
     pub empty_at: SimTime,
     /// When the instance was gone (or the run ended).
     pub terminated_at: SimTime,
-    /// Milliseconds billed, also before the warm-up ended.
+    /// Milliseconds billed, also before the warm-up ended; none where EC2 waives the bill.
     pub billed_ms: u64,
+    /// Of these, the ones after the warm-up: what `cost` was paid for.
+    pub billed_after_warmup_ms: u64,
     /// What was paid for its instance after the warm-up.
     pub cost: CostMeter,
     /// What that was paid for.

@@ -147,6 +147,14 @@ fn timeline_row(fleet: &str, timeline: &TimelineBand, bucket: usize) -> Vec<Stri
     row
 }
 
+/// What an hour of the node was billed at after the warm-up; the mean, where its price changed.
+fn hourly(node: &NodeRecord) -> String {
+    match node.billed_after_warmup_ms {
+        0 => String::new(),
+        ms => real(node.cost.0 as f64 / ms as f64 / 1e9),
+    }
+}
+
 /// `jobs.csv`: writes the header, then rows of as many runs as are given to it.
 #[derive(Debug)]
 pub struct JobsCsv<W: Write>(csv::Writer<W>);
@@ -237,7 +245,8 @@ impl<W: Write> JobsCsv<W> {
     }
 }
 
-/// `nodes.csv`: writes the header, then rows of as many runs as are given to it.
+/// `nodes.csv`: writes the header, then rows of as many runs as are given to it. `billed_ms` is the whole bill; `cost_usd` is
+/// `billed_after_warmup_ms` times `usd_per_hour`, and summed over the nodes it is what `costs.csv` says that instances cost.
 #[derive(Debug)]
 pub struct NodesCsv<W: Write>(csv::Writer<W>);
 
@@ -272,6 +281,8 @@ impl<W: Write> NodesCsv<W> {
             "lost_millicore_ms",
             "start_up_ms",
             "idle_ms",
+            "billed_after_warmup_ms",
+            "usd_per_hour",
         ])?;
         Ok(Self(csv))
     }
@@ -312,6 +323,8 @@ impl<W: Write> NodesCsv<W> {
                 &node.lost_core_ms.to_string(),
                 &node.start_up_ms.to_string(),
                 &node.empty_ms.to_string(),
+                &node.billed_after_warmup_ms.to_string(),
+                &hourly(node),
             ])?;
         }
         Ok(self.0.flush()?)

@@ -58,6 +58,8 @@ impl World<'_> {
             let spans: Vec<BilledSpan> = facts.meter.spans(now, facts.bill.price()).collect();
             if bill.waived == CostMeter::ZERO {
                 record.used_for = used_for(spans.iter().copied(), &shape, &bill);
+                let before = self.plan.warmup.saturating_since(running_at);
+                record.billed_after_warmup_ms = record.billed_ms.saturating_sub(before.as_ms());
             }
             let of_volume = spans.iter().map(|span| BilledSpan { price: gp3, ..*span });
             volume = used_for(of_volume, &shape, &volume_bill);
@@ -104,6 +106,7 @@ impl World<'_> {
             empty_at: node.empty_at,
             terminated_at: self.now,
             billed_ms: 0,
+            billed_after_warmup_ms: 0,
             cost: CostMeter::ZERO,
             used_for: UsedFor::default(),
             pods_run: 0,
