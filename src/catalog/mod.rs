@@ -30,4 +30,4 @@ pub use other_prices::{
     Confidence, OtherPrice, ReservedDiscount, fargate_prices, other_price, other_prices, reserved_discounts,
 };
 pub use price::{InterruptionRating, PriceBasis, SpotBasis, SpotFacts, TypePrices};
-pub use region::{UnknownRegion, Zone, ZoneId, known_regions};
+pub use region::{UnknownRegion, Zone, ZoneId, known_regions, prices_date};

@@ -1,6 +1,14 @@
 //! Regions and their zones.
 
+use super::text::newest_date;
 use std::fmt;
+
+/// The day of the newest prices of a region: the latest date that the head of its embedded file gives (`YYYY-MM-DD`).
+/// `None` where the region has none.
+#[must_use]
+pub fn prices_date(region: &str) -> Option<&'static str> {
+    newest_date(REGIONS.iter().find(|data| data.name == region)?.prices)
+}
 
 /// One availability zone of a catalog: its position among the region's zones (0 = `a`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

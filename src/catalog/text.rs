@@ -7,6 +7,21 @@ pub(super) fn data_lines(text: &'static str) -> impl Iterator<Item = &'static st
     text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
+/// The latest day (`YYYY-MM-DD`) that the head of an embedded file names.
+pub(super) fn newest_date(text: &'static str) -> Option<&'static str> {
+    let head = text.lines().take_while(|line| line.starts_with('#'));
+    let is_day = |word: &&str| {
+        word.len() == 10
+            && word.bytes().enumerate().all(|(at, byte)| match at {
+                4 | 7 => byte == b'-',
+                _ => byte.is_ascii_digit(),
+            })
+    };
+    head.flat_map(|line| line.split(|letter: char| !letter.is_ascii_digit() && letter != '-'))
+        .filter(is_day)
+        .max()
+}
+
 /// The fields of one line, from left to right.
 pub(super) struct Fields {
     rest: std::str::Split<'static, char>,
@@ -61,6 +76,13 @@ pub(super) fn decimal_ppm(text: &str) -> Ppm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_newest_day_is_read_from_the_head_alone() {
+        let text = "# of 2025-06-28, 2022-05 .. 2025-03\n# table (2026-07-20)\na,2027-01-01\n# 2028-01-01\n";
+        assert_eq!(newest_date(text), Some("2026-07-20"));
+        assert_eq!(newest_date("# 2022-05\n"), None);
+    }
 
     #[test]
     fn decimals_are_read_without_rounding() {

@@ -3,6 +3,7 @@
 use super::exit::Failed;
 use super::files::ResultFolder;
 use super::traces::trace_rows;
+use crate::catalog::prices_date;
 use crate::experiment::{ExperimentSummary, FleetValues, Units};
 use crate::metrics::{JobRecord, Names, RunOutcome};
 use crate::report::{
@@ -183,7 +184,7 @@ fn provenance(finished: &Finished<'_>) -> Provenance {
     Provenance {
         fleetsim_version: env!("CARGO_PKG_VERSION").to_owned(),
         scenario_hash: format!("{:016x}", scenario.hash()),
-        catalog_date: CATALOG_DATE.to_owned(),
+        catalog_date: prices_as_of(scenario),
         seed: scenario.seed,
         replications: scenario.replications as usize,
         fleets: scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect(),
@@ -195,5 +196,15 @@ fn provenance(finished: &Finished<'_>) -> Provenance {
     }
 }
 
-/// Date of the newest figures of the embedded catalogue (heads of `src/catalog/data/`).
-const CATALOG_DATE: &str = "2026-08";
+/// The day of the embedded prices of each region that a fleet runs in.
+fn prices_as_of(scenario: &Scenario) -> String {
+    let mut days: Vec<String> = Vec::new();
+    for fleet in &scenario.fleets {
+        let region = fleet.plan.ec2.catalog.region();
+        let day = format!("{} ({region})", prices_date(region).unwrap_or("unknown"));
+        if !days.contains(&day) {
+            days.push(day);
+        }
+    }
+    days.join(", ")
+}
