@@ -9,7 +9,7 @@ use super::results::{Finished, write_results};
 use super::terminal::{Terminal, answer, say};
 use crate::experiment::{Confidence, Units, summarise};
 use crate::metrics::RunOutcome;
-use crate::report::{SummaryFormat, pairing_text, summary_text, timings_text};
+use crate::report::{SummaryFormat, pairing_text, summary_text, timings_text, wrapped};
 use crate::scenario::Scenario;
 use std::path::Path;
 
@@ -51,7 +51,7 @@ pub(super) fn conclude(
         terminal.note("interrupted: the result rests on the replications that were finished");
     }
     if how.format == Format::Table && !scenario.question.is_empty() {
-        answer(&format!("{}\n\n", scenario.question))?;
+        answer(&format!("{}\n", wrapped(&scenario.question)))?;
     }
     answer(&summary_text(&summary, &scenario.objectives, &files, format(how.format)))?;
     if how.format == Format::Table {

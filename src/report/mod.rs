@@ -33,7 +33,7 @@ pub use page::{PageError, PageFacts, SlowJobs, page_html};
 pub use pairing::pairing_text;
 pub use provenance::{Provenance, TraceRows, provenance_json};
 pub use replications::Replications;
-pub use table::{SUMMARY_SCHEMA, SummaryFormat, summary_text};
+pub use table::{SUMMARY_SCHEMA, SummaryFormat, summary_text, wrapped};
 pub use timings::timings_text;
 pub use verdict::{biggest_causes, chosen_fleet, objective_lines, short_verdict, verdict_sentence};
 pub use waste::waste_csv;

@@ -119,7 +119,8 @@ fn percent(share: f64) -> String {
 }
 
 /// Text broken into lines of at most 80 characters, with a line break at the end.
-fn wrapped(text: &str) -> String {
+#[must_use]
+pub fn wrapped(text: &str) -> String {
     let mut out = String::new();
     let mut width = 0;
     for word in text.split(' ') {

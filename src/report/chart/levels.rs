@@ -169,9 +169,12 @@ impl Titled for Levels<'_> {
             (0..timeline.len()).map(sum).fold(0.0, f64::max)
         };
         let (jobs, nodes) = (peak(&JOBS[..2]), peak(&NODES));
+        // Levels are means of a bucket: more may have run for a moment.
+        let minutes = timeline.bucket.as_ms() as f64 / 60_000.0;
         format!(
-            "{}: at the peak {} jobs run at once, on up to {} nodes",
+            "{}: in the busiest {} minutes {} jobs run on average, on up to {} nodes",
             self.fleet.name,
+            number(minutes, 0),
             number(jobs, 0),
             number(nodes, 0)
         )
