@@ -9,7 +9,7 @@ use fleetsim::gitlab::{EntryConfig, ManagerConfig, RunnerConfig, Signal, Stop};
 use fleetsim::kubernetes::{Taint, TaintEffect, Toleration};
 use fleetsim::metrics::{FailureReason, JobOutcome, JobRecord, NodeEnd, NodeRecord, WaitCause, WasteKind};
 use fleetsim::simulation::{CapacityPlan, DaemonSet, ExecutorPlan, Image, OwnExecutor};
-use fleetsim::units::{Ppm, Resources, SimDuration, SimTime};
+use fleetsim::units::{Millicores, Ppm, Resources, SimDuration, SimTime};
 use fleetsim::workload::{ArchChoice, Distribution, Emulation, ImageId, Retry};
 use plans::{Case, at_secs, hours, mins, secs};
 
@@ -83,6 +83,20 @@ fn helper_and_services_are_requested_beside_the_job() {
     assert_eq!(case.run().job(0).outcome, JobOutcome::Success);
     let with_services = case.change(|plan| plan.executor.overhead = Resources::new(1000, 0));
     assert_eq!(with_services.run().job(0).outcome, JobOutcome::PodTimeout);
+}
+
+#[test]
+fn a_job_that_asks_for_more_than_its_runner_allows_fails_as_soon_as_it_is_prepared() {
+    let limited = |most: u32| {
+        let case = small(1).job(secs(10), "test", secs(42));
+        case.change(|plan| plan.executor.largest_cpu = Some(Millicores(most))).run().job(0)
+    };
+    assert_eq!(limited(1000).outcome, JobOutcome::Success, "as much as is allowed");
+    let job = limited(999);
+    assert_eq!(job.failure, Some(fleetsim::workload::FailureReason::RunnerConfigurationError));
+    assert!(!job.has_started() && job.outcome == JobOutcome::Failed(FailureReason::RunnerSystem), "{job:?}");
+    let held = job.slot_freed_at - job.picked_at;
+    assert!(held >= SimDuration::from_ms(650) && held < secs(2), "the slot is free soon: {held:?}");
 }
 
 #[test]

@@ -40,6 +40,9 @@ struct Scenario {
     #[serde(default)]
     faults: Vec<FaultAt>,
     jobs: Vec<Job>,
+    /// The repeats end here: what is picked later is in no recording.
+    #[serde(default = "without_end")]
+    cap_ms: u64,
     results: Vec<Recorded>,
     repeats: Vec<Repeat>,
 }
@@ -138,6 +141,11 @@ struct Repeat {
 struct Run {
     pickup: BTreeMap<u64, u64>,
     interrupted: BTreeMap<u64, u64>,
+}
+
+/// Three hours, after which nothing is of interest.
+const fn without_end() -> u64 {
+    10_800_000
 }
 
 fn ms(value: u64) -> SimTime {
@@ -256,8 +264,8 @@ impl Scenario {
             let end = ends.peek().map_or(u64::MAX, |end| end.0.0);
             let wake = gitlab.next_wakeup().as_ms();
             let now = release.min(end).min(wake);
-            // Jobs may be left over where the process stops; nothing after three hours is of interest.
-            if now > 10_800_000 {
+            // Jobs may be left over where the process or the recording stops.
+            if now > self.cap_ms {
                 return run;
             }
             if end == now {
@@ -291,17 +299,25 @@ impl Scenario {
         }
     }
 
-    /// The jobs whose pick-up moves out of proportion when everything is late by a little.
-    fn fragile(&self, plain: &Run) -> Vec<u64> {
-        let mut fragile = Vec::new();
+    /// Runs in which everything is late by a little.
+    fn jittered(&self) -> Vec<Run> {
+        let mut runs = Vec::new();
         for seed in 1..=JITTERED_RUNS {
             let mut state = seed;
             // Half of the runs with delays of a calm machine, half with those of a busy one.
             let most = if seed % 2 == 0 { 20 } else { 60 };
-            let run = self.play(seed, || {
+            runs.push(self.play(seed, || {
                 state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (state >> 33) % most
-            });
+            }));
+        }
+        runs
+    }
+
+    /// The jobs whose pick-up moves out of proportion in `jittered`.
+    fn fragile(&self, plain: &Run, jittered: &[Run]) -> Vec<u64> {
+        let mut fragile = Vec::new();
+        for run in jittered {
             for job in &self.jobs {
                 let moved = match (plain.pickup.get(&job.id), run.pickup.get(&job.id)) {
                     (Some(before), Some(after)) => before.abs_diff(*after) > TOLERANCE_MS,
@@ -323,6 +339,8 @@ struct Agreement {
     ties: usize,
     /// Ties that are beyond the range of the repeats all the same: the branch that none of them took.
     ties_outside: usize,
+    /// Of these, those whose recorded pick-up is that of a run with small delays: a tie by the README's definition.
+    ties_explained: usize,
     error_ms: u64,
 }
 
@@ -344,7 +362,8 @@ impl Scenario {
     /// Compares one scenario with its recording; returns what disagrees.
     fn replay(&self, family: &mut Agreement) -> Vec<String> {
         let plain = self.play(0, || 0);
-        let fragile = self.fragile(&plain);
+        let jittered = self.jittered();
+        let fragile = self.fragile(&plain, &jittered);
         let concurrent = self.config.concurrent;
         // A lowered `concurrent` is random in the real code (rule 10): who leaves, who works on.
         let is_random = self.config.reconfigure.as_ref().is_some_and(|change| change.concurrent < concurrent);
@@ -358,6 +377,12 @@ impl Scenario {
             if is_random || is_unsure || fragile.contains(&recorded.job_id) {
                 family.ties += 1;
                 family.ties_outside += usize::from(!is_near);
+                let reaches = |run: &Run| compare(run.pickup.get(&recorded.job_id).copied(), real).1;
+                let is_explained = !is_near && jittered.iter().any(reaches);
+                family.ties_explained += usize::from(is_explained);
+                if !is_near && !is_explained {
+                    println!("{} job {}: {mine:?}, {off} ms off, on no branch", self.id, recorded.job_id);
+                }
                 continue;
             }
             firm += 1;
@@ -401,8 +426,8 @@ fn oracle_runner_managers_pick_jobs_when_the_real_ones_do() {
     for (name, of) in &families {
         let mean = of.error_ms / (of.inside + of.outside).max(1) as u64;
         println!(
-            "{name:<12} inside {:>4}  outside {:>3}  ties {:>3} (outside {:>3})  mean {mean} ms",
-            of.inside, of.outside, of.ties, of.ties_outside
+            "{name:<12} inside {:>4}  outside {:>3}  ties {:>3} (outside {:>3}, {:>3} on another branch)  mean {mean} ms",
+            of.inside, of.outside, of.ties, of.ties_outside, of.ties_explained
         );
     }
     let inside: usize = families.values().map(|of| of.inside).sum();

@@ -11,7 +11,7 @@ use crate::gitlab::GitlabConfig;
 use crate::karpenter::disruption::DoNotDisrupt;
 use crate::kubernetes::{DisruptionLimit, SchedulerConfig, Taint, Toleration};
 use crate::metrics::CostKind;
-use crate::units::{HourlyPrice, Ppm, Resources, SimDuration, SimTime};
+use crate::units::{HourlyPrice, Mebibytes, Millicores, Ppm, Resources, SimDuration, SimTime};
 
 use super::karpenter_plan::KarpenterPlan;
 
@@ -81,6 +81,11 @@ pub struct ExecutorPlan {
     pub teardown: SimDuration,
     /// Added to every job's requests: helper and services.
     pub overhead: Resources,
+    /// The largest CPU request of a build container that it accepts, if it has a limit
+    /// (`cpu_request_overwrite_max_allowed`): a job that asks for more fails as soon as it is prepared.
+    pub largest_cpu: Option<Millicores>,
+    /// The same for memory.
+    pub largest_memory: Option<Mebibytes>,
     /// `node_selector` of every pod, beside the job's architecture.
     pub node_selector: Vec<(String, String)>,
     /// The architecture that its node selector asks for; jobs that leave it open follow it.
@@ -242,6 +247,8 @@ impl Default for ExecutorPlan {
             cleanup: SimDuration::from_ms(200),
             teardown: SimDuration::from_secs(5),
             overhead: Resources::ZERO,
+            largest_cpu: None,
+            largest_memory: None,
             node_selector: Vec::new(),
             arch: None,
             select_arch: true,

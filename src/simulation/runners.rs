@@ -4,7 +4,7 @@ use crate::engine::Id;
 use crate::fleet::{JobId, JobPhase};
 use crate::gitlab::{Outcome, Pick};
 use crate::kubernetes::PodKey;
-use crate::metrics::{GaugeKey, JobOutcome};
+use crate::metrics::{self, GaugeKey, JobOutcome};
 use crate::workload::FailureReason;
 
 use super::event::Event;
@@ -72,8 +72,24 @@ impl World<'_> {
         }
     }
 
+    /// Whether the build's own requests are larger than its runner lets jobs ask for (gitlab-runner 19.4,
+    /// `executors/kubernetes/overwrites.go`: a configuration error, for which nothing is tried again).
+    fn is_refused(&self, id: JobId) -> bool {
+        let kind = self.kinds.get(self.jobs[id].kind);
+        let executor = self.executors.get(kind.executor);
+        let above = |asked: u32, helpers: u32, most: u32| asked > helpers.saturating_add(most);
+        let (asked, helpers) = (kind.requests, executor.overhead);
+        executor.largest_cpu.is_some_and(|most| above(asked.cpu.0, helpers.cpu.0, most.0))
+            || executor.largest_memory.is_some_and(|most| above(asked.memory.0, helpers.memory.0, most.0))
+    }
+
     /// The executor creates the pod: kube-scheduler sees it.
     fn create_pod(&mut self, id: JobId) {
+        if self.is_refused(id) {
+            let outcome = JobOutcome::Failed(metrics::FailureReason::RunnerSystem);
+            self.stop_build(id, outcome, FailureReason::RunnerConfigurationError, true);
+            return;
+        }
         let job = &mut self.jobs[id];
         job.pod_created(self.now);
         let shape = self.kinds.get(job.kind).shape;

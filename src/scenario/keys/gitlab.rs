@@ -120,12 +120,12 @@ pub(super) const RUNNER: &[Key] = &[
     Key::new(
         "cpu_request_overwrite_max_allowed",
         Kind::Cpu,
-        "Largest CPU request a job may ask for; jobs that ask for more fail.",
+        "Largest CPU request a job may ask for; a job of a trace that asks for more fails with runner_configuration_error.",
     ),
     Key::new(
         "memory_request_overwrite_max_allowed",
         Kind::Memory,
-        "Largest memory request a job may ask for; jobs that ask for more fail.",
+        "Largest memory request a job may ask for; a job of a trace that asks for more fails with runner_configuration_error.",
     ),
     Key::new("node_selector", Kind::Map(&Kind::Text), "Labels a node must have.").or("{}"),
     Key::new(

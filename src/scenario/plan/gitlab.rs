@@ -197,6 +197,8 @@ pub(super) struct Executor {
     pub poll_interval: SimDuration,
     pub poll_timeout: SimDuration,
     pub overhead: Resources,
+    pub largest_cpu: Option<Millicores>,
+    pub largest_memory: Option<Mebibytes>,
     pub node_selector: Vec<(String, String)>,
     pub arch: Option<Arch>,
     pub tolerations: Vec<TolerationText>,
@@ -225,6 +227,13 @@ pub(super) fn executor(runner: &Runner<'_>, problems: &mut Problems) -> Executor
         poll_timeout: table.duration("poll_timeout"),
         overhead: sum("helper_cpu_request", "helper_memory_request")
             + sum("service_cpu_request", "service_memory_request"),
+        // The limit is for what a job asks for, never for what is configured.
+        largest_cpu: table
+            .cpu_if("cpu_request_overwrite_max_allowed")
+            .map(|most| most.max(runner.default_requests.cpu)),
+        largest_memory: table
+            .memory_if("memory_request_overwrite_max_allowed")
+            .map(|most| most.max(runner.default_requests.memory)),
         node_selector: other_selectors(runner),
         arch: runner.arch,
         tolerations: tolerations(table, problems),

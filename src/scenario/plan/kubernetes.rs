@@ -64,6 +64,8 @@ pub(super) fn executors(table: &Table, runners: &[Executor]) -> Vec<ExecutorPlan
         poll_interval: own.poll_interval,
         poll_timeout: own.poll_timeout,
         overhead: own.overhead,
+        largest_cpu: own.largest_cpu,
+        largest_memory: own.largest_memory,
         node_selector: own.node_selector.clone(),
         arch: own.arch,
         tolerations: own.tolerations.iter().map(toleration).collect(),
