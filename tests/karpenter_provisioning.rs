@@ -178,6 +178,28 @@ fn a_what_if_without_a_node_moves_its_pods_and_frees_its_share_of_the_limit() {
     assert_eq!(results.placements, [(PodId(0), NodeId(1))]);
 }
 
+#[test]
+fn a_pass_whose_minute_is_over_keeps_what_it_has_and_a_what_if_has_no_such_end() {
+    let mut cluster = cluster();
+    let class = class(&mut cluster, 500, None);
+    let pod = |number| PassPod {
+        pod: PodId(number),
+        class,
+        created_at: at(0),
+        uid: u64::from(number),
+        origin: PodOrigin::Pending,
+    };
+    let pods: Vec<PassPod> = (0..5).map(pod).collect();
+    let mut results = PassResults::default();
+    let mut solver = Solver::new(PassOptions { most_tries: Some(3), ..PassOptions::default() });
+    let input = PassInput { now: at(0), pods: &pods, excluded: &[], is_consolidation: false };
+    solver.solve(&cluster, &input, &mut results);
+    assert_eq!(results.claims[0].pods, [PodId(0), PodId(1), PodId(2)]);
+    assert!(results.errors.is_empty(), "nobody says why the others have to wait");
+    solver.solve(&cluster, &PassInput { is_consolidation: true, ..input }, &mut results);
+    assert_eq!(results.claims[0].pods.len(), 5);
+}
+
 /// Something that happens to the cluster between two passes.
 #[derive(Clone, Debug)]
 enum Step {

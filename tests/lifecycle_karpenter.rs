@@ -6,9 +6,9 @@ mod plans;
 use fleetsim::engine::Id;
 use fleetsim::karpenter::disruption::{Budget, ConsolidationPolicy, Reason, Version};
 use fleetsim::kubernetes::{DisruptionLimit, PodShare};
-use fleetsim::metrics::{JobOutcome, NodeEnd};
+use fleetsim::metrics::{JobOutcome, NodeEnd, NodeRecord};
 use fleetsim::simulation::{
-    CapacityPlan, Decision, DriftNotice, DriftPlan, Image, KarpenterPlan, PodDisruptionBudget,
+    CapacityPlan, Decision, DriftNotice, DriftPlan, Image, KarpenterPlan, PodDisruptionBudget, ScalePlan,
 };
 use fleetsim::units::{SimDuration, SimTime};
 use fleetsim::workload::{Class, Distribution, ImageId, Retry};
@@ -256,6 +256,28 @@ fn a_static_pool_opens_no_claim_for_pods_that_do_not_fit_its_nodes() {
     let run = case.job(mins(5), "test", mins(20)).job(mins(5), "test", mins(20)).run();
     assert_eq!(run.nodes().len(), 1);
     assert_eq!((run.job(0).outcome, run.job(1).outcome), (JobOutcome::Success, JobOutcome::PodTimeout));
+}
+
+#[test]
+fn a_static_pool_that_is_scaled_gets_nodes_at_once_and_gives_up_the_empty_ones_first() {
+    let run = karpenter()
+        .karpenter(|karpenter| {
+            karpenter.pools[0].replicas = Some(2);
+            let scale = |at, replicas| ScalePlan { at: SimTime::ZERO + at, pool: 0, replicas };
+            karpenter.scales = vec![scale(mins(10), 4), scale(mins(20), 1)];
+        })
+        .until(mins(60))
+        .job(mins(15), "test", mins(30))
+        .run();
+    let nodes = run.nodes();
+    let (kept, gone): (Vec<NodeRecord>, Vec<NodeRecord>) =
+        nodes.iter().partition(|node| node.end == NodeEnd::RunEnd);
+    assert_eq!((kept.len(), gone.len(), ended(&run, NodeEnd::Empty)), (1, 3, 3));
+    assert_eq!(run.job(0).node, Some(kept[0].ordinal), "the node in use stays");
+    assert_eq!(run.job(0).outcome, JobOutcome::Success);
+    let later = nodes.iter().filter(|node| node.launched_at >= SimTime::ZERO + mins(10)).count();
+    assert_eq!(later, 2);
+    assert!(gone.iter().all(|node| node.terminated_at <= SimTime::ZERO + mins(21)));
 }
 
 #[test]

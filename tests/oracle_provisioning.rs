@@ -634,6 +634,7 @@ fn check_pass(types: &[TypeRecord], case: &Case) -> Vec<String> {
             _ => MinValuesPolicy::Strict,
         },
         max_instance_types: case.options.max_instance_types.unwrap_or(600),
+        ..PassOptions::default()
     };
     let mut solver = Solver::new(options);
     let mut results = PassResults::default();

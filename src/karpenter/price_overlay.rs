@@ -1,5 +1,6 @@
 //! NodeOverlays, as far as they change prices: which offerings Karpenter takes to cost something else than their list price.
-//! Capacity overlays and overlays of one NodePool are not modelled.
+//! Overlays of one NodePool are not modelled. Capacity overlays only add extended resources (`v1alpha1/nodeoverlay_validation.go`,
+//! v1.15.0), which nothing here requests.
 
 use super::cluster::Cluster;
 use super::instance_types::{TypeId, ZoneId};

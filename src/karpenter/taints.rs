@@ -1,37 +1,6 @@
-//! Taints of nodes and pools, tolerations of pods, and which taints Karpenter expects to go away.
+//! What Karpenter makes of taints: which it sets, which it expects to go away, whether all are tolerated.
 
-/// What a taint does to pods that do not tolerate it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TaintEffect {
-    /// They are not scheduled there.
-    NoSchedule,
-    /// They are not scheduled there if it can be avoided.
-    PreferNoSchedule,
-    /// They are not scheduled there and evicted.
-    NoExecute,
-}
-
-/// A taint.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Taint {
-    /// Key.
-    pub key: String,
-    /// Value, empty where there is none.
-    pub value: String,
-    /// Effect.
-    pub effect: TaintEffect,
-}
-
-/// Which taints a toleration accepts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Toleration {
-    /// Key; `None` tolerates every key.
-    pub key: Option<String>,
-    /// The value that must be equal; `None` (operator `Exists`) tolerates every value.
-    pub value: Option<String>,
-    /// Effect; `None` tolerates every effect.
-    pub effect: Option<TaintEffect>,
-}
+pub use crate::fleet::{Taint, TaintEffect, Toleration};
 
 /// The taint of nodes under disruption, `karpenter.sh/disrupted:NoSchedule`.
 #[must_use]
@@ -39,29 +8,7 @@ pub fn disrupted_taint() -> Taint {
     Taint::new("karpenter.sh/disrupted", "", TaintEffect::NoSchedule)
 }
 
-impl Toleration {
-    /// Tolerates every taint of `effect`.
-    #[must_use]
-    pub const fn of_effect(effect: TaintEffect) -> Self {
-        Self { key: None, value: None, effect: Some(effect) }
-    }
-
-    /// Whether this toleration accepts `taint`.
-    #[must_use]
-    pub fn tolerates(&self, taint: &Taint) -> bool {
-        self.effect.is_none_or(|effect| effect == taint.effect)
-            && self.key.as_ref().is_none_or(|key| *key == taint.key)
-            && self.value.as_ref().is_none_or(|value| *value == taint.value)
-    }
-}
-
 impl Taint {
-    /// A taint `key=value:effect`.
-    #[must_use]
-    pub fn new(key: &str, value: &str, effect: TaintEffect) -> Self {
-        Self { key: key.to_owned(), value: value.to_owned(), effect }
-    }
-
     /// Whether it is one that a starting node is expected to lose (core `scheduling/taints.go`, v1.15.0).
     #[must_use]
     pub fn is_ephemeral(&self) -> bool {

@@ -18,6 +18,7 @@ mod search;
 mod shape;
 mod verdict;
 
+pub use crate::fleet::{Taint, TaintEffect, Toleration};
 pub use disruption_budget::{DisruptionLimit, PodShare};
 pub use interface::{
     NodeClassId, NodeHold, NodeInfo, NodeKey, PodKey, SchedulerConfig, SchedulerWork, SchedulingOutcome,
@@ -29,6 +30,6 @@ pub use scheduler::Scheduler;
 pub use score::{BalanceFormula, ScoringStrategy};
 pub use shape::{
     Compatibility, ContainerRequests, DEFAULT_CPU_REQUEST, DEFAULT_MEMORY_REQUEST, Footprint, LabelOperator,
-    LabelRequirement, NodeClass, PodShape, PreferredTerm, Taint, TaintEffect, Toleration,
+    LabelRequirement, NodeClass, PodShape, PreferredTerm,
 };
 pub use verdict::{FilterPlugin, NodeVerdict, PluginScores};

@@ -3,8 +3,9 @@
 
 use super::order::{NodeOrder, Place};
 use super::score::{BalanceFormula, NodeLoad, ScoringStrategy, reason};
-use super::shape::{Footprint, NodeClass, PodShape, Taint, TaintEffect};
+use super::shape::{Footprint, NodeClass, PodShape};
 use super::{NodeHold, NodeKey};
+use crate::fleet::{Taint, TaintEffect};
 
 /// A node as the scheduler's cache holds it.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! What the scheduler knows of a pod and of a kind of node as far as it does not change: requests, labels, taints,
 //! and whether the two go together. Not the load of a node, not the choice.
 
+use crate::fleet::{Taint, TaintEffect, Toleration};
 use crate::units::{Mebibytes, Millicores, Resources};
 
 /// CPU taken for a container without a CPU request, in scores only (kube-scheduler `util.DefaultMilliCPURequest`).
@@ -108,7 +109,7 @@ impl PodShape {
         let selected = self.node_selector.iter().all(|(key, value)| class.label(key) == Some(value));
         let affine = self.required_affinity.is_empty()
             || self.required_affinity.iter().any(|term| class.satisfies(term));
-        let tolerates = |taint: &Taint| self.tolerations.iter().any(|toleration| toleration.covers(taint));
+        let tolerates = |taint: &Taint| self.tolerations.iter().any(|toleration| toleration.tolerates(taint));
         let hard = |taint: &&Taint| taint.effect != TaintEffect::PreferNoSchedule;
         let preference = self.preferred_affinity.iter().filter(|term| class.satisfies(&term.requirements));
         Compatibility {
@@ -122,7 +123,7 @@ impl PodShape {
     /// Whether the pod tolerates `taint`.
     #[must_use]
     pub fn tolerates(&self, taint: &Taint) -> bool {
-        self.tolerations.iter().any(|toleration| toleration.covers(taint))
+        self.tolerations.iter().any(|toleration| toleration.tolerates(taint))
     }
 }
 
@@ -208,45 +209,4 @@ pub struct PreferredTerm {
     pub weight: u32,
     /// All must hold for the term to count.
     pub requirements: Vec<LabelRequirement>,
-}
-
-/// A taint of a node.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Taint {
-    /// Key.
-    pub key: String,
-    /// Value, often empty.
-    pub value: String,
-    /// Effect.
-    pub effect: TaintEffect,
-}
-
-/// What a taint does to pods that do not tolerate it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TaintEffect {
-    /// They are not placed there.
-    NoSchedule,
-    /// They are placed there only where no other node without the taint is feasible … or scores by far better.
-    PreferNoSchedule,
-    /// They are not placed there, and evicted.
-    NoExecute,
-}
-
-/// A toleration of a pod.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Toleration {
-    /// Key; `None` with `Exists` tolerates every taint.
-    pub key: Option<String>,
-    /// The value under operator `Equal`; `None` is operator `Exists`.
-    pub value: Option<String>,
-    /// Effect; `None` covers all.
-    pub effect: Option<TaintEffect>,
-}
-
-impl Toleration {
-    fn covers(&self, taint: &Taint) -> bool {
-        self.effect.is_none_or(|effect| effect == taint.effect)
-            && self.key.as_ref().is_none_or(|key| *key == taint.key)
-            && self.value.as_ref().is_none_or(|value| *value == taint.value)
-    }
 }

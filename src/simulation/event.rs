@@ -38,6 +38,8 @@ pub(super) enum Event {
     Drift { number: u32 },
     /// A static pool may lack nodes.
     StaticPool { pool: u32 },
+    /// A static pool gets another number of replicas.
+    Scale { number: u32 },
     /// A node reached a stage of its life.
     Node { node: NodeId, ordinal: u32, stage: NodeStage },
 }

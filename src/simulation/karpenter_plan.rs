@@ -40,6 +40,8 @@ pub struct KarpenterPlan {
     pub price_refresh: SimDuration,
     /// Changes of NodePools and images that make nodes drift.
     pub drifts: Vec<DriftPlan>,
+    /// Changes of the replicas of static pools.
+    pub scales: Vec<ScalePlan>,
     /// When the disruption controller looks for the first time. Karpenter looks from its start on, every 10 s where it
     /// finds nothing (core `disruption/controller.go`, v1.15.0); default 10 s.
     pub first_disruption_pass: SimTime,
@@ -57,6 +59,17 @@ pub struct DriftPlan {
     pub notice: DriftNotice,
     /// Numbers of the pools that it concerns; empty for all.
     pub pools: Vec<u32>,
+}
+
+/// A static pool gets another number of replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScalePlan {
+    /// When.
+    pub at: SimTime,
+    /// Number of the pool.
+    pub pool: u32,
+    /// How many nodes it has from then on.
+    pub replicas: u32,
 }
 
 /// What changes, which decides when Karpenter notices.
@@ -105,6 +118,7 @@ impl KarpenterPlan {
             list_prices: None,
             price_refresh: SimDuration::from_hours(12),
             drifts: Vec::new(),
+            scales: Vec::new(),
             first_disruption_pass: SimTime::from_ms(10_000),
             node_start_pace: None,
         }

@@ -11,7 +11,6 @@ use crate::karpenter::resources::Amounts;
 use crate::karpenter::solver::ClaimRequest;
 use crate::karpenter::type_set::MAX_TYPES;
 use crate::karpenter::{Cluster, IceCache, Provisioner, Solver, provisioner, taints};
-use crate::kubernetes;
 use crate::units::{Resources, SimTime};
 
 use super::emptiness::HistoricalEmptiness;
@@ -32,6 +31,8 @@ pub(super) struct KarpenterSide {
     /// By node: its claim, and the disruption command that wants it as a replacement.
     pub claims: Vec<Option<Claim>>,
     pub pod_facts: Vec<PodFacts>,
+    /// By pool: the replicas of static pools.
+    pub replicas: Vec<Option<u32>>,
     version: disruption::Version,
     pub provisioned: Vec<provisioner::Outcome>,
     pub disrupted: Vec<disruption::Outcome>,
@@ -96,6 +97,7 @@ impl KarpenterSide {
             types,
             claims: Vec::new(),
             pod_facts: Vec::new(),
+            replicas: karpenter.pools.iter().map(|pool| pool.replicas).collect(),
             version: karpenter.disruption.version,
             provisioned: Vec::new(),
             disrupted: Vec::new(),
@@ -124,7 +126,7 @@ impl KarpenterSide {
         let id = self.cluster.register_pod_class(PodClassSpec {
             requests,
             node_selector: node_selector.to_vec(),
-            tolerations: tolerations.iter().map(toleration).collect(),
+            tolerations: tolerations.clone(),
             do_not_disrupt,
             pdb,
             priority: executor.priority,
@@ -138,7 +140,7 @@ impl KarpenterSide {
             do_not_disrupt,
             pdb,
             eviction_cost: disruption::eviction_cost(None, None, Some(executor.priority), self.version),
-            tolerates_disrupted_taint: tolerations.iter().any(|one| toleration(one).tolerates(&disrupted)),
+            tolerates_disrupted_taint: tolerations.iter().any(|one| one.tolerates(&disrupted)),
             ..PodFacts::default()
         };
         id.0
@@ -225,28 +227,6 @@ fn type_spec(catalog: &Catalog, id: TypeId) -> InstanceTypeSpec {
         labels,
         offerings,
     }
-}
-
-fn effect(effect: kubernetes::TaintEffect) -> taints::TaintEffect {
-    match effect {
-        kubernetes::TaintEffect::NoSchedule => taints::TaintEffect::NoSchedule,
-        kubernetes::TaintEffect::PreferNoSchedule => taints::TaintEffect::PreferNoSchedule,
-        kubernetes::TaintEffect::NoExecute => taints::TaintEffect::NoExecute,
-    }
-}
-
-fn toleration(one: &kubernetes::Toleration) -> taints::Toleration {
-    taints::Toleration { key: one.key.clone(), value: one.value.clone(), effect: one.effect.map(effect) }
-}
-
-/// A NodePool's taint as kube-scheduler sees it.
-pub(super) fn scheduler_taint(taint: &taints::Taint) -> kubernetes::Taint {
-    let effect = match taint.effect {
-        taints::TaintEffect::NoSchedule => kubernetes::TaintEffect::NoSchedule,
-        taints::TaintEffect::PreferNoSchedule => kubernetes::TaintEffect::PreferNoSchedule,
-        taints::TaintEffect::NoExecute => kubernetes::TaintEffect::NoExecute,
-    };
-    kubernetes::Taint { key: taint.key.clone(), value: taint.value.clone(), effect }
 }
 
 /// Karpenter's type number of a catalog type is its place in the list that Karpenter was given.

@@ -29,10 +29,11 @@ mod runners;
 mod setup;
 mod sharing;
 mod start_pace;
+mod static_pools;
 mod world;
 
 pub use decisions::{Decided, Decision};
-pub use karpenter_plan::{DriftNotice, DriftPlan, KarpenterPlan, PoolPlan};
+pub use karpenter_plan::{DriftNotice, DriftPlan, KarpenterPlan, PoolPlan, ScalePlan};
 pub use plan::{
     CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, OwnExecutor, Plan,
     PodDisruptionBudget, PodSource, PriceChange,

@@ -15,7 +15,7 @@ use crate::units::{Resources, SimTime};
 
 use super::decisions::Decision;
 use super::event::{Event, NodeStage};
-use super::karpenter_side::{Claim, KarpenterSide, scheduler_taint, type_index};
+use super::karpenter_side::{Claim, KarpenterSide, type_index};
 use super::plan::{CapacityPlan, Plan};
 use super::reasons::{Explanation, sent_types};
 use super::setup;
@@ -347,7 +347,7 @@ impl World<'_> {
                 let pool = &self.karpenter_plan().pools[self.nodes[id].pool as usize].spec;
                 let mut labels = pool.labels.clone();
                 labels.push(("karpenter.sh/nodepool".to_owned(), pool.name.clone()));
-                let taints: Vec<_> = pool.taints.iter().map(scheduler_taint).collect();
+                let taints = pool.taints.clone();
                 self.register_with_scheduler(id, &labels, &taints);
                 let keeps_name = self.karpenter_plan().nodes_keep_claim_names;
                 if let Some(side) = &mut self.karpenter {

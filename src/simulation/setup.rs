@@ -71,6 +71,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
     world.arm_warm_up();
     world.arm_price_changes();
     world.arm_drift();
+    world.arm_static_pools();
     world.register_new_classes();
     if let CapacityPlan::FixedNodes(groups) = &plan.capacity {
         for (index, group) in groups.iter().enumerate() {

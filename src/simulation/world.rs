@@ -132,6 +132,7 @@ impl<'p> World<'p> {
             Event::PriceRefresh => self.refresh_prices(),
             Event::Drift { number } => self.drift(number),
             Event::StaticPool { pool } => self.fill_static_pool(pool),
+            Event::Scale { number } => self.scale_static_pool(number),
             Event::Node { node, ordinal, stage } => {
                 if self.is_node(node, ordinal) {
                     self.node_stage(node, stage);

@@ -56,11 +56,14 @@ impl Solver {
     /// Runs the queue until it is empty or a whole round brought nothing (core `scheduling/queue.go`, v1.15.0).
     pub(super) fn run(&mut self, cluster: &Cluster, input: &PassInput<'_>, out: &mut PassResults) {
         self.fill_queue(cluster, input.pods);
+        let is_what_if = input.is_consolidation || !input.excluded.is_empty();
+        let mut tries_left = self.options.most_tries.filter(|_| !is_what_if).unwrap_or(u64::MAX);
         while let Some(&index) = self.work.queue.front() {
             let length = self.work.queue.len() as u32;
-            if self.work.last_length[index as usize] == length {
+            if self.work.last_length[index as usize] == length || tries_left == 0 {
                 break;
             }
+            tries_left -= 1;
             self.work.queue.pop_front();
             self.work.failures[index as usize] = self.place(cluster, input, index as usize, out);
             if self.work.failures[index as usize].is_some() {

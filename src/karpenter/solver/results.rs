@@ -56,11 +56,14 @@ pub struct PassOptions {
     pub min_values_policy: MinValuesPolicy,
     /// Most instance types on a NodeClaim (600 since core v1.7).
     pub max_instance_types: usize,
+    /// How many pods a provisioning pass has tried when its minute is over; the others wait for the next one. `None`: it takes
+    /// no time at all (core `provisioning/provisioner.go` `Schedule`, v1.15.0).
+    pub most_tries: Option<u64>,
 }
 
 impl Default for PassOptions {
     fn default() -> Self {
-        Self { min_values_policy: MinValuesPolicy::Strict, max_instance_types: 600 }
+        Self { min_values_policy: MinValuesPolicy::Strict, max_instance_types: 600, most_tries: None }
     }
 }
 

@@ -103,6 +103,11 @@ pub(super) const RUNNER: &[Key] = &[
     Key::new("poll_timeout", Kind::Duration, "How long the runner waits for a pod to start.").or("\"180s\""),
     Key::new("poll_interval", Kind::Duration, "How often it looks at the pod.").or("\"3s\""),
     Key::new(
+        "volume_zone",
+        Kind::Text,
+        "Zone of the volume that its pods mount by a claim: they run in that zone only.",
+    ),
+    Key::new(
         "priority",
         Kind::Integer(-2_147_483_648, 1_000_000_000),
         "Value of the PriorityClass of its pods: they push pods of lower priority off their nodes.",

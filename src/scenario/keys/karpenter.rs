@@ -13,6 +13,11 @@ pub(super) const KARPENTER: &[Key] = &[
     Key::new("batch_idle_duration", Kind::Duration, "A batch closes after so long without a new pod.")
         .or("\"1s\""),
     Key::new("batch_max_duration", Kind::Duration, "A batch closes after so long in any case.").or("\"10s\""),
+    Key::new(
+        "pods_per_second",
+        Kind::Number(0.1, 1e6),
+        "How many pods a scheduling pass tries in a second: after a minute it ends with what it has. Default: no such end.",
+    ),
     Key::new("spot_to_spot_consolidation", Kind::Boolean, "Feature gate SpotToSpotConsolidation.")
         .or("false"),
     Key::new(
@@ -36,6 +41,12 @@ pub(super) const KARPENTER: &[Key] = &[
     )
     .or("[]")
     .also(&["drifts"]),
+    Key::new(
+        "scale",
+        Kind::Tables(SCALE),
+        "Changes of the replicas of static node pools during the run.",
+    )
+    .or("[]"),
     Key::new("interruption_queue", Kind::Boolean, "Whether Karpenter hears Spot interruption warnings.")
         .or("true"),
 ];
@@ -50,6 +61,14 @@ const DRIFT: &[Key] = &[
     .or("\"ami\""),
     Key::new("node_pools", Kind::List(&Kind::Text), "NodePools that it concerns; default is all.")
         .also(&["node_pool"]),
+];
+
+const SCALE: &[Key] = &[
+    Key::new("at", Kind::Duration, "When it changes, after the start.").required(),
+    Key::new("node_pool", Kind::List(&Kind::Text), "Static NodePools that it concerns.")
+        .required()
+        .also(&["node_pools"]),
+    Key::new("replicas", Kind::Integer(0, 1_000_000), "How many nodes they have from then on.").required(),
 ];
 
 const REQUIREMENT: &[Key] = &[

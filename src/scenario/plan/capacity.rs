@@ -13,6 +13,7 @@ use super::karpenter_events;
 use crate::catalog::{CapacityType, Catalog};
 use crate::karpenter::batcher::BatchWindow;
 use crate::karpenter::disruption::{Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version};
+use crate::karpenter::solver::PassOptions;
 use crate::simulation::{CapacityPlan, ExecutorPlan, FixedNodes, KarpenterPlan, KubernetesPlan, PoolPlan};
 use crate::units::{HourlyPrice, Ppm};
 use std::sync::Arc;
@@ -59,10 +60,12 @@ pub(super) fn plan(
             let rooms = fit::rooms_of_pools(&pools, &around, problems);
             let types = fit::admitted_types(&pools, request.catalog);
             let drifts = karpenter_events::drifts(fleet.section("karpenter"), &pools, problems);
+            let scales = karpenter_events::scales(fleet.section("karpenter"), &pools, problems);
             let overlays = karpenter_events::overlays(fleet.section("karpenter"), problems);
             let list_prices = request.list_prices.cloned();
             let plan = KarpenterPlan {
                 drifts,
+                scales,
                 overlays,
                 list_prices,
                 ..karpenter_plan(fleet, pools, types, request.run)
@@ -94,6 +97,10 @@ fn karpenter_plan(fleet: &Table, pools: Vec<Pool>, types: Vec<String>, run: &Run
         disruption: Settings {
             version: if table.text("version") == "v1.8" { Version::V1_8 } else { Version::V1_15 },
             spot_to_spot_consolidation: table.flag("spot_to_spot_consolidation"),
+        },
+        pass: PassOptions {
+            most_tries: table.number_if("pods_per_second").map(|pace| (pace * 60.0) as u64),
+            ..PassOptions::default()
         },
         price_refresh: table.duration("price_refresh"),
         calendar: Calendar { start_unix_ms: run.start.timestamp().as_millisecond() / 1000 * 1000 },

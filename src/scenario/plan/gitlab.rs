@@ -250,6 +250,10 @@ fn other_selectors(runner: &Runner<'_>) -> Vec<(String, String)> {
         .filter(|(key, _, _)| !ARCH_LABELS.contains(key))
         .map(|(key, value, _)| (key.to_owned(), value.to_owned()))
         .collect();
+    // Karpenter and kube-scheduler take the zone of a bound volume as a requirement of the pod (core
+    // `scheduling/volumetopology.go`, v1.15.0; plugin VolumeBinding).
+    let zone = runner.table.text_if("volume_zone");
+    labels.extend(zone.map(|zone| ("topology.kubernetes.io/zone".to_owned(), zone.to_owned())));
     labels.sort();
     labels
 }

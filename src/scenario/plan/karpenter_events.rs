@@ -7,7 +7,7 @@ use super::super::keys::nearest_word;
 use super::job::line_of;
 use super::karpenter::{Pool, requirement};
 use crate::karpenter::price_overlay::{NodeOverlay, PriceOverlay};
-use crate::simulation::{DriftNotice, DriftPlan};
+use crate::simulation::{DriftNotice, DriftPlan, ScalePlan};
 use crate::units::{HourlyPrice, SimTime};
 
 /// `[[karpenter.drift]]`.
@@ -23,12 +23,44 @@ pub(super) fn drifts(karpenter: &Table, pools: &[Pool], problems: &mut Problems)
     karpenter.tables("drift").map(drift).collect()
 }
 
+/// `[[karpenter.scale]]`.
+pub(super) fn scales(karpenter: &Table, pools: &[Pool], problems: &mut Problems) -> Vec<ScalePlan> {
+    let mut scales = Vec::new();
+    for (table, span) in karpenter.tables("scale") {
+        let at = SimTime::ZERO + table.duration_if("at").unwrap_or_default();
+        let replicas = table.integer_if("replicas").unwrap_or_default() as u32;
+        for pool in named_pools(table, "node_pool", pools, problems) {
+            if pools[pool as usize].replicas.is_none() {
+                let name = &pools[pool as usize].spec.name;
+                let message = format!("node pool `{name}` is not static");
+                problems.push(
+                    Diagnostic::new(
+                        Code::Conflict,
+                        line_of(span),
+                        message,
+                        "expected a pool with `replicas`",
+                    )
+                    .help("a pool becomes static by `replicas` of its own, and stays so"),
+                );
+            }
+            scales.push(ScalePlan { at, pool, replicas });
+        }
+    }
+    scales
+}
+
 /// `[[karpenter.node_overlay]]`.
 pub(super) fn overlays(karpenter: &Table, problems: &mut Problems) -> Vec<NodeOverlay> {
     let mut overlays = Vec::new();
     for (table, span) in karpenter.tables("node_overlay") {
         let mut requirements = Vec::new();
         for (own, own_span) in table.tables("requirements") {
+            if own.text("key") == "karpenter.sh/nodepool" {
+                let message = "a NodeOverlay of one NodePool is not modelled: prices hold for all pools";
+                let label = "expected a label of instances";
+                problems.push(Diagnostic::new(Code::Conflict, own.span("key"), message, label));
+                continue;
+            }
             requirements.extend(requirement(own, own_span, problems));
         }
         let adjustment = table.text_if("price_adjustment");
