@@ -97,7 +97,7 @@ mod tests {
             vec!["9".into(), "node".into(), "short".into()],
             vec!["120".into(), "queue".into(), "a text that is so long that it wraps".into()],
         ]);
-        let expected = "12:00  one two three four five six seven\n       eight nine\n\n    9  node   short\n  120  queue  a text that is so long that\n              it wraps\n";
+        let expected = "12:00  one two three four five six seven\n       eight nine\n\n    9  node   short\n  120  queue  a text that is so long\n              that it wraps\n";
         assert_eq!(sheet.finish(), expected);
     }
 }
