@@ -1,6 +1,7 @@
 //! Checks a document against the key reference and brings it into canonical form: one spelling per key, one shape per
 //! list. Goes on after every mistake, so that all are reported at once. Fills in no default.
 
+use super::defaults::stand_in;
 use super::diagnostic::{Code, Diagnostic};
 use super::document::{Entry, Item, Table, Value};
 use super::keys::{self, Key, Kind};
@@ -10,13 +11,17 @@ use super::source::Span;
 /// What is wrong with the document so far.
 pub(super) type Problems = Vec<Diagnostic>;
 
-/// `table` in canonical form. Unknown keys are reported and left out, wrong values reported and left as they are: such a
-/// table is only of use for finding further mistakes.
+/// `table` in canonical form. Unknown keys and wrong values are reported; what was probably meant, or the default, stands in
+/// for them, and the table's doubts name the key. Such a table is only of use for finding further mistakes.
 pub(super) fn table(table: &Table, reference: &'static [Key], problems: &mut Problems) -> Table {
-    let mut canonical = Table::default();
+    let mut canonical = Table { entries: Vec::new(), doubts: table.doubts.clone() };
     for entry in &table.entries {
         let Some(key) = keys::find(reference, &entry.key) else {
             problems.push(unknown_key(entry, reference));
+            match meant(entry, table, reference, problems) {
+                Some(meant) => canonical.entries.push(meant),
+                None => canonical.doubts.push(""),
+            }
             continue;
         };
         if let Some(first) = canonical.entry(key.name) {
@@ -32,12 +37,45 @@ pub(super) fn table(table: &Table, reference: &'static [Key], problems: &mut Pro
             );
             continue;
         }
-        // A wrong value stays in its place, so that nobody reports it as missing too.
-        let item = value(&entry.item, &key.kind, key.name, problems).unwrap_or_else(|| entry.item.clone());
-        let key_span = entry.key_span.clone();
-        canonical.entries.push(Entry { key: key.name.to_owned(), key_span, item });
+        let before = problems.len();
+        let found = value(&entry.item, &key.kind, key.name, problems);
+        // Tables with keys of ours have doubts of their own.
+        if found.is_none() || (problems.len() > before && key.kind.keys().is_none()) {
+            canonical.doubts.push(key.name);
+        }
+        // Something stands in the place of a wrong value, so that nobody reports it as missing too.
+        if let Some(item) = found.or_else(|| in_place_of(key, &entry.item)) {
+            let key_span = entry.key_span.clone();
+            canonical.entries.push(Entry { key: key.name.to_owned(), key_span, item });
+        }
     }
     canonical
+}
+
+/// A wrong name still is what others refer to; for other wrong values the default stands in.
+fn in_place_of(key: &'static Key, wrong: &Item) -> Option<Item> {
+    match wrong.value {
+        Value::Text(_) if key.name == "name" => Some(wrong.clone()),
+        _ => stand_in(key, &wrong.span),
+    }
+}
+
+/// The key that `entry`, which is none, was probably meant to be, unless `table` has that one as well or the value does not
+/// suit it.
+fn meant(entry: &Entry, table: &Table, reference: &'static [Key], problems: &mut Problems) -> Option<Entry> {
+    let key = keys::find(reference, keys::nearest(reference, &entry.key)?)?;
+    let is_meant = |other: &Entry| keys::find(reference, &other.key).is_some_and(|own| own.name == key.name);
+    if table.entries.iter().any(is_meant) {
+        return None;
+    }
+    let mut own = Problems::new();
+    let item = value(&entry.item, &key.kind, key.name, &mut own);
+    if key.kind.keys().is_some() {
+        // Mistakes inside a table are mistakes whatever its name.
+        problems.append(&mut own);
+    }
+    let item = item.filter(|_| own.is_empty())?;
+    Some(Entry { key: key.name.to_owned(), key_span: entry.key_span.clone(), item })
 }
 
 /// `item` as a value of `kind` in canonical form; `None` where it is none, after saying so.
@@ -67,7 +105,7 @@ fn map(found: &Table, inner: &'static Kind, problems: &mut Problems) -> Table {
         let item = value(&entry.item, inner, &entry.key, problems)?;
         Some(Entry { key: entry.key.clone(), key_span: entry.key_span.clone(), item })
     });
-    Table { entries: entries.collect() }
+    Table::of(entries.collect())
 }
 
 fn tables(item: &Item, inner: &'static [Key], name: &str, problems: &mut Problems) -> Option<Vec<Item>> {
@@ -98,20 +136,18 @@ fn named(item: &Item, inner: &'static [Key], name: &str, problems: &mut Problems
         _ => tables(item, inner, name, problems)?,
     };
     let mut seen: Vec<(String, Span)> = Vec::new();
-    elements.retain(|element| {
+    elements.retain_mut(|element| {
         let Value::Table(found) = &element.value else { return false };
-        let Some(Item { value: Value::Text(own), span }) = found.get("name") else {
-            let span = head(element);
-            problems.push(
-                Diagnostic::new(
-                    Code::Missing,
-                    span,
-                    format!("an element of `{name}` has no `name`"),
-                    "`name` is missing here",
-                )
-                .help("overlays and results refer to it by its name: name = \"…\""),
-            );
-            return false;
+        let is_doubtful = found.doubts.contains(&"name");
+        let (own, span) = match found.get("name") {
+            Some(Item { value: Value::Text(own), span }) if !(is_doubtful && own.is_empty()) => (own, span),
+            _ => {
+                if !is_doubtful {
+                    problems.push(nameless(head(element), name));
+                }
+                name_somehow(element);
+                return true;
+            }
         };
         if let Some((_, first)) = seen.iter().find(|(other, _)| other == own) {
             let (line, _) = first.line_and_column();
@@ -130,6 +166,21 @@ fn named(item: &Item, inner: &'static [Key], name: &str, problems: &mut Problems
         true
     });
     Some(elements)
+}
+
+fn nameless(at: Span, list: &str) -> Diagnostic {
+    let message = format!("an element of `{list}` has no `name`");
+    Diagnostic::new(Code::Missing, at, message, "`name` is missing here")
+        .help("overlays and results refer to it by its name: name = \"…\"")
+}
+
+/// Gives an element without a name one that nobody refers to, so that the rest of it can be checked.
+fn name_somehow(element: &mut Item) {
+    let span = head(element);
+    let Value::Table(table) = &mut element.value else { return };
+    let name = Item { value: Value::Text("?".to_owned()), span: span.clone() };
+    table.set(Entry { key: "name".to_owned(), key_span: span, item: name });
+    table.doubts.push("name");
 }
 
 fn from_names(by_name: &Table, inner: &'static [Key], name: &str, problems: &mut Problems) -> Vec<Item> {

@@ -36,6 +36,9 @@ pub(super) enum Value {
 pub(super) struct Table {
     /// The entries; keys are unique.
     pub entries: Vec<Entry>,
+    /// After checking: keys whose written values could not be used, and an empty name for a key that nobody knows. What
+    /// stands there now is not what the user meant.
+    pub doubts: Vec<&'static str>,
 }
 
 /// One key and its value.
@@ -65,6 +68,12 @@ impl Value {
 }
 
 impl Table {
+    /// A table of these entries.
+    #[must_use]
+    pub(super) const fn of(entries: Vec<Entry>) -> Self {
+        Self { entries, doubts: Vec::new() }
+    }
+
     /// The value of `key`.
     #[must_use]
     pub(super) fn get(&self, key: &str) -> Option<&Item> {
@@ -102,13 +111,23 @@ impl Table {
 /// # Errors
 /// One diagnostic per syntax error.
 pub(super) fn parse(source: &Arc<Source>) -> Result<Table, Vec<Diagnostic>> {
-    let (document, errors) = DeTable::parse_recoverable(&source.text);
-    if !errors.is_empty() {
-        return Err(errors.iter().map(|error| syntax(source, error)).collect());
-    }
     let mut problems = Vec::new();
-    let table = convert_table(source, document.get_ref(), &mut problems);
-    if problems.is_empty() { Ok(table) } else { Err(problems) }
+    match parse_on(source, &mut problems) {
+        Some(table) if problems.is_empty() => Ok(table),
+        _ => Err(problems),
+    }
+}
+
+/// [`parse`] that goes on after what leaves the rest readable: keys given twice and numbers out of range. `None` where what
+/// follows a mistake cannot be trusted.
+pub(super) fn parse_on(source: &Arc<Source>, problems: &mut Vec<Diagnostic>) -> Option<Table> {
+    let (document, errors) = DeTable::parse_recoverable(&source.text);
+    let before = problems.len();
+    problems.extend(errors.iter().map(|error| syntax(source, error)));
+    if problems[before..].iter().any(|problem| problem.code != Code::Duplicate) {
+        return None;
+    }
+    Some(convert_table(source, document.get_ref(), problems))
 }
 
 /// Reads one TOML value that stands in `source` from byte `offset` on; anything unreadable is text, as shells strip quotes.
@@ -146,7 +165,7 @@ fn convert_table(source: &Arc<Source>, table: &DeTable<'_>, problems: &mut Vec<D
         })
         .collect();
     entries.sort_by_key(|entry| entry.key_span.range.start);
-    Table { entries }
+    Table::of(entries)
 }
 
 fn convert(

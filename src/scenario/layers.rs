@@ -2,7 +2,7 @@
 //! increasing weight. Reads files only through the caller.
 
 use super::check::{self, Problems};
-use super::defaults::filled;
+use super::defaults::{filled, without_gaps};
 use super::diagnostic::{Code, Diagnostic, sorted_once};
 use super::document::{self, Entry, Item, Table, Value};
 use super::keys::{ROOT, nearest_word};
@@ -43,6 +43,9 @@ pub(super) struct Layers {
     pub overlays: Vec<(Entry, Table)>,
     /// One complete document per fleet. A scenario without fleets has one, called `default`.
     pub fleets: Vec<FleetDocument>,
+    /// Mistakes of form. With any, something stands in for every value that cannot be used, and the doubts of its table
+    /// say so: the documents are only of use for finding further mistakes.
+    pub problems: Problems,
     /// Accounts of the files that the scenario names in place of tables.
     pub imports: Vec<NamedImport>,
 }
@@ -78,6 +81,9 @@ struct Parsed {
 }
 
 /// Reads `text`, known as `name`, with `set` (`KEY=VALUE`) from the command line.
+///
+/// # Errors
+/// Mistakes after which nothing more can be said: the text, or that of the file it extends, cannot be read.
 pub(super) fn read(
     text: &str,
     name: &str,
@@ -85,8 +91,8 @@ pub(super) fn read(
     files: &mut dyn FileProvider,
 ) -> Result<Layers, Vec<Diagnostic>> {
     let source = Source::new(name, text);
-    let mut document = document::parse(&source)?;
     let mut problems = Problems::new();
+    let Some(mut document) = document::parse_on(&source, &mut problems) else { return Err(problems) };
     let extends = document.remove("extends");
     let mut imports = Vec::new();
     expand(&mut document, &mut Expansion { files, accounts: &mut imports, problems: &mut problems });
@@ -94,7 +100,7 @@ pub(super) fn read(
     let (mut base, mut overlays) = (own.base, Vec::new());
     if let Some(entry) = &extends {
         let mut expansion = Expansion { files, accounts: &mut imports, problems: &mut problems };
-        let lowest = base_file(entry, &mut expansion);
+        let Some(lowest) = base_file(entry, &mut expansion) else { return Err(sorted_once(problems)) };
         base = merged(&lowest.base, &base, ROOT, Some(&mut problems));
         overlays = lowest.fleets;
     }
@@ -108,7 +114,7 @@ pub(super) fn read(
     base = filled(&base, ROOT, &Span::start_of(&source), &mut Problems::new());
     let mut expansion = Expansion { files, accounts: &mut imports, problems: &mut problems };
     apply_settings(set, &mut base, &mut overlays, &mut expansion);
-    complete(base, overlays, &source, problems).map(|layers| Layers { imports, ..layers })
+    Ok(Layers { imports, ..complete(base, overlays, &source, problems) })
 }
 
 /// Files named in place of tables, in the scenario and in its fleets.
@@ -131,44 +137,49 @@ fn complete(
     overlays: Vec<(Entry, Table)>,
     source: &Arc<Source>,
     mut problems: Problems,
-) -> Result<Layers, Vec<Diagnostic>> {
+) -> Layers {
     let start = Span::start_of(source);
-    let mut ignored = Problems::new();
-    let base = filled(&base, ROOT, &start, &mut ignored);
+    let mut base = filled(&base, ROOT, &start, &mut Problems::new());
     let mut fleets = Vec::new();
     for (entry, over) in &overlays {
         let whole = merged(&base, over, ROOT, Some(&mut problems));
         let table = filled(&whole, ROOT, &entry.key_span, &mut problems);
         fleets.push(FleetDocument { name: entry.key.clone(), span: entry.key_span.clone(), table });
     }
-    if overlays.is_empty() {
+    if overlays.is_empty() && !base.doubts.contains(&"fleet") {
         let table = filled(&base, ROOT, &start, &mut problems);
-        fleets.push(FleetDocument { name: "default".to_owned(), span: start, table });
+        fleets.push(FleetDocument { name: "default".to_owned(), span: start.clone(), table });
     }
-    if problems.is_empty() {
-        Ok(Layers { base, overlays, fleets, imports: Vec::new() })
-    } else {
-        Err(sorted_once(problems))
+    if !problems.is_empty() {
+        base = without_gaps(&base, ROOT, &start);
+        for fleet in &mut fleets {
+            fleet.table = without_gaps(&fleet.table, ROOT, &fleet.span);
+        }
     }
+    Layers { base, overlays, fleets, problems, imports: Vec::new() }
 }
 
 fn parsed(mut document: Table, problems: &mut Problems) -> Parsed {
     let fleet = document.remove("fleet").or_else(|| document.remove("fleets"));
-    let base = check::table(&document, ROOT, problems);
+    let mut base = check::table(&document, ROOT, problems);
     let mut fleets = Vec::new();
     match fleet.map(|entry| entry.item) {
         None => {}
         Some(Item { value: Value::Table(found), .. }) => {
             for entry in found.entries {
-                if let Some(over) = overlay(&entry, problems) {
-                    fleets.push((entry, over));
+                match overlay(&entry, problems) {
+                    Some(over) => fleets.push((entry, over)),
+                    None => base.doubts.push("fleet"),
                 }
             }
         }
-        Some(other) => problems.push(
-            check::wrong_type(&other, "a table per fleet", "fleet")
-                .help("write [fleet.NAME] above the keys it changes"),
-        ),
+        Some(other) => {
+            base.doubts.push("fleet");
+            problems.push(
+                check::wrong_type(&other, "a table per fleet", "fleet")
+                    .help("write [fleet.NAME] above the keys it changes"),
+            );
+        }
     }
     Parsed { base, fleets }
 }
@@ -208,12 +219,11 @@ fn overlay(entry: &Entry, problems: &mut Problems) -> Option<Table> {
 }
 
 /// The file named by `extends`, one level.
-fn base_file(entry: &Entry, expansion: &mut Expansion<'_>) -> Parsed {
+fn base_file(entry: &Entry, expansion: &mut Expansion<'_>) -> Option<Parsed> {
     let problems = &mut *expansion.problems;
-    let nothing = Parsed { base: Table::default(), fleets: Vec::new() };
     let Value::Text(path) = &entry.item.value else {
         problems.push(check::wrong_type(&entry.item, "a file name in quotes", "extends"));
-        return nothing;
+        return None;
     };
     let text = expansion
         .files
@@ -231,30 +241,23 @@ fn base_file(entry: &Entry, expansion: &mut Expansion<'_>) -> Parsed {
                 )
                 .help("paths are relative to the folder of this file"),
             );
-            return nothing;
+            return None;
         }
     };
-    match document::parse(&Source::new(path, &text)) {
-        Err(errors) => {
-            problems.extend(errors);
-            nothing
-        }
-        Ok(mut document) => {
-            if let Some(deeper) = document.remove("extends") {
-                problems.push(
-                    Diagnostic::new(
-                        Code::Conflict,
-                        deeper.key_span,
-                        format!("`{path}` is extended and extends another file itself"),
-                        "one level only",
-                    )
-                    .help("name the lowest file here, or copy its keys"),
-                );
-            }
-            expand(&mut document, expansion);
-            parsed(document, expansion.problems)
-        }
+    let mut document = document::parse_on(&Source::new(path, &text), problems)?;
+    if let Some(deeper) = document.remove("extends") {
+        problems.push(
+            Diagnostic::new(
+                Code::Conflict,
+                deeper.key_span,
+                format!("`{path}` is extended and extends another file itself"),
+                "one level only",
+            )
+            .help("name the lowest file here, or copy its keys"),
+        );
     }
+    expand(&mut document, expansion);
+    Some(parsed(document, expansion.problems))
 }
 
 /// Lays `--set KEY=VALUE` over everything; `fleet.NAME.KEY` over one fleet only.
@@ -282,7 +285,7 @@ fn apply_settings(
         let key_span = Span::new(&source, 0..path.len());
         let mut one = |key: &str| {
             let entry = Entry { key: key.trim().to_owned(), key_span: key_span.clone(), item: item.clone() };
-            let mut own = spread(&Table { entries: vec![entry] });
+            let mut own = spread(&Table::of(vec![entry]));
             expansion.of(&mut own);
             own
         };

@@ -5,6 +5,7 @@ mod codes;
 mod defaults;
 mod diagnostic;
 mod document;
+mod doubts;
 pub mod import;
 mod job_export;
 mod keys;

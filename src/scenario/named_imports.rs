@@ -55,7 +55,10 @@ impl Expansion<'_> {
                 match part {
                     Part::Own(item) => put(&mut elements, item, inner(list)),
                     Part::Named { files, beside } => {
-                        let Some(mut found) = self.imported(&files, list) else { continue };
+                        let Some(mut found) = self.imported(&files, list) else {
+                            document.doubts.push(list);
+                            continue;
+                        };
                         let own = elements_of(found.remove(list).map(|entry| entry.item));
                         let beside = self.without_name(beside, own.len(), list, &files);
                         for element in own {
@@ -176,7 +179,7 @@ fn parts(item: &Item, naming: &str, keys: &'static [Key]) -> Option<Vec<Part>> {
                 }),
                 None => (Vec::new(), rest.entries),
             };
-            parts.extend(whole.map(|files| Part::Named { files, beside: Table { entries: beside } }));
+            parts.extend(whole.map(|files| Part::Named { files, beside: Table::of(beside) }));
             parts.extend(named.into_iter().map(|entry| by_name(entry, naming)));
         }
         Value::Array(items) => parts.extend(items.iter().map(|item| match &item.value {
@@ -232,17 +235,25 @@ fn elements_of(item: Option<Item>) -> Vec<Item> {
 /// `element` with the keys of `beside` laid over it.
 fn under(element: Item, beside: &Table, keys: &'static [Key]) -> Item {
     let Value::Table(table) = &element.value else { return element };
-    // Mistakes in these keys are found with the rest of the document.
-    let mut later = Problems::new();
-    let mut over = check::table(beside, keys, &mut later);
+    let mut over = Table::of(beside.entries.iter().map(|entry| as_far_as_right(entry, keys)).collect());
     // The element keeps its name where it stands, so that nobody takes it for one that only a dotted key names.
     if over.get("name").map(|name| &name.value) == table.get("name").map(|name| &name.value) {
         over.remove("name");
     }
-    let mut value = merged(table, &over, keys, None);
-    let unknown = beside.entries.iter().filter(|entry| keys::find(keys, &entry.key).is_none());
-    value.entries.extend(unknown.cloned());
-    Item { value: Value::Table(value), span: element.span }
+    Item { value: Value::Table(merged(table, &over, keys, None)), span: element.span }
+}
+
+/// `entry` in canonical form, or as it stands where it has a mistake: that is reported with the rest of the document.
+fn as_far_as_right(entry: &Entry, keys: &'static [Key]) -> Entry {
+    let mut own = Problems::new();
+    let mut checked = check::table(&Table::of(vec![entry.clone()]), keys, &mut own);
+    match checked.entries.pop() {
+        Some(canonical) if own.is_empty() => canonical,
+        _ => {
+            let key = keys::find(keys, &entry.key).map_or(entry.key.as_str(), |key| key.name);
+            Entry { key: key.to_owned(), ..entry.clone() }
+        }
+    }
 }
 
 /// Adds `item`, or lays it over the element of its name.
@@ -351,7 +362,7 @@ impl<'a> Places<'a> {
             };
             Entry { key: entry.key, key_span, item: self.moved(entry.item) }
         });
-        Table { entries: entries.collect() }
+        Table::of(entries.collect())
     }
 
     fn moved(&self, item: Item) -> Item {

@@ -21,7 +21,10 @@ pub(super) fn merged(
     mut unknown: Option<&mut Problems>,
 ) -> Table {
     let mut result = base.clone();
+    result.doubts.extend(&over.doubts);
     for entry in &over.entries {
+        // What could not be read of `base` may have had any element.
+        let mut unknown = unknown.as_deref_mut().filter(|_| !base.doubts.contains(&entry.key.as_str()));
         let kind = reference.iter().find(|key| key.name == entry.key).map(|key| &key.kind);
         let below = result.get(&entry.key).map(|item| &item.value);
         let value = match (kind, below, &entry.item.value) {
@@ -32,7 +35,7 @@ pub(super) fn merged(
                 Value::Array(merged_by_name(&entry.key, below, above, inner, unknown.as_deref_mut()))
             }
             (Some(Kind::Named(inner)), None, Value::Array(above)) => {
-                Value::Array(merged_by_name(&entry.key, &[], above, inner, unknown.as_deref_mut()))
+                Value::Array(merged_by_name(&entry.key, &[], above, inner, unknown))
             }
             _ => entry.item.value.clone(),
         };
@@ -61,7 +64,10 @@ fn merged_by_name(
             }
             None => match (&mut unknown, addressed(above)) {
                 (Some(problems), Some(place)) => {
-                    problems.push(no_such_element(list, name_of(element).unwrap_or(""), place, base));
+                    // It may be the one whose name cannot be read.
+                    if !base.iter().any(has_doubtful_name) {
+                        problems.push(no_such_element(list, name_of(element).unwrap_or(""), place, base));
+                    }
                 }
                 _ => result.push(element.clone()),
             },
@@ -74,6 +80,10 @@ fn merged_by_name(
 fn addressed(element: &Table) -> Option<&Span> {
     let span = &element.entry("name")?.key_span;
     (span.text().trim().trim_matches(['"', '\'']) != "name").then_some(span)
+}
+
+fn has_doubtful_name(element: &Item) -> bool {
+    matches!(&element.value, Value::Table(table) if table.doubts.contains(&"name"))
 }
 
 fn no_such_element(list: &str, name: &str, place: &Span, known: &[Item]) -> Diagnostic {
@@ -104,7 +114,7 @@ pub(super) fn name_of(item: &Item) -> Option<&str> {
 /// An overlay with its quoted dotted keys (`"node_pool.ci.limits.cpu" = 8`) spread into tables.
 #[must_use]
 pub(super) fn spread(overlay: &Table) -> Table {
-    let mut result = Table::default();
+    let mut result = Table { entries: Vec::new(), doubts: overlay.doubts.clone() };
     for entry in &overlay.entries {
         let mut parts = entry.key.split('.');
         let first = parts.next().unwrap_or_default();
@@ -118,7 +128,7 @@ pub(super) fn spread(overlay: &Table) -> Table {
 fn wrap(key: &str, key_span: &Span, item: Item) -> Item {
     let span = item.span.clone();
     let entries = vec![Entry { key: key.to_owned(), key_span: key_span.clone(), item }];
-    Item { value: Value::Table(Table { entries }), span }
+    Item { value: Value::Table(Table::of(entries)), span }
 }
 
 /// Adds `entry`, joining tables that both sides have.

@@ -3,6 +3,7 @@
 use super::check::Problems;
 use super::diagnostic::{Code, Diagnostic, sorted_once};
 use super::document::{Entry, Table};
+use super::doubts::Doubts;
 use super::layers::{self, FileProvider, Layers, unknown_fleet};
 use super::named_imports::NamedImport;
 use super::objectives::objectives;
@@ -88,18 +89,20 @@ pub fn resolve_with(
     set: &[String],
     files: &mut dyn FileProvider,
 ) -> Result<Scenario, Vec<Diagnostic>> {
-    let layers = layers::read(text, name, set, files)?;
-    let mut problems = Problems::new();
+    let mut layers = layers::read(text, name, set, files)?;
+    let mut problems = std::mem::take(&mut layers.problems);
     let start = start(&layers.base);
-    let run = run(&layers, &start, &mut problems);
+    let mut own = Problems::new();
+    let run = run(&layers, &start, &mut own);
+    let objectives = objectives(&layers.base, &mut own);
+    problems.extend(Doubts::of(&layers.base).admitted(own));
     let baseline = baseline(&layers, &mut problems);
-    let objectives = objectives(&layers.base, &mut problems);
     let mut read = plan::ReadAhead::default();
     let mut fleets = Vec::with_capacity(layers.fleets.len());
     for document in &layers.fleets {
         let mut own = Problems::new();
         let ready = plan::ready(document, &run, &mut read, files, &mut own);
-        problems.append(&mut own);
+        problems.extend(Doubts::of(&document.table).admitted(own));
         if let Some(Ready { plan, workload, trace }) = ready {
             fleets.push(Fleet { name: document.name.clone(), plan, workload, trace });
         }
@@ -222,6 +225,9 @@ fn stem(name: &str) -> String {
 
 fn baseline(layers: &Layers, problems: &mut Problems) -> usize {
     let Some(wanted) = layers.base.text_if("baseline") else { return 0 };
+    if layers.base.doubts.contains(&"fleet") {
+        return 0;
+    }
     let found = layers.fleets.iter().position(|fleet| fleet.name == wanted);
     found.unwrap_or_else(|| {
         let known = layers.fleets.iter().map(|fleet| fleet.name.as_str());

@@ -81,7 +81,7 @@ fn by_name(base: &Table, key: &str, item: &Item) -> Item {
             item: Item { value: Value::Table(rest), span: element.span.clone() },
         })
     });
-    Item { value: Value::Table(Table { entries: entries.collect() }), span: item.span.clone() }
+    Item { value: Value::Table(Table::of(entries.collect())), span: item.span.clone() }
 }
 
 /// A value as TOML on one line.

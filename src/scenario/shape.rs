@@ -69,7 +69,7 @@ fn unwrapped(found: &Table) -> Table {
         }
         ("exponential", Value::Text(_)) => {
             let mean = Entry { key: "mean".to_owned(), ..only.clone() };
-            Table { entries: vec![mean] }
+            Table::of(vec![mean])
         }
         _ => found.clone(),
     }

@@ -76,11 +76,14 @@ pub(super) fn ready(
     let runners = gitlab::runners(table, &fleet.span, problems);
     let mut jobs = job::Jobs::new(table, &runners);
     let section = table.section("workload");
+    let before = problems.len();
     let mut workload = workload::synthetic(section, run.horizon, &mut jobs, files, problems);
+    // What cannot be read might arrive.
+    let is_whole = problems.len() == before;
     workload.clock = WeekClock::from_zoned(run.start, SimTime::ZERO + run.horizon);
     let wanted = trace::wanted(section, &mut workload, &mut jobs, problems);
     let trace = wanted.and_then(|wanted| read.trace(&wanted, &mut workload, run, files, problems));
-    if workload.synthetic.is_empty() && section.text_if("trace").is_none() {
+    if is_whole && workload.synthetic.is_empty() && section.text_if("trace").is_none() {
         problems.push(nothing_arrives(&fleet.span));
     }
     let gitlab = gitlab::config(table, &runners, run.seed, problems);
