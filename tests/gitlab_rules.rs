@@ -345,3 +345,43 @@ fn an_exponential_duration_has_its_mean_and_its_median_in_every_spelling() {
         }
     }
 }
+
+#[test]
+fn runners_of_a_group_or_project_take_its_jobs_only() {
+    let jobs = run_scenario(
+        r#"
+horizon = "6h"
+drain = true
+[[node_pool]]
+name = "ci"
+instance_types = ["m7i.2xlarge"]
+capacity_type = ["on-demand"]
+[[runner]]
+name = "of-web"
+scope = "project"
+projects = ["web"]
+concurrent = 1
+[[runner]]
+name = "of-others"
+projects = ["api"]
+concurrent = 100
+[workload.class.web]
+project = "web"
+arrivals = { per_hour = 60 }
+duration = "3m"
+do_not_disrupt = true
+[workload.class.api]
+project = "api"
+arrivals = { per_hour = 60 }
+duration = "3m"
+do_not_disrupt = true
+"#,
+    );
+    // One slot serves 20 jobs of three minutes in an hour: only the project that has no other runner waits for it.
+    let longest = |class: u32| {
+        let own = jobs.iter().filter(|job| job.class == class);
+        own.map(|job| job.picked_at.saturating_since(job.pending_at)).max().expect("jobs")
+    };
+    assert!(longest(0) > mins(60), "{:?}", longest(0));
+    assert!(longest(1) < secs(30), "{:?}", longest(1));
+}

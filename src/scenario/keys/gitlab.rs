@@ -77,10 +77,15 @@ pub(super) const RUNNER: &[Key] = &[
     Key::new("protected", Kind::Boolean, "Whether it takes only jobs of protected branches.").or("false"),
     Key::new(
         "scope",
-        Kind::Choice(&["instance", "group"]),
-        "Instance runners are fair between projects, group runners first in first out.",
+        Kind::Choice(&["instance", "group", "project"]),
+        "Instance runners serve all projects and are fair between them; group and project runners serve `projects`, first in first out.",
     )
     .or("\"group\""),
+    Key::new(
+        "projects",
+        Kind::List(&Kind::Text),
+        "Projects that a group or project runner serves, as in `project` of the jobs; default is all. A job that names no project is of the project \"\".",
+    ),
     Key::new("concurrent", Kind::Integer(1, 1_000_000), "Job slots of the manager process.").or("10"),
     Key::new("check_interval", Kind::Duration, "How often a manager asks for each of its runners.")
         .or("\"3s\""),

@@ -2,9 +2,11 @@
 
 use super::super::check::Problems;
 use super::super::diagnostic::{Code, Diagnostic};
-use super::super::document::Table;
+use super::super::document::{Table, Value};
+use super::super::keys::nearest_word;
 use super::super::resolved::inline;
 use super::super::source::Span;
+use super::job::Jobs;
 use super::spread::round_trip;
 use crate::catalog::Arch;
 use crate::gitlab::{
@@ -18,6 +20,8 @@ pub(super) struct Runner<'a> {
     pub name: &'a str,
     pub tags: Vec<&'a str>,
     pub run_untagged: bool,
+    /// The projects it serves; `None` is all.
+    pub projects: Option<Vec<&'a str>>,
     /// Requests of the build container of a job that names none.
     pub default_requests: Resources,
     /// Architecture that its node selector asks for.
@@ -33,6 +37,11 @@ impl Runner<'_> {
         }
         tags.iter().all(|tag| self.tags.contains(&tag.as_str()))
     }
+
+    /// Whether it is registered for `project` (gitlab `app/services/ci/register_job_service.rb`).
+    pub(super) fn serves(&self, project: &str) -> bool {
+        self.projects.as_ref().is_none_or(|own| own.contains(&project))
+    }
 }
 
 const ARCH_LABELS: [&str; 2] = ["kubernetes.io/arch", "beta.kubernetes.io/arch"];
@@ -45,6 +54,7 @@ pub(super) fn runners<'a>(fleet: &'a Table, at: &Span, problems: &mut Problems) 
             name: table.text("name"),
             tags: table.texts("tags").collect(),
             run_untagged: table.flag("run_untagged"),
+            projects: projects(table, problems),
             default_requests: Resources {
                 cpu: table.cpu_if("cpu_request").unwrap_or_default(),
                 memory: table.memory_if("memory_request").unwrap_or_default(),
@@ -65,6 +75,66 @@ pub(super) fn runners<'a>(fleet: &'a Table, at: &Span, problems: &mut Problems) 
         );
     }
     runners
+}
+
+fn projects<'a>(runner: &'a Table, problems: &mut Problems) -> Option<Vec<&'a str>> {
+    let written = runner.get("projects");
+    match (runner.text("scope"), written) {
+        ("instance", Some(item)) => {
+            let message =
+                format!("runner `{}` is one of the instance, which serves all projects", runner.text("name"));
+            let conflict = Diagnostic::new(Code::Conflict, item.span.clone(), message, "without effect");
+            problems.push(conflict.help("write scope = \"group\" or \"project\", or leave `projects` out"));
+            None
+        }
+        ("project", None) => {
+            let message =
+                format!("runner `{}` is one of projects, but not said of which", runner.text("name"));
+            let missing = Diagnostic::new(
+                Code::Missing,
+                runner.span("scope"),
+                message,
+                "expected `projects` beside it",
+            );
+            problems.push(missing.help("projects = [\"group/app\"]"));
+            None
+        }
+        _ => written.map(|_| runner.texts("projects").collect()),
+    }
+}
+
+/// What GitLab lets a runner see.
+fn scope(runner: &Runner<'_>, jobs: &mut Jobs<'_, '_>, problems: &mut Problems) -> RunnerScope {
+    let Some(projects) = &runner.projects else {
+        return if runner.table.text("scope") == "instance" {
+            RunnerScope::Instance
+        } else {
+            RunnerScope::AllFifo
+        };
+    };
+    let known = jobs.known_projects();
+    for item in runner.table.list("projects") {
+        let Value::Text(name) = &item.value else { continue };
+        if !known.contains(name) {
+            let others: Vec<&str> =
+                known.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+            let help = nearest_word(others.iter().copied(), name).map_or_else(
+                || {
+                    format!(
+                        "projects of the jobs are {}",
+                        if others.is_empty() { "not named".to_owned() } else { others.join(", ") }
+                    )
+                },
+                |near| format!("did you mean `{near}`?"),
+            );
+            let message = format!("no job is of the project `{name}`");
+            problems.push(
+                Diagnostic::new(Code::Reference, item.span.clone(), message, "expected the project of a job")
+                    .help(help),
+            );
+        }
+    }
+    RunnerScope::Projects(projects.iter().map(|name| jobs.project(name)).collect())
 }
 
 fn selected_arch(runner: &Table, problems: &mut Problems) -> Option<Arch> {
@@ -89,18 +159,19 @@ fn selected_arch(runner: &Table, problems: &mut Problems) -> Option<Arch> {
 pub(super) fn config(
     fleet: &Table,
     runners: &[Runner<'_>],
+    jobs: &mut Jobs<'_, '_>,
     seed: u64,
     problems: &mut Problems,
 ) -> GitlabConfig {
-    let registered = runners.iter().map(|runner| RunnerConfig {
-        tags: runner.tags.iter().map(|tag| (*tag).to_owned()).collect(),
-        run_untagged: runner.run_untagged,
-        protected: runner.table.flag("protected"),
-        scope: match runner.table.text("scope") {
-            "instance" => RunnerScope::Instance,
-            _ => RunnerScope::AllFifo,
-        },
-    });
+    let registered: Vec<RunnerConfig> = runners
+        .iter()
+        .map(|runner| RunnerConfig {
+            tags: runner.tags.iter().map(|tag| (*tag).to_owned()).collect(),
+            run_untagged: runner.run_untagged,
+            protected: runner.table.flag("protected"),
+            scope: scope(runner, jobs, problems),
+        })
+        .collect();
     let mut managers: Vec<(&str, &Runner<'_>, Vec<EntryConfig>)> = Vec::new();
     for (index, runner) in runners.iter().enumerate() {
         let entry = EntryConfig {
@@ -140,7 +211,7 @@ pub(super) fn config(
         })
     });
     GitlabConfig {
-        runners: registered.collect(),
+        runners: registered,
         managers: processes.collect(),
         server: server(fleet.section("gitlab")),
         seed,

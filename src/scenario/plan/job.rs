@@ -26,6 +26,10 @@ pub(super) struct Jobs<'a, 'r> {
     pub images: Vec<String>,
     /// Projects met so far; the index is the project's number.
     projects: Vec<String>,
+    /// Project of the pipeline whose jobs are described at the moment.
+    pub pipeline_project: Option<String>,
+    /// Project of the job that is described at the moment.
+    project: String,
     /// Resource groups met so far, each of a project; the index is the group's number.
     resource_groups: Vec<(String, String)>,
     /// `[speed] cpu_bound`.
@@ -64,6 +68,8 @@ impl<'a, 'r> Jobs<'a, 'r> {
             images: vec![String::new()],
             // So do jobs that name no project.
             projects: vec![String::new()],
+            pipeline_project: None,
+            project: String::new(),
             resource_groups: Vec::new(),
             cpu_bound: speed.number("cpu_bound"),
             speeds_named: named(&overrides),
@@ -92,6 +98,11 @@ impl<'a, 'r> Jobs<'a, 'r> {
         index as u32
     }
 
+    /// The projects met so far.
+    pub(super) fn known_projects(&self) -> Vec<String> {
+        self.projects.clone()
+    }
+
     /// The number of a resource group of a project.
     pub(super) fn resource_group(&mut self, project: &str, name: &str) -> u32 {
         let is_known = |(of, known): &(String, String)| of == project && known == name;
@@ -103,9 +114,9 @@ impl<'a, 'r> Jobs<'a, 'r> {
         index as u32
     }
 
-    /// The runners that take jobs with `tags`.
+    /// The runners that take the job described at the moment if it has `tags`.
     pub(super) fn runners_for(&self, tags: &[String]) -> Vec<&'a Runner<'r>> {
-        self.runners.iter().filter(|runner| runner.takes(tags)).collect()
+        self.runners.iter().filter(|runner| runner.takes(tags) && runner.serves(&self.project)).collect()
     }
 
     /// The architectures on which the runners of `tags` start pods.
@@ -125,6 +136,10 @@ impl<'a, 'r> Jobs<'a, 'r> {
         let known: Vec<&str> = self.runners.iter().flat_map(|runner| runner.tags.iter().copied()).collect();
         let missing = tags.iter().find(|tag| !known.contains(&tag.as_str()));
         let (message, help) = match missing {
+            _ if self.runners.iter().any(|runner| runner.takes(tags)) => (
+                format!("no runner that would take `{name}` serves its project `{}`", self.project),
+                "add the project to `projects` of a runner, or leave that out for all projects".to_owned(),
+            ),
             None if tags.is_empty() => (
                 format!("no runner takes `{name}`, which has no tags"),
                 "set run_untagged = true for a runner, or give the job tags".to_owned(),
@@ -160,17 +175,20 @@ pub(super) fn class(
     jobs: &mut Jobs<'_, '_>,
     problems: &mut Problems,
 ) -> Class {
+    jobs.project = jobs.pipeline_project.clone().unwrap_or_else(|| table.text("project").to_owned());
     let tags: Vec<String> = table.texts("tags").map(str::to_owned).collect();
     let templated = tags.iter().any(|tag| tag.contains('$'));
     let at = table.get("tags").map_or_else(|| line_of(span), |item| item.span.clone());
     if !templated {
         jobs.require_runner(&tags, name, &at, problems);
     }
-    let runners = if templated { jobs.runners.iter().collect() } else { jobs.runners_for(&tags) };
+    let may_take = |runner: &&Runner<'_>| (templated || runner.takes(&tags)) && runner.serves(&jobs.project);
+    let runners: Vec<&Runner<'_>> = jobs.runners.iter().filter(may_take).collect();
+    let takers = (0..jobs.runners.len()).filter(|index| may_take(&&jobs.runners[*index])).collect();
     let requests = requests(table, name, &runners, problems);
     let duration = distribution(table, "duration").unwrap_or(Distribution::Constant(SimDuration::ZERO));
     let mut class = Class::new(name, requests, duration);
-    class.project = jobs.project(table.text("project"));
+    class.project = jobs.project(&jobs.project.clone());
     class.arch = arch(table, &tags, name, jobs, problems);
     class.image = jobs.image(table.text("image"));
     speed(table, &mut class, jobs);
@@ -185,12 +203,11 @@ pub(super) fn class(
     class.tags = tags;
     let place = table.get("cpu").or_else(|| table.get("memory"));
     let span = place.map_or_else(|| line_of(span), |item| item.span.clone());
-    let takers = (0..jobs.runners.len()).filter(|index| templated || jobs.runners[*index].takes(&class.tags));
     jobs.described.push(Described {
         name: name.to_owned(),
         requests,
         arch: class.arch,
-        runners: takers.collect(),
+        runners: takers,
         are_tags_open: templated,
         span,
     });

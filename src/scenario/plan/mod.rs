@@ -86,7 +86,7 @@ pub(super) fn ready(
     if is_whole && workload.synthetic.is_empty() && section.text_if("trace").is_none() {
         problems.push(nothing_arrives(&fleet.span));
     }
-    let gitlab = gitlab::config(table, &runners, run.seed, problems);
+    let gitlab = gitlab::config(table, &runners, &mut jobs, run.seed, problems);
     let executors: Vec<_> = runners.iter().map(|runner| gitlab::executor(runner, problems)).collect();
     let catalog = Arc::new(ec2::catalog(table.section("ec2"), files, problems)?);
     speeds::check(&jobs, &catalog, problems);

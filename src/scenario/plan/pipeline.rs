@@ -29,15 +29,13 @@ pub(super) fn template(
         jobs: Vec::new(),
     };
     let names: Vec<&str> = table.tables("job").map(|(job, _)| job.text("name")).collect();
+    jobs.pipeline_project = Some(table.text("project").to_owned());
     for (job, job_span) in table.tables("job") {
         check_stage(job, &draft.stages, job_span, problems);
         check_needs(job, &names, problems);
         draft.jobs.push(job_draft(job, job_span, (name, table.text("project")), classes, jobs, problems));
     }
-    let project = jobs.project(table.text("project"));
-    for job in &draft.jobs {
-        classes[job.class].project = project;
-    }
+    jobs.pipeline_project = None;
     if problems.len() > before {
         return None;
     }
