@@ -109,6 +109,19 @@ fn a_merge_that_is_killed_leaves_the_old_results_or_the_new_ones() {
 }
 
 #[test]
+fn a_sweep_that_is_killed_leaves_the_old_results_or_the_new_ones() {
+    let place = tempfile::tempdir().unwrap();
+    let small = scenario(place.path(), SMALL);
+    let out = place.path().join("out");
+    let text = out.display().to_string();
+    let vary = "node_pool.ci.disruption.consolidate_after=30s,2m,10m";
+    let slots = "runner.eks.concurrent=5,20";
+    let old = ["sweep", &small, "--vary", vary, "--vary", slots, "--out", &text, "--seed", "1", "-j", "2"];
+    let new = ["sweep", &small, "--vary", vary, "--vary", slots, "--out", &text, "--seed", "2", "-j", "2"];
+    survives(&out, &out.join("small-sweep"), &old, &new);
+}
+
+#[test]
 fn a_killed_run_and_a_killed_shard_go_on_where_they_were() {
     let place = tempfile::tempdir().unwrap();
     let small = scenario(place.path(), &SMALL.replace("replications = 6", "replications = 60"));

@@ -29,8 +29,16 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Simulate the fleets of a scenario and compare them.
     Run(RunArguments),
+    /// Write a manifest that shares a run or a sweep out over the machines of an engine.
+    Shards(super::shards::ShardsArguments),
     /// Put the part files of `run --shard` together: the same results as one run, or what is missing.
     Merge(super::merge::MergeArguments),
+    /// Simulate a scenario with many values of some keys.
+    Sweep(super::sweep::SweepArguments),
+    /// Find the cheapest configuration that keeps the objectives.
+    Recommend(super::recommend::RecommendArguments),
+    /// Compare fleets of scenarios and of earlier results, all differences judged together.
+    Compare(super::compare::CompareArguments),
     /// The gate for pipelines: objectives kept, and no worse than a baseline? Exit codes 10, 11 and 12 say what is not.
     Check(super::check::CheckArguments),
     /// Keep the values of every replication, to compare with later.

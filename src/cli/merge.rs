@@ -1,6 +1,6 @@
 //! `fleetsim merge`: the parts of a sharded experiment put together into the results that one machine would have made.
 
-use super::args::Format;
+use super::args::{Arguments, Command, Format};
 use super::clock::Clock;
 use super::conclude::{Answer, conclude};
 use super::emit::Emit;
@@ -8,11 +8,13 @@ use super::exit::{Exit, Failed};
 use super::files::{ResultFolder, reason};
 use super::parts::{LinePlace, PartReader, read_outcome};
 use super::run::read;
+use super::sweep::Sweep;
+use super::sweep_results::conclude_sweep;
 use super::terminal::Terminal;
 use crate::experiment::{PartHeader, PartSet, Units};
 use crate::metrics::RunOutcome;
 use crate::scenario::Scenario;
-use clap::Args;
+use clap::{Args, Parser};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -55,6 +57,9 @@ pub(super) fn merge(arguments: &MergeArguments, terminal: Terminal) -> Result<Ex
     let mut clock = Clock::start();
     let parts = Parts::read(&arguments.parts)?;
     let header = parts.set.header();
+    if header.command.name == "sweep" {
+        return merge_sweep(&parts, arguments, &clock);
+    }
     let path = arguments.scenario.clone().unwrap_or_else(|| PathBuf::from(&header.command.scenario));
     let scenario = scenario_of(header, &path)?;
     if let Some(gap) = parts.set.gap() {
@@ -71,6 +76,39 @@ pub(super) fn merge(arguments: &MergeArguments, terminal: Terminal) -> Result<Ex
     clock.lap("merge");
     let answer = Answer { path: &path, format: arguments.format, emit: &arguments.emit, timings: false };
     conclude(&scenario, &units, folder, &answer, &mut clock, terminal)
+}
+
+/// Points of a sweep: everything about it is asked for again as its parts were.
+fn merge_sweep(parts: &Parts, arguments: &MergeArguments, clock: &Clock) -> Result<Exit, Failed> {
+    let header = parts.set.header();
+    let command = &header.command;
+    let path = arguments.scenario.as_ref().map(|path| path.display().to_string());
+    let mut words = vec!["fleetsim".to_owned(), "sweep".to_owned()];
+    words.push(path.unwrap_or_else(|| command.scenario.clone()));
+    words.extend(command.set.iter().map(|set| format!("--set={set}")));
+    words.extend(command.fleet.iter().map(|fleet| format!("--fleet={fleet}")));
+    words.extend(command.more.iter().cloned());
+    let parsed = Arguments::try_parse_from(words);
+    let Ok(Arguments { command: Command::Sweep(asked), .. }) = parsed else {
+        return Err(Failed::Incompatible(
+            "the parts come from a command that this version does not know".into(),
+        ));
+    };
+    let sweep = Sweep::prepare(&asked)?;
+    sweep.header(None).same_experiment(header).map_err(|why| {
+        Failed::Incompatible(format!(
+            "`{}` is not the scenario of the parts: {why}",
+            asked.scenario.display()
+        ))
+    })?;
+    if let Some(gap) = parts.set.gap() {
+        return Err(Failed::Incompatible(gap));
+    }
+    let folder = ResultFolder::prepare(&arguments.out.join(format!("{}-sweep", sweep.base.name)))?;
+    conclude_sweep(&sweep, folder, clock, |point| {
+        let outcome = parts.outcome(point)?;
+        outcome.ok_or_else(|| Failed::Incompatible(format!("point {} is missing", point + 1)))
+    })
 }
 
 /// The scenario of the parts.

@@ -3,9 +3,11 @@
 mod args;
 mod baseline;
 mod calibrate;
+mod candidates;
 mod catalog;
 mod check;
 mod clock;
+mod compare;
 mod completions;
 mod conclude;
 mod emit;
@@ -22,11 +24,16 @@ mod merge;
 mod parts;
 mod precision;
 mod progress;
+mod recommend;
 mod replace;
 mod results;
 mod run;
 mod sharding;
+mod shards;
 mod simulate;
+mod sweep;
+mod sweep_points;
+mod sweep_results;
 mod terminal;
 mod traces;
 mod validate;
@@ -62,6 +69,10 @@ fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
     match command {
         Command::Run(arguments) => run::run(arguments, terminal),
         Command::Merge(arguments) => merge::merge(arguments, terminal),
+        Command::Sweep(arguments) => sweep::sweep(arguments, terminal),
+        Command::Recommend(arguments) => recommend::recommend(arguments, terminal),
+        Command::Shards(arguments) => shards::shards(arguments, terminal),
+        Command::Compare(arguments) => compare::compare(arguments, terminal),
         Command::Check(arguments) => check::check(arguments, terminal),
         Command::Baseline(command) => baseline::baseline(command, terminal),
         Command::Validate(arguments) => validate::validate(arguments, terminal),

@@ -177,8 +177,12 @@ pub(super) fn slowest(run: &RunOutcome, most: usize) -> Vec<&JobRecord> {
 }
 
 fn provenance(finished: &Finished<'_>) -> Provenance {
-    let scenario = finished.scenario;
-    let elapsed_ms = (finished.seconds * 1000.0).round() as u64;
+    provenance_of(finished.scenario, finished.seconds, finished.summary.is_partial)
+}
+
+/// Where results of `scenario` come from that took so many seconds.
+pub(super) fn provenance_of(scenario: &Scenario, seconds: f64, partial: bool) -> Provenance {
+    let elapsed_ms = (seconds * 1000.0).round() as u64;
     let ended = jiff::Timestamp::now();
     let started = ended.checked_sub(jiff::SignedDuration::from_millis(elapsed_ms as i64)).unwrap_or(ended);
     Provenance {
@@ -192,7 +196,7 @@ fn provenance(finished: &Finished<'_>) -> Provenance {
         command: std::env::args().collect(),
         started_at: started.to_string(),
         elapsed_ms,
-        partial: finished.summary.is_partial,
+        partial,
     }
 }
 

@@ -35,8 +35,8 @@ pub(super) struct Simulator<'a> {
 }
 
 impl Simulator<'_> {
-    /// One run; `None` is never returned, an error stops all others.
-    fn run(&self, unit: usize) -> Result<RunOutcome, Failed> {
+    /// The run of one unit, counted replication by replication.
+    pub(super) fn run(&self, unit: usize) -> Result<RunOutcome, Failed> {
         let fleets = self.scenario.fleets.len();
         let (plan, replication) = (&self.scenario.fleets[unit % fleets], unit / fleets);
         let streams = Streams::new(self.scenario.seed, replication as u32);

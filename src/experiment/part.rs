@@ -55,20 +55,21 @@ impl PartCommand {
     /// The command line with `more` at its end, to be pasted into a shell.
     #[must_use]
     pub fn line(&self, more: &[&str]) -> String {
-        let mut words = vec!["fleetsim".to_owned(), self.name.clone(), quoted(&self.scenario)];
-        words.extend(self.set.iter().map(|set| format!("--set {}", quoted(set))));
-        words.extend(self.fleet.iter().map(|fleet| format!("--fleet {}", quoted(fleet))));
-        words.extend(self.more.iter().map(|word| quoted(word)));
+        let mut words = vec!["fleetsim".to_owned(), self.name.clone(), shell_word(&self.scenario)];
+        words.extend(self.set.iter().map(|set| format!("--set {}", shell_word(set))));
+        words.extend(self.fleet.iter().map(|fleet| format!("--fleet {}", shell_word(fleet))));
+        words.extend(self.more.iter().map(|word| shell_word(word)));
         if !self.detail && self.name == "run" {
             words.push("--no-detail".to_owned());
         }
-        words.extend(more.iter().map(|word| quoted(word)));
+        words.extend(more.iter().map(|word| shell_word(word)));
         words.join(" ")
     }
 }
 
 /// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
+#[must_use]
+pub fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -130,7 +131,8 @@ impl PartHeader {
         if self.fleets != other.fleets {
             return differs("the list of fleets", &self.fleets.join(", "), &other.fleets.join(", "));
         }
-        if (&self.command.name, self.command.detail) != (&other.command.name, other.command.detail) {
+        let kind = |command: &PartCommand| (command.name.clone(), command.detail, command.more.clone());
+        if kind(&self.command) != kind(&other.command) {
             return differs("the command", &self.command.line(&[]), &other.command.line(&[]));
         }
         Ok(())
@@ -214,7 +216,7 @@ mod tests {
     fn the_command_can_be_pasted_into_a_shell() {
         let line = header().command.line(&["--shard", "2/3"]);
         assert_eq!(line, r#"fleetsim run 'my fleet.toml' --set 'zones=["a"]' --no-detail --shard 2/3"#);
-        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
     }
 
     #[test]

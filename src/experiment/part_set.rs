@@ -41,8 +41,8 @@ impl<P: Clone> PartSet<P> {
         let hash = fnv(line.as_bytes());
         match &mut self.places[replication * fleets + fleet] {
             Some((known, _)) if *known != hash => {
-                let name = &self.header.fleets[fleet];
-                Err(format!("replication {} of {name} differs from that of another part", replication + 1))
+                let unit = replication * fleets + fleet;
+                Err(format!("{} differs from that of another part", self.name(unit)))
             }
             Some(_) => Ok(()),
             empty => {
@@ -63,6 +63,17 @@ impl<P: Clone> PartSet<P> {
         (0..self.places.len()).filter(|unit| self.places[*unit].is_none())
     }
 
+    /// What people call a unit. A point of a sweep is one unit.
+    fn name(&self, unit: usize) -> String {
+        let fleets = self.header.fleets.len();
+        let (fleet, number) = (&self.header.fleets[unit % fleets], unit / fleets + 1);
+        if self.header.command.name == "sweep" {
+            format!("{fleet} {number}")
+        } else {
+            format!("replication {number} of {fleet}")
+        }
+    }
+
     /// What is missing, and the commands that make it; none where nothing is.
     #[must_use]
     pub fn gap(&self) -> Option<String> {
@@ -70,13 +81,8 @@ impl<P: Clone> PartSet<P> {
         if missing.is_empty() {
             return None;
         }
-        let fleets = self.header.fleets.len();
         let mut text = format!("{} of {} units are missing: ", missing.len(), self.places.len());
-        let named: Vec<String> = missing
-            .iter()
-            .take(NAMED)
-            .map(|unit| format!("replication {} of {}", unit / fleets + 1, self.header.fleets[unit % fleets]))
-            .collect();
+        let named: Vec<String> = missing.iter().take(NAMED).map(|unit| self.name(*unit)).collect();
         text.push_str(&named.join(", "));
         if missing.len() > NAMED {
             text.push_str(", …");

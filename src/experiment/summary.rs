@@ -21,6 +21,8 @@ pub enum Verdict {
     Worse,
     /// The whole interval lies on one side of zero, for a metric that only describes.
     Different,
+    /// The whole interval lies within the tolerance that was given, on whichever side.
+    WithinTolerance,
     /// The interval contains zero.
     NoClearDifference,
     /// There is no interval: too few replications, or no value.
@@ -37,6 +39,7 @@ impl Verdict {
             Self::Better => "better",
             Self::Worse => "worse",
             Self::Different => "different",
+            Self::WithinTolerance => "within tolerance",
             Self::NoClearDifference => "no clear difference",
             Self::Unknown => "unknown",
         }
@@ -86,6 +89,23 @@ pub struct FleetSummary {
 }
 
 impl FleetSummary {
+    /// Nothing is known yet but the name and the number of replications.
+    pub(super) fn named(name: &str, replications: usize) -> Self {
+        Self {
+            name: name.to_owned(),
+            replications,
+            estimates: Vec::new(),
+            differences: Vec::new(),
+            jobs: JobCounts::default(),
+            waits: WaitStatistics::default(),
+            costs: CostLedger::default(),
+            waste: WasteLedger::default(),
+            nodes: NodeTotals::default(),
+            work: WorkCounters::default(),
+            timeline: TimelineBand::default(),
+        }
+    }
+
     /// The estimate of a metric.
     #[must_use]
     pub fn estimate(&self, metric: Metric) -> Option<Estimate> {
@@ -138,10 +158,7 @@ pub fn summarise(
         let mut summary = summarise_fleet(name, units.of_fleet(fleet).collect());
         for (index, metric) in Metric::all().into_iter().enumerate() {
             let (mine, base) = (&samples[fleet][index], &samples[baseline][index]);
-            summary.estimates.push(mine.as_ref().map(|sample| {
-                let highest = if metric.unit() == MetricUnit::Share { 1.0 } else { f64::INFINITY };
-                sample.estimate(confidence).within(0.0, highest)
-            }));
+            summary.estimates.push(mine.as_ref().map(|sample| possible(sample, metric, confidence)));
             summary.differences.push(mine.as_ref().zip(base.as_ref()).map(|(mine, base)| {
                 let mut difference = compare(mine, base, metric.direction(), confidence);
                 if fleet == baseline {
@@ -155,20 +172,15 @@ pub fn summarise(
     Some(ExperimentSummary { fleets: fleets.collect(), baseline, confidence, is_partial: units.is_partial() })
 }
 
+/// The estimate with its interval cut to what is possible.
+pub(super) fn possible(sample: &Sample, metric: Metric, confidence: Confidence) -> Estimate {
+    let highest = if metric.unit() == MetricUnit::Share { 1.0 } else { f64::INFINITY };
+    sample.estimate(confidence).within(0.0, highest)
+}
+
 fn summarise_fleet(name: &str, runs: Vec<&RunOutcome>) -> FleetSummary {
-    let mut summary = FleetSummary {
-        name: name.to_owned(),
-        replications: runs.len(),
-        estimates: Vec::new(),
-        differences: Vec::new(),
-        jobs: JobCounts::default(),
-        waits: WaitStatistics::default(),
-        costs: CostLedger::default(),
-        waste: WasteLedger::default(),
-        nodes: NodeTotals::default(),
-        work: WorkCounters::default(),
-        timeline: TimelineBand::of(&runs),
-    };
+    let mut summary = FleetSummary::named(name, runs.len());
+    summary.timeline = TimelineBand::of(&runs);
     for run in runs {
         summary.jobs.merge(&run.jobs);
         summary.waits.merge(&run.waits);
@@ -181,7 +193,12 @@ fn summarise_fleet(name: &str, runs: Vec<&RunOutcome>) -> FleetSummary {
 }
 
 /// Compares two samples of the same replications.
-fn compare(mine: &Sample, base: &Sample, direction: Direction, confidence: Confidence) -> Difference {
+pub(super) fn compare(
+    mine: &Sample,
+    base: &Sample,
+    direction: Direction,
+    confidence: Confidence,
+) -> Difference {
     let difference = mine.paired_difference(base);
     let absolute = difference.estimate(confidence);
     let identical = !mine.parts.is_empty() && mine.parts == base.parts && mine.point == base.point;

@@ -5,13 +5,41 @@ use super::statistics::Sample;
 use super::units::Units;
 use crate::metrics::RunOutcome;
 
-/// What one run says of one metric.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What one run says of one metric. In text a value is the shortest number that reads back as the same, a ratio two of
+/// them with a slash between.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Term {
     /// A value of its own.
     Value(f64),
     /// Numerator and denominator of a ratio of sums.
     Ratio(f64, f64),
+}
+
+impl From<Term> for String {
+    fn from(term: Term) -> Self {
+        match term {
+            Term::Value(value) => value.to_string(),
+            Term::Ratio(top, bottom) => format!("{top}/{bottom}"),
+        }
+    }
+}
+
+impl TryFrom<String> for Term {
+    type Error = std::num::ParseFloatError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.split_once('/') {
+            Some((top, bottom)) => Ok(Self::Ratio(top.parse()?, bottom.parse()?)),
+            None => text.parse().map(Self::Value),
+        }
+    }
+}
+
+/// What one run says of every metric, by [`Metric::index`].
+#[must_use]
+pub fn metric_row(run: &RunOutcome) -> Vec<Option<Term>> {
+    Metric::all().into_iter().map(|metric| metric.term(run)).collect()
 }
 
 /// One fleet, replication by replication.
@@ -31,7 +59,7 @@ impl FleetValues {
     pub fn of<'a>(name: &str, runs: impl Iterator<Item = &'a RunOutcome>) -> Self {
         let mut values = Self { name: name.to_owned(), ..Self::default() };
         for run in runs {
-            values.replications.push(Metric::all().into_iter().map(|metric| metric.term(run)).collect());
+            values.replications.push(metric_row(run));
             values.work.push(run.work.iter().map(|(name, count)| (name.to_owned(), count)).collect());
         }
         values

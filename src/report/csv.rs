@@ -10,13 +10,13 @@ use crate::metrics::{CostKind, GaugeKey, JobOutcome, JobRecord, Names, NodeRecor
 use crate::units::{Money, SimDuration, SimTime};
 
 /// A real number in a CSV field: the shortest text that reads back as the same number rounded to nine decimals.
-fn real(value: f64) -> String {
+pub(super) fn real(value: f64) -> String {
     let text = format!("{value:.9}");
     let short = text.trim_end_matches('0').trim_end_matches('.');
     if short == "-0" { "0".to_owned() } else { short.to_owned() }
 }
 
-fn lower_upper(estimate: &Estimate) -> [String; 2] {
+pub(super) fn lower_upper(estimate: &Estimate) -> [String; 2] {
     estimate.interval.map_or_else(Default::default, |(lower, upper)| [real(lower), real(upper)])
 }
 
@@ -69,7 +69,7 @@ pub fn summary_csv<W: Write>(out: W, summary: &ExperimentSummary) -> csv::Result
     Ok(csv.flush()?)
 }
 
-fn difference_columns(difference: Option<Difference>) -> [String; 8] {
+pub(super) fn difference_columns(difference: Option<Difference>) -> [String; 8] {
     let Some(difference) = difference else { return Default::default() };
     let [lower, upper] = lower_upper(&difference.absolute);
     let [change_lower, change_upper] = difference.relative.as_ref().map(lower_upper).unwrap_or_default();

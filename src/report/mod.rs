@@ -4,16 +4,21 @@
 mod artifact;
 mod calibration;
 mod chart;
+mod comparison;
 mod csv;
 mod explain;
 mod format;
 mod gate;
 mod import_account;
+mod manifest;
 mod money;
 mod page;
 mod pairing;
 mod provenance;
+mod recommend;
 mod replications;
+mod sweep;
+mod sweep_csv;
 mod table;
 mod timings;
 mod verdict;
@@ -21,7 +26,8 @@ mod waste;
 
 pub use artifact::{Artifact, ArtifactFacts, artifact};
 pub use calibration::{calibration_chart, calibration_csv, calibration_text, constants_text};
-pub use chart::{Chart, ChartError, charts};
+pub use chart::{Chart, ChartError, charts, sweep_charts};
+pub use comparison::comparison_text;
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
 pub use explain::{
     CostSide, ExplainedRun, WaitFacts, WhatIf, explain_cost, explain_decision, explain_job, explain_node,
@@ -29,10 +35,14 @@ pub use explain::{
 };
 pub use gate::{baseline_text, gate_text};
 pub use import_account::import_account_text;
+pub use manifest::{Engine, ManifestFacts, manifest};
 pub use page::{PageError, PageFacts, SlowJobs, page_html};
 pub use pairing::pairing_text;
 pub use provenance::{Provenance, TraceRows, provenance_json};
+pub use recommend::{Recommendation, recommendation_csv, recommendation_text};
 pub use replications::Replications;
+pub use sweep::{SweepFacts, point_summary, sweep_text};
+pub use sweep_csv::{PointsCsv, SweepCsv};
 pub use table::{SUMMARY_SCHEMA, SummaryFormat, summary_text, wrapped};
 pub use timings::timings_text;
 pub use verdict::{biggest_causes, chosen_fleet, objective_lines, short_verdict, verdict_sentence};

@@ -9,6 +9,9 @@ mod image;
 mod levels;
 mod load_duration;
 mod quantiles;
+mod sweep_lines;
+mod sweep_map;
+mod tornado;
 mod wait_curves;
 
 pub use self::image::ChartError;
@@ -19,7 +22,8 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
 use self::canvas::Canvas;
-use crate::experiment::{Calibration, ExperimentSummary, Objective};
+use super::sweep::{Measure, SweepFacts};
+use crate::experiment::{Calibration, ExperimentSummary, Objective, PointSummary};
 
 /// Okabe & Ito, *Color Universal Design* (2008): told apart by nearly everyone.
 mod colour {
@@ -82,6 +86,33 @@ pub fn charts(summary: &ExperimentSummary, objectives: &[Objective]) -> Result<V
     for (number, fleet) in summary.fleets.iter().enumerate() {
         let highest = levels::Highest::of(summary, fleet);
         charts.push(render(&format!("levels_{}", number + 1), &levels::Levels { fleet, highest })?);
+    }
+    Ok(charts)
+}
+
+/// Charts of a sweep: curves over the only key, or a map for each pair of keys; of one change at a time a tornado each for
+/// cost and wait.
+///
+/// # Errors
+/// Where the embedded font cannot be used or a backend fails.
+pub fn sweep_charts(facts: &SweepFacts, points: &[PointSummary]) -> Result<Vec<Chart>, ChartError> {
+    let mut charts = Vec::new();
+    if facts.is_one_at_a_time {
+        for (name, measure) in [("tornado_cost", Measure::Cost), ("tornado_wait", Measure::Wait)] {
+            if let Some(tornado) = tornado::Tornado::of(facts, points, measure) {
+                charts.push(render(name, &tornado)?);
+            }
+        }
+        return Ok(charts);
+    }
+    if facts.keys.len() == 1 {
+        charts.push(render("sweep", &sweep_lines::SweepLines::of(facts, points))?);
+    }
+    for x in 0..facts.keys.len() {
+        for y in x + 1..facts.keys.len() {
+            let name = format!("sweep_{}_{}", x + 1, y + 1);
+            charts.push(render(&name, &sweep_map::SweepMap::of(facts, points, x, y))?);
+        }
     }
     Ok(charts)
 }

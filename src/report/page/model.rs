@@ -184,7 +184,7 @@ fn difference(fleet: &FleetSummary, metric: Metric, factor: f64) -> (String, &'s
         Verdict::Better => "better",
         Verdict::Worse => "worse",
         Verdict::Different => "different",
-        Verdict::NoClearDifference => "unclear",
+        Verdict::NoClearDifference | Verdict::WithinTolerance => "unclear",
     };
     let is_money = matches!(metric.unit(), MetricUnit::UsdPerThousandJobs | MetricUnit::UsdPerMonth);
     let signed = |estimate: &Estimate, factor: f64, unit: &str| {

@@ -1,0 +1,147 @@
+//! Fleets against a baseline, metric by metric: value, difference, what the interval says of it, and what became of the
+//! jobs that a wait does not tell of.
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::format::{mean, plus_minus, shown_unit};
+use super::pairing::times;
+use super::verdict::words;
+use crate::experiment::{ComparisonRules, Direction, ExperimentSummary, FleetSummary, Metric, MetricUnit};
+use crate::metrics::JobOutcome;
+
+/// Width of a terminal on which everything must fit.
+const COLUMNS: u16 = 80;
+
+/// A table per metric, for people or as Markdown.
+#[must_use]
+pub fn comparison_text(
+    summary: &ExperimentSummary,
+    metrics: &[Metric],
+    rules: ComparisonRules,
+    is_markdown: bool,
+) -> String {
+    let mut out = head(summary, rules);
+    for metric in metrics {
+        let header = header(*metric);
+        let rows: Vec<Vec<String>> = summary.fleets.iter().map(|fleet| row(fleet, *metric)).collect();
+        let (_, unit) = shown_unit(metric.unit());
+        let better = match metric.direction() {
+            Direction::LowerIsBetter => ", less is better",
+            Direction::HigherIsBetter => ", more is better",
+            Direction::Neutral => "",
+        };
+        let unit = if unit.is_empty() { String::new() } else { format!(" in {unit}") };
+        let title = format!("{}{unit}{better}", words(&metric.key()));
+        out.push_str(&if is_markdown {
+            format!("\n**{title}**\n\n{}", markdown(&header, &rows))
+        } else {
+            format!("\n{title}\n{}", for_people(&header, &rows))
+        });
+    }
+    out
+}
+
+fn head(summary: &ExperimentSummary, rules: ComparisonRules) -> String {
+    let replications = summary.fleets.first().map_or(0, |fleet| fleet.replications);
+    let comparisons = summary.fleets.len() - 1;
+    let baseline = &summary.fleets[summary.baseline].name;
+    let sure = 100.0 * rules.confidence.share();
+    let mut text =
+        format!("Against {baseline}, replication by replication, over {replications} replications.\n");
+    if replications < 2 {
+        text.push_str("One replication has no interval: nothing can be told apart.\n");
+        return text;
+    }
+    text.push_str(&match comparisons {
+        0 | 1 => format!("Intervals hold with {sure:.0}\u{a0}%.\n"),
+        many => {
+            format!("Of a metric, all {many} intervals hold together with {sure:.0}\u{a0}% (Bonferroni).\n")
+        }
+    });
+    if rules.tolerance > 0.0 {
+        text.push_str(&format!("Tolerance: {}\u{a0}% either way.\n", 100.0 * rules.tolerance));
+    }
+    text.push_str("CRN: by what common random numbers divide the variance of the difference.\n");
+    text
+}
+
+const fn is_wait(metric: Metric) -> bool {
+    matches!(metric.unit(), MetricUnit::Milliseconds)
+}
+
+fn header(metric: Metric) -> Vec<&'static str> {
+    let mut header = vec!["fleet", "value", "difference", "change %", "verdict", "CRN"];
+    if is_wait(metric) {
+        // Too wide for all: the change of a wait says little, since waits may be near zero.
+        header.remove(3);
+        header.extend(["lost", "canc.", "timed out", "waiting"]);
+    }
+    header
+}
+
+fn row(fleet: &FleetSummary, metric: Metric) -> Vec<String> {
+    let (factor, _) = shown_unit(metric.unit());
+    let none = || "–".to_owned();
+    let difference = fleet.difference(metric);
+    let told = difference.filter(|difference| difference.verdict != crate::experiment::Verdict::Reference);
+    let signed = |text: String| if text.starts_with(['−', '0']) { text } else { format!("+{text}") };
+    let mut row = vec![
+        fleet.name.clone(),
+        fleet.estimate(metric).map_or_else(none, |estimate| plus_minus(&estimate, factor)),
+        told.map_or_else(none, |told| signed(plus_minus(&told.absolute, factor))),
+        told.and_then(|told| told.relative).map_or_else(none, |change| signed(plus_minus(&change, 100.0))),
+        difference.map_or_else(|| "no value".to_owned(), |difference| difference.verdict.label().to_owned()),
+        told.and_then(|told| told.variance_reduction).map_or_else(none, times),
+    ];
+    if is_wait(metric) {
+        row.remove(3);
+        row.push(share(fleet.estimate(Metric::JobsLost).map(|lost| lost.mean)));
+        let jobs = fleet.estimate(Metric::Jobs).map(|jobs| jobs.mean).filter(|jobs| *jobs > 0.0);
+        let of_jobs = |outcome| {
+            let ended = fleet.estimate(Metric::JobsEnded(outcome))?;
+            Some(ended.mean / jobs?)
+        };
+        row.push(share(of_jobs(JobOutcome::Canceled)));
+        row.push(share(fleet.estimate(Metric::JobsTimedOut).map(|late| late.mean)));
+        row.push(share(of_jobs(JobOutcome::StillWaiting)));
+    }
+    row
+}
+
+fn share(share: Option<f64>) -> String {
+    match share {
+        None => "–".to_owned(),
+        Some(0.0) => "0\u{a0}%".to_owned(),
+        Some(share) => {
+            let estimate = crate::experiment::Estimate { mean: share, interval: None, n: 1 };
+            format!("{}\u{a0}%", mean(&estimate, 100.0))
+        }
+    }
+}
+
+fn for_people(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(COLUMNS)
+        .set_header(header.to_vec());
+    for row in rows {
+        table.add_row(row.clone());
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        let is_text = matches!(header[index], "fleet" | "verdict");
+        column.set_cell_alignment(if is_text { CellAlignment::Left } else { CellAlignment::Right });
+        column.set_padding((0, 1));
+    }
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+fn markdown(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut out = format!("| {} |\n|:--{}|\n", header.join(" | "), "|--:".repeat(header.len() - 1));
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        out.push_str(&format!("| {} |\n", cells.join(" | ")));
+    }
+    out
+}
