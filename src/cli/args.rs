@@ -44,7 +44,7 @@ pub(super) enum Command {
     /// Keep the values of every replication, to compare with later.
     #[command(subcommand)]
     Baseline(super::baseline::BaselineCommand),
-    /// Check scenarios: every mistake at once, nothing is simulated.
+    /// Check scenarios: every mistake at once; with --lint every costly surprise too.
     Validate(ValidateArguments),
     /// Say why: of a job, a node, a decision, waits, costs; or what a code, a metric or a key means.
     Explain(super::explain::ExplainArguments),
@@ -134,6 +134,12 @@ pub(super) struct ValidateArguments {
     /// Print the scenario with every default filled in.
     #[arg(long)]
     pub resolved: bool,
+    /// Look for costly surprises too: a short simulation of each fleet says what is there and what its repair is worth.
+    #[arg(long)]
+    pub lint: bool,
+    /// As --lint, and end with exit code 13 if there is a surprise.
+    #[arg(long)]
+    pub strict: bool,
 }
 
 /// `init`.

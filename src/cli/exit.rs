@@ -22,6 +22,8 @@ pub(super) enum Exit {
     Regression = 11,
     /// The intervals are too wide to tell: more replications are needed.
     Inconclusive = 12,
+    /// `validate --strict` found a costly surprise.
+    Linted = 13,
     /// Stopped by Ctrl-C; what was finished is kept.
     Interrupted = 130,
 }

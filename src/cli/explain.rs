@@ -17,7 +17,7 @@ use crate::report::{
     explain_node, explain_wait, idlest_node, longest_wait,
 };
 use crate::scenario::{Fleet, Scenario};
-use crate::simulation::{Keep, simulate_explained};
+use crate::simulation::{Explained, FinishedRun, Keep, simulate_explained};
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -169,12 +169,7 @@ fn with_explained<T>(
     replication: u32,
     then: impl FnOnce(&ExplainedRun<'_>) -> Result<T, Failed>,
 ) -> Result<T, Failed> {
-    let streams = Streams::new(scenario.seed, replication);
-    let keep = Keep { jobs: true, nodes: true };
-    let (run, reasons) = fleet
-        .arrivals(streams)
-        .and_then(|arrivals| simulate_explained(&fleet.plan, streams, arrivals, keep))
-        .map_err(|error| Failed::Output(error.to_string()))?;
+    let (run, reasons) = run_explained(scenario, fleet, replication)?;
     then(&ExplainedRun {
         fleet: &fleet.name,
         replication,
@@ -184,6 +179,20 @@ fn with_explained<T>(
         run: &run,
         reasons: &reasons,
     })
+}
+
+/// One replication of a fleet with every job, node and reason.
+pub(super) fn run_explained(
+    scenario: &Scenario,
+    fleet: &Fleet,
+    replication: u32,
+) -> Result<(FinishedRun, Vec<Explained>), Failed> {
+    let streams = Streams::new(scenario.seed, replication);
+    let keep = Keep { jobs: true, nodes: true };
+    fleet
+        .arrivals(streams)
+        .and_then(|arrivals| simulate_explained(&fleet.plan, streams, arrivals, keep))
+        .map_err(|error| Failed::Output(error.to_string()))
 }
 
 /// How many of the slowest jobs are listed.

@@ -4,9 +4,13 @@ use super::exit::{Exit, Failed};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static STOP: AtomicBool = AtomicBool::new(false);
+static IS_LISTENING: AtomicBool = AtomicBool::new(false);
 
-/// The flag that the first Ctrl-C sets.
+/// The flag that the first Ctrl-C sets, the same for all who ask.
 pub(super) fn flag() -> Result<&'static AtomicBool, Failed> {
+    if IS_LISTENING.swap(true, Ordering::Relaxed) {
+        return Ok(&STOP);
+    }
     let handler = || {
         if STOP.swap(true, Ordering::Relaxed) {
             std::process::exit(Exit::Interrupted as i32);

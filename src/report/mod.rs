@@ -31,7 +31,7 @@ pub use comparison::comparison_text;
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
 pub use explain::{
     CostSide, ExplainedRun, WaitFacts, WhatIf, explain_cost, explain_decision, explain_job, explain_node,
-    explain_wait, idlest_node, longest_wait, metric_text, topic_text,
+    explain_wait, idlest_node, longest_wait, metric_text, topic_text, worth_text,
 };
 pub use gate::{baseline_text, gate_text};
 pub use import_account::import_account_text;

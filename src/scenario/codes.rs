@@ -1,5 +1,7 @@
 //! What every code of a mistake means, with an example and its repair: the text behind `fleetsim explain FS0004`.
 
+use super::lint::LINTS;
+
 /// The documentation of one code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodeDoc {
@@ -128,7 +130,7 @@ pub(super) const MISTAKES: [CodeDoc; 15] = [
 #[must_use]
 pub fn code_doc(id: &str) -> Option<CodeDoc> {
     let wanted = id.to_ascii_uppercase();
-    MISTAKES.iter().find(|doc| doc.id == wanted).copied()
+    MISTAKES.iter().chain(LINTS).find(|doc| doc.id == wanted).copied()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub use decision::explain_decision;
 pub use job::{explain_job, longest_wait};
 pub use node::{explain_node, idlest_node};
 pub use topic::{metric_text, topic_text};
-pub use wait::{WaitFacts, WhatIf, explain_wait};
+pub use wait::{WaitFacts, WhatIf, explain_wait, worth_text};
 
 use jiff::ZonedDateTime;
 

@@ -190,3 +190,24 @@ fn cost(one: &WhatIf<'_>) -> String {
     let relative = one.fleet.difference(Metric::CostPerThousandJobs).and_then(|found| found.relative);
     relative.map_or_else(|| "unknown".to_owned(), |by| format!("{}\u{a0}%", signed(&by, 100.0)))
 }
+
+/// What a changed fleet is worth against itself: `worth in ci: −$0.42 per 1000 jobs (−3.1 %), −4.2 s p95`.
+#[must_use]
+pub fn worth_text(name: &str, changed: &FleetSummary) -> String {
+    let of = |metric: Metric| changed.difference(metric).map(|found| found.absolute);
+    let mut parts = Vec::new();
+    if let Some(by) = of(Metric::CostPerThousandJobs) {
+        let share = changed.difference(Metric::CostPerThousandJobs).and_then(|found| found.relative);
+        let share = share.map_or_else(String::new, |by| format!(" ({}\u{a0}%)", sign(by.mean * 100.0, 1)));
+        parts.push(format!("{}\u{a0}$ per 1000 jobs{share}", sign(by.mean, 2)));
+    }
+    parts.extend(of(Metric::WaitP95).map(|by| format!("{}\u{a0}s p95", sign(by.mean / 1000.0, 1))));
+    let lost = of(Metric::JobsLost).filter(|by| by.mean.abs() >= 5e-5);
+    parts.extend(lost.map(|by| format!("{}\u{a0}% lost jobs", sign(by.mean * 100.0, 2))));
+    let replications = count(changed.replications, "replication");
+    format!("worth in {name}: {} ({replications})", parts.join(", "))
+}
+
+fn sign(value: f64, decimals: usize) -> String {
+    format!("{}{}", if value > 0.0 { "+" } else { "" }, number(value, decimals))
+}

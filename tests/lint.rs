@@ -1,0 +1,99 @@
+//! Lints: every costly surprise is found with evidence, a repair and its worth; a tidy scenario has none; exit code 13.
+
+use assert_cmd::Command;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+fn validated(arguments: &[&str]) -> (i32, String) {
+    let mut command = Command::cargo_bin("fleetsim").unwrap();
+    command.env_clear().current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lint"));
+    let output = command.arg("validate").args(arguments).output().unwrap();
+    assert!(output.stdout.is_empty());
+    let text = String::from_utf8(output.stderr).unwrap();
+    // Lines of the scenario are shown as they are.
+    for line in text.lines().filter(|line| !line.contains('|')) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    (output.status.code().unwrap(), text)
+}
+
+fn codes(text: &str) -> BTreeSet<String> {
+    text.split("warning[").skip(1).map(|rest| rest[..6].to_owned()).collect()
+}
+
+/// The part of the text that is about one code, on one line.
+fn about(text: &str, code: &str) -> String {
+    let part = text.split("warning[").find(|part| part.starts_with(code)).unwrap_or_default();
+    let words = part.split_whitespace().filter(|word| *word != "|");
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_messy_scenario_is_told_all_its_surprises_with_what_repairs_are_worth() {
+    let (exit, text) = validated(&["--strict", "messy.toml"]);
+    assert_eq!(exit, 13, "{text}");
+    let expected = [
+        "FS0101", "FS0102", "FS0103", "FS0105", "FS0106", "FS0107", "FS0108", "FS0109", "FS0110", "FS0111",
+        "FS0112", "FS0121", "FS0123", "FS0124", "FS0126",
+    ];
+    assert_eq!(codes(&text), expected.map(str::to_owned).into());
+    for (code, part) in [
+        ("FS0101", "poll_timeout of runner eks is 1m; a node takes pods 39.646s after the request in half"),
+        ("FS0102", "messy.toml:16:14"),
+        ("FS0102", "up to 12 jobs run at once and 12 are allowed"),
+        ("FS0103", "GitLab holds it for 50s"),
+        ("FS0105", "node_pool.ci.capacity_type = [\"spot\", \"on-demand\"]"),
+        ("FS0108", "in a run 17 jobs lost their node to it"),
+        ("FS0108", "worth in spot: −2.12 $ per 1000 jobs (−49.1 %)"),
+        ("FS0109", "pool ci allows 3 types"),
+        ("FS0110", "105 days after the newest prices"),
+        ("FS0123", "lets one node of up to ten go at a time"),
+        ("FS0124", "18 of 132 nodes never ran a job"),
+        ("FS0126", "worth in mixed:"),
+    ] {
+        let about = about(&text, code).replace('\u{a0}', " ");
+        assert!(about.contains(part), "{code}: {part}: {about}");
+    }
+    let (exit, again) = validated(&["--lint", "messy.toml"]);
+    assert_eq!((exit, again), (0, text), "the same every time; only --strict makes it a failure");
+}
+
+#[test]
+fn a_tidy_scenario_has_no_surprise_and_without_lint_nothing_is_simulated() {
+    let (exit, text) = validated(&["--strict", "tidy.toml"]);
+    assert_eq!((exit, codes(&text).len()), (0, 0), "{text}");
+    let (exit, text) = validated(&["messy.toml"]);
+    assert_eq!((exit, text.as_str()), (0, "messy.toml: no mistakes\n"));
+}
+
+#[test]
+fn single_changes_bring_their_surprises() {
+    for (set, code) in [
+        ("node_pool.ci.zones=[\"eu-central-1a\"]", "FS0107"),
+        ("runner.eks.poll_timeout=30s", "FS0101"),
+        ("node_pool.ci.disruption.consolidation_policy=WhenEmptyOrUnderutilized", "FS0108"),
+        ("start=2027-08-03T08:00[UTC]", "FS0110"),
+        ("node_pool.ci.limits.cpu=8", "FS0112"),
+        ("node_pool.ci.instance_type=[\"m6i.4xlarge\"]", "FS0127"),
+    ] {
+        let mut arguments = vec!["--lint", "tidy.toml", "--set", set];
+        if code == "FS0108" {
+            arguments.extend(["--set", "node_pool.ci.disruption.consolidate_after=1m"]);
+        }
+        let (exit, text) = validated(&arguments);
+        assert!(exit == 0 && codes(&text).contains(code), "{set}: {text}");
+    }
+}
+
+#[test]
+fn every_code_of_a_lint_is_explained() {
+    for code in (101..=112).chain(121..=124).chain(126..=127) {
+        let code = format!("FS{code:04}");
+        let mut command = Command::cargo_bin("fleetsim").unwrap();
+        let output =
+            command.env_clear().args(["explain", &code]).assert().success().get_output().stdout.clone();
+        let text = String::from_utf8(output).unwrap();
+        assert!(text.starts_with(&code) && text.contains("example") && text.contains("  do "), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+}
