@@ -48,12 +48,15 @@ fn a_pod_of_higher_priority_pushes_another_off_its_node_and_waits_for_it_to_be_g
 #[test]
 fn karpenter_launches_no_node_for_a_pod_that_others_make_room_for() {
     let case = |priority| {
-        let case = with_priority(priority).at_once().pool(&["m6i.large"], "on-demand", None);
+        // The victim takes longer to go than a batch stays open: long enough to launch a node for the pod that waits.
+        let case = with_priority(priority).at_once().change(|plan| plan.executor.teardown = secs(30));
+        let case = case.pool(&["m6i.large"], "on-demand", None);
         case.job(secs(0), "usual", mins(20)).job(mins(5), "urgent", mins(10)).run()
     };
     let preempting = case(100);
     assert_eq!((preempting.nodes().len(), preempting.count(JobOutcome::Interrupted)), (1, 1));
-    assert!(preempting.job(1).bound_at < at_secs(5 * 60 + 10));
+    let bound_at = preempting.job(1).bound_at;
+    assert!(bound_at >= at_secs(5 * 60 + 30) && bound_at < at_secs(5 * 60 + 40), "{bound_at:?}");
     let patient = case(0);
     assert_eq!((patient.nodes().len(), patient.count(JobOutcome::Interrupted)), (2, 0));
 }
