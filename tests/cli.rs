@@ -1,6 +1,9 @@
 //! The program as people and pipelines meet it: exit codes, streams, files.
 
-use assert_cmd::Command;
+#[path = "support/command.rs"]
+mod command;
+
+use command::{fleetsim, scenario};
 use std::fs;
 use std::path::Path;
 
@@ -26,16 +29,8 @@ disruption = { consolidation_policy = "WhenEmpty", consolidate_after = "1m" }
 "node_pool.ci.capacity_type" = ["spot"]
 "#;
 
-fn fleetsim() -> Command {
-    let mut command = Command::cargo_bin("fleetsim").unwrap();
-    command.env_clear();
-    command
-}
-
 fn small(folder: &Path) -> String {
-    let path = folder.join("small.toml");
-    fs::write(&path, SMALL).unwrap();
-    path.display().to_string()
+    scenario(folder, SMALL)
 }
 
 #[test]

@@ -2,7 +2,10 @@
 //!
 //! `FLEETSIM_BLESS=1` writes the answers anew.
 
-use assert_cmd::Command;
+#[path = "support/command.rs"]
+mod command;
+
+use command::fleetsim;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,8 +15,8 @@ fn root() -> PathBuf {
 
 /// What `explain` answers, standing in `folder`; no line may be wider than `width`.
 fn explained(folder: &Path, arguments: &[&str], width: usize) -> String {
-    let mut command = Command::cargo_bin("fleetsim").unwrap();
-    command.env_clear().env("COLUMNS", width.to_string()).current_dir(folder).arg("explain").args(arguments);
+    let mut command = fleetsim();
+    command.env("COLUMNS", width.to_string()).current_dir(folder).arg("explain").args(arguments);
     let output = command.assert().success().get_output().stdout.clone();
     let text = String::from_utf8(output).unwrap();
     for line in text.lines() {
@@ -125,8 +128,8 @@ fn what_does_not_exist_is_a_usage_mistake() {
         (&["no_such_key"], "there is no key `no_such_key`"),
         (&[], "Usage: fleetsim explain"),
     ] {
-        let mut command = Command::cargo_bin("fleetsim").unwrap();
-        command.env_clear().current_dir(&place).arg("explain").args(arguments);
+        let mut command = fleetsim();
+        command.current_dir(&place).arg("explain").args(arguments);
         let stderr = command.assert().code(2).get_output().stderr.clone();
         let stderr = String::from_utf8(stderr).unwrap();
         assert!(stderr.contains(part), "{part}: {stderr}");

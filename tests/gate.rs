@@ -1,6 +1,9 @@
 //! The gate as a pipeline meets it: planted changes and the exit codes they must give, and how often it cries wolf.
 
-use assert_cmd::Command;
+#[path = "support/command.rs"]
+mod command;
+
+use command::said;
 use fleetsim::experiment::{Confidence, FleetValues, GateRules, GateVerdict, Metric, Term, gate_regressions};
 use std::fs;
 use std::path::Path;
@@ -26,10 +29,8 @@ disruption = { consolidation_policy = "WhenEmpty", consolidate_after = "30s", bu
 "#;
 
 fn fleetsim(arguments: &[&str]) -> (i32, String) {
-    let mut command = Command::cargo_bin("fleetsim").unwrap();
-    let output = command.env_clear().args(arguments).output().unwrap();
-    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    (output.status.code().unwrap(), text)
+    let (code, answer, notes) = said(arguments, &[]);
+    (code, answer + &notes)
 }
 
 fn saved(folder: &Path) -> (String, String) {

@@ -1,5 +1,8 @@
 //! `import`, job exports in scenarios, and `calibrate`, as they are called.
 
+#[path = "support/command.rs"]
+mod command;
+
 use assert_cmd::Command;
 use std::fmt::Write as _;
 use std::fs;
@@ -28,8 +31,8 @@ disruption = { consolidation_policy = "WhenEmpty", consolidate_after = "1m" }
 "#;
 
 fn fleetsim(folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("fleetsim").unwrap();
-    command.env_clear().current_dir(folder);
+    let mut command = command::fleetsim();
+    command.current_dir(folder);
     command
 }
 

@@ -1,12 +1,15 @@
 //! Lints: every costly surprise is found with evidence, a repair and its worth; a tidy scenario has none; exit code 13.
 
-use assert_cmd::Command;
+#[path = "support/command.rs"]
+mod command;
+
+use command::fleetsim;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 fn validated(arguments: &[&str]) -> (i32, String) {
-    let mut command = Command::cargo_bin("fleetsim").unwrap();
-    command.env_clear().current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lint"));
+    let mut command = fleetsim();
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lint"));
     let output = command.arg("validate").args(arguments).output().unwrap();
     assert!(output.stdout.is_empty());
     let text = String::from_utf8(output.stderr).unwrap();
@@ -89,9 +92,7 @@ fn single_changes_bring_their_surprises() {
 fn every_code_of_a_lint_is_explained() {
     for code in (101..=112).chain(121..=124).chain(126..=127) {
         let code = format!("FS{code:04}");
-        let mut command = Command::cargo_bin("fleetsim").unwrap();
-        let output =
-            command.env_clear().args(["explain", &code]).assert().success().get_output().stdout.clone();
+        let output = fleetsim().args(["explain", &code]).assert().success().get_output().stdout.clone();
         let text = String::from_utf8(output).unwrap();
         assert!(text.starts_with(&code) && text.contains("example") && text.contains("  do "), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");

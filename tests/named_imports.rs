@@ -1,5 +1,9 @@
 //! Files of other tools named in a scenario in place of its own tables.
 
+#[path = "support/command.rs"]
+mod command;
+
+use command::fleetsim;
 use fleetsim::scenario::{Diagnostic, Scenario, resolve_with};
 use std::fs;
 use std::path::Path;
@@ -197,8 +201,7 @@ fn running_and_validating_print_the_accounts_that_import_prints() {
                 [workload]\ntrace = \"jobs.json\"\nkeep_tags = false\n";
     fs::write(place.path().join("peak.toml"), text).unwrap();
     let run = |folder: &Path, arguments: &[&str]| {
-        let mut command = assert_cmd::Command::cargo_bin("fleetsim").unwrap();
-        let output = command.env_clear().current_dir(folder).args(arguments).output().unwrap();
+        let output = fleetsim().current_dir(folder).args(arguments).output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stderr).unwrap()
     };

@@ -5,7 +5,10 @@
 // Tests say what they skip.
 #![allow(clippy::print_stdout)]
 
-use assert_cmd::Command;
+#[path = "support/command.rs"]
+mod command;
+
+use command::fleetsim;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,8 +23,7 @@ fn page() -> &'static str {
         let place = tempfile::tempdir().unwrap();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain");
         let out = place.path().display().to_string();
-        let mut command = Command::cargo_bin("fleetsim").unwrap();
-        command.env_clear().current_dir(folder).args(["run", "small.toml", "--out", &out]).assert().success();
+        fleetsim().current_dir(folder).args(["run", "small.toml", "--out", &out]).assert().success();
         fs::read_to_string(place.path().join("small/report.html")).unwrap()
     })
 }

@@ -1,7 +1,10 @@
 //! The scenarios that ship: valid, the same when read back resolved, and with the results on record. After a change
 //! that is meant to alter results: `FLEETSIM_BLESS=1 cargo test --test scenario_golden`.
 
-use assert_cmd::Command;
+#[path = "support/command.rs"]
+mod command;
+
+use command::fleetsim;
 use fleetsim::scenario::{Scenario, resolve};
 use std::collections::BTreeMap;
 use std::fs;
@@ -51,7 +54,7 @@ fn what_nodes_were_paid_for_is_what_the_account_says_that_instances_cost() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().display().to_string();
         let arguments = ["run", &path.display().to_string(), "--reps", "1", "--out", &out];
-        Command::cargo_bin("fleetsim").unwrap().env_clear().args(arguments).assert().success();
+        fleetsim().args(arguments).assert().success();
         let results = folder.path().join(path.file_stem().unwrap());
         let mut paid: BTreeMap<(String, String), f64> = BTreeMap::new();
         for [fleet, account, item, cost] in
@@ -99,8 +102,7 @@ fn what_nodes_were_paid_for_is_what_the_account_says_that_instances_cost() {
 fn shipped_scenarios_give_the_results_on_record() {
     for path in scenarios() {
         let arguments = ["run", &path.display().to_string(), "--reps", "1", "--format", "csv", "--no-files"];
-        let mut command = Command::cargo_bin("fleetsim").unwrap();
-        let output = command.env_clear().args(arguments).assert().success().get_output().clone();
+        let output = fleetsim().args(arguments).assert().success().get_output().clone();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let golden = root().join(format!("tests/golden/{name}.csv"));
         if std::env::var_os("FLEETSIM_BLESS").is_some() {

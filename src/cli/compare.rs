@@ -6,7 +6,7 @@ use super::exit::{Exit, Failed};
 use super::interrupt;
 use super::precision::Percent;
 use super::results::replications;
-use super::run::read;
+use super::run::{read, with_seed_and_reps};
 use super::simulate::{How, simulate_all};
 use super::terminal::{Terminal, answer};
 use crate::experiment::{ComparisonRules, Confidence, FleetValues, Metric, summarise_values};
@@ -137,9 +137,7 @@ fn one(
         let name = path.file_name().map_or_else(|| source.into(), |name| name.to_string_lossy().into_owned());
         return Ok(Source { name, values, baseline: 0 });
     }
-    let mut set = arguments.set.clone();
-    set.extend(arguments.seed.map(|seed| format!("seed={seed}")));
-    set.extend(arguments.reps.map(|reps| format!("replications={reps}")));
+    let set = with_seed_and_reps(&arguments.set, arguments.seed, arguments.reps);
     let only: Vec<String> = fleet.into_iter().collect();
     let scenario = read(path, &set, &only)?;
     let how = How { detail: false, jobs: arguments.jobs, progress: Progress::Auto };

@@ -132,11 +132,17 @@ pub(super) fn read(path: &Path, set: &[String], fleets: &[String]) -> Result<Sce
     Ok(scenario)
 }
 
+/// `--set`, then what `--seed` and `--reps` set.
+pub(super) fn with_seed_and_reps(set: &[String], seed: Option<u64>, reps: Option<u32>) -> Vec<String> {
+    let mut set = set.to_vec();
+    set.extend(seed.map(|seed| format!("seed={seed}")));
+    set.extend(reps.map(|reps| format!("replications={reps}")));
+    set
+}
+
 /// Flags of `run` that stand for keys of the scenario.
 fn settings(arguments: &RunArguments) -> Vec<String> {
-    let mut set = arguments.set.clone();
-    set.extend(arguments.seed.map(|seed| format!("seed={seed}")));
-    set.extend(arguments.reps.map(|reps| format!("replications={reps}")));
+    let mut set = with_seed_and_reps(&arguments.set, arguments.seed, arguments.reps);
     set.extend(arguments.precision.settings());
     set
 }

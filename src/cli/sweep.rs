@@ -7,7 +7,7 @@ use super::files::ResultFolder;
 use super::interrupt;
 use super::parts::{PartFile, this_program};
 use super::precision::Percent;
-use super::run::read;
+use super::run::{read, with_seed_and_reps};
 use super::sharding::ShardArguments;
 use super::simulate::How;
 use super::sweep_points::Points;
@@ -108,9 +108,7 @@ pub(super) struct Sweep {
 impl Sweep {
     /// Reads the scenario and makes the points; every value of every axis is checked.
     pub(super) fn prepare(arguments: &SweepArguments) -> Result<Self, Failed> {
-        let mut settings = arguments.set.clone();
-        settings.extend(arguments.seed.map(|seed| format!("seed={seed}")));
-        settings.extend(arguments.reps.map(|reps| format!("replications={reps}")));
+        let settings = with_seed_and_reps(&arguments.set, arguments.seed, arguments.reps);
         let base = read(&arguments.scenario, &settings, &arguments.fleet)?;
         for axis in &arguments.vary {
             let is_taken =

@@ -28,42 +28,51 @@ fn name(names: &[String], id: u32) -> String {
     names.get(id as usize).cloned().unwrap_or_else(|| id.to_string())
 }
 
+/// What is told of a fleet and a metric, in `summary.csv` and in `sweep.csv`.
+pub(super) const METRIC_COLUMNS: [&str; 15] = [
+    "fleet",
+    "metric",
+    "unit",
+    "mean",
+    "lower",
+    "upper",
+    "n",
+    "difference",
+    "difference_lower",
+    "difference_upper",
+    "change_share",
+    "change_lower",
+    "change_upper",
+    "variance_reduction",
+    "verdict",
+];
+
+/// One row of [`METRIC_COLUMNS`].
+pub(super) fn metric_row(fleet: &FleetSummary, metric: Metric) -> Vec<String> {
+    let mut row = vec![fleet.name.clone(), metric.key(), metric.unit().label().to_owned()];
+    row.extend(estimate_columns(fleet.estimate(metric)));
+    row.push(fleet.replications.to_string());
+    row.extend(difference_columns(fleet.difference(metric)));
+    row
+}
+
+/// Mean, lower and upper end; empty where there is no estimate.
+pub(super) fn estimate_columns(estimate: Option<Estimate>) -> [String; 3] {
+    let Some(estimate) = estimate else { return Default::default() };
+    let [lower, upper] = lower_upper(&estimate);
+    [real(estimate.mean), lower, upper]
+}
+
 /// `summary.csv`: one row per fleet and metric, with the interval and the difference to the baseline.
 ///
 /// # Errors
 /// Where `out` cannot be written.
 pub fn summary_csv<W: Write>(out: W, summary: &ExperimentSummary) -> csv::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
-    csv.write_record([
-        "fleet",
-        "metric",
-        "unit",
-        "mean",
-        "lower",
-        "upper",
-        "n",
-        "difference",
-        "difference_lower",
-        "difference_upper",
-        "change_share",
-        "change_lower",
-        "change_upper",
-        "variance_reduction",
-        "verdict",
-    ])?;
+    csv.write_record(METRIC_COLUMNS)?;
     for fleet in &summary.fleets {
         for metric in Metric::all() {
-            let mut row = vec![fleet.name.clone(), metric.key(), metric.unit().label().to_owned()];
-            match fleet.estimate(metric) {
-                Some(estimate) => {
-                    row.push(real(estimate.mean));
-                    row.extend(lower_upper(&estimate));
-                }
-                None => row.extend([const { String::new() }; 3]),
-            }
-            row.push(fleet.replications.to_string());
-            row.extend(difference_columns(fleet.difference(metric)));
-            csv.write_record(row)?;
+            csv.write_record(metric_row(fleet, metric))?;
         }
     }
     Ok(csv.flush()?)

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::csv::{difference_columns, lower_upper, real};
-use crate::experiment::{Estimate, ExperimentSummary, Metric, ObjectiveState, Point, PointSummary};
+use super::csv::{METRIC_COLUMNS, estimate_columns, metric_row, real};
+use crate::experiment::{ExperimentSummary, Metric, ObjectiveState, Point, PointSummary};
 
 fn values(point: &Point) -> impl Iterator<Item = String> + '_ {
     point.iter().map(|value| value.clone().unwrap_or_default())
@@ -22,23 +22,7 @@ impl<W: Write> SweepCsv<W> {
     pub fn new(out: W, keys: &[String]) -> csv::Result<Self> {
         let mut csv = csv::Writer::from_writer(out);
         let before = ["point"].into_iter().chain(keys.iter().map(String::as_str));
-        csv.write_record(before.chain([
-            "fleet",
-            "metric",
-            "unit",
-            "mean",
-            "lower",
-            "upper",
-            "n",
-            "difference",
-            "difference_lower",
-            "difference_upper",
-            "change_share",
-            "change_lower",
-            "change_upper",
-            "variance_reduction",
-            "verdict",
-        ]))?;
+        csv.write_record(before.chain(METRIC_COLUMNS))?;
         Ok(Self(csv))
     }
 
@@ -51,10 +35,7 @@ impl<W: Write> SweepCsv<W> {
             for metric in Metric::all() {
                 let mut row = vec![(number + 1).to_string()];
                 row.extend(values(point));
-                row.extend([fleet.name.clone(), metric.key(), metric.unit().label().to_owned()]);
-                row.extend(estimate(fleet.estimate(metric)));
-                row.push(fleet.replications.to_string());
-                row.extend(difference_columns(fleet.difference(metric)));
+                row.extend(metric_row(fleet, metric));
                 self.0.write_record(row)?;
             }
         }
@@ -68,12 +49,6 @@ impl<W: Write> SweepCsv<W> {
     pub fn end(mut self) -> csv::Result<()> {
         Ok(self.0.flush()?)
     }
-}
-
-fn estimate(estimate: Option<Estimate>) -> [String; 3] {
-    let Some(estimate) = estimate else { return Default::default() };
-    let [lower, upper] = lower_upper(&estimate);
-    [real(estimate.mean), lower, upper]
 }
 
 /// One row per point: its values, the fleet that is recommended there with cost, wait and losses, and whether it keeps the
@@ -114,8 +89,8 @@ impl<'a, W: Write> PointsCsv<'a, W> {
         let mut row = vec![(point.number + 1).to_string()];
         row.extend(values(&point.point));
         row.extend([self.fleets[point.chosen].clone(), state(point.state).to_owned()]);
-        row.extend(estimate(point.costs[point.chosen]));
-        row.extend(estimate(point.waits[point.chosen]));
+        row.extend(estimate_columns(point.costs[point.chosen]));
+        row.extend(estimate_columns(point.waits[point.chosen]));
         row.push(point.lost[point.chosen].map(|lost| real(lost.mean)).unwrap_or_default());
         self.csv.write_record(row)
     }
