@@ -1,5 +1,6 @@
 //! How much the common random numbers helped: by which factor they cut the variance of each difference to the baseline.
 
+use super::table::wrapped;
 use crate::experiment::{ExperimentSummary, Metric};
 
 /// Metrics of which it is told.
@@ -29,7 +30,10 @@ pub fn pairing_text(summary: &ExperimentSummary) -> String {
         return lines;
     }
     let baseline = &summary.fleets[summary.baseline].name;
-    format!("Same random numbers in every fleet: variance of the difference to {baseline} cut by\n{lines}")
+    let head = wrapped(&format!(
+        "Same random numbers in every fleet: variance of the difference to {baseline} cut by"
+    ));
+    head + &lines
 }
 
 /// A factor with as many digits as it deserves.
