@@ -151,6 +151,26 @@ fn a_workload_log_keeps_what_it_knows() {
     assert_eq!((dropped(&account, Dropped::NeverStarted), dropped(&account, Dropped::PartOfJob)), (1, 1));
 }
 
+#[test]
+fn a_workload_log_that_starts_at_an_impossible_time_has_no_clock() {
+    for start in ["9222222222222222222", "-7773777777000007707", "222222222222", "soon"] {
+        let text = format!("; UnixStartTime: {start}\n1 10 5 83 4 -1 2048 -1 -1 -1 1 3 1 7 2 -1 -1 -1\n");
+        let (table, account) = import(&text).unwrap();
+        assert_eq!((table.len(), noted(&account, Note::NoClock)), (1, 1), "{start}");
+    }
+}
+
+#[test]
+fn one_instant_in_many_time_zones_is_one_instant() {
+    let zones = ["2026-03-09T09:00:00Z", "2026-03-09T11:00:00+02:00", "2026-03-09T04:00:00.000-05:00"];
+    let utc = zones.map(|created| {
+        let row = job(1, "unit", 1, "2026-03-09T09:00:00Z").replace("2026-03-09T09:00:00Z", created);
+        import(&row).map(|(table, _)| csv_of(&table)).unwrap()
+    });
+    assert_eq!(utc[0], utc[1]);
+    assert_eq!(utc[0], utc[2]);
+}
+
 const PODS: &str = r#"{"apiVersion":"v1","items":[
  {"apiVersion":"v1","kind":"Pod","metadata":{"name":"runner-1","uid":"u1","creationTimestamp":"2026-03-09T08:00:00Z"},
   "spec":{"nodeSelector":{"kubernetes.io/arch":"arm64","pool":"ci"},

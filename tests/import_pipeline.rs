@@ -83,6 +83,14 @@ fn broken() -> Vec<(&'static str, &'static str, String, &'static str)> {
     vec![
         ("tabs", "a.yaml", pool("\tweight: 1\n"), "a.yaml:5:"),
         ("an anchor in itself", "a.yaml", "job: &x\n  script: [*x]\n".into(), "a.yaml:2:12"),
+        (
+            "aliases of aliases",
+            "a.yaml",
+            (1..30).fold("a0: &a0 [x, x]\n".to_owned(), |text, level| {
+                format!("{text}a{level}: &a{level} [*a{0}, *a{0}]\n", level - 1)
+            }),
+            "more than 500000 values",
+        ),
         ("truncated flow", "a.yaml", pool("  limits: {cpu: 1,\n"), "this is not YAML"),
         ("truncated quote", "a.yaml", pool("  weight: \"1\n"), "this is not YAML"),
         ("wrong type", "a.yaml", pool("  limits: [1]\n"), "a.yaml:5:11: `limits` is a list"),

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 /// Files of one import, separated by blanks, with their facts: (path, expected).
 ///
 /// A path is made of keys separated by `|`; list elements are addressed by `name` or number; `req:LABEL` is a requirement;
-/// `?` is any text of the scenario, its comments or the remarks; `!?` is the opposite.
+/// `# of TEXT` counts how often a text stands there; `?` is any text of the scenario, its comments or the remarks; `!?` is the opposite.
 pub(crate) type Row = (&'static str, &'static [(&'static str, &'static str)]);
 
 fn folder() -> Option<PathBuf> {
@@ -79,6 +79,9 @@ pub(crate) fn check(group: &str, rows: &[Row]) {
 }
 
 fn look(document: &Value, path: &str, expected: &str, all: &str) -> String {
+    if let Some(text) = path.strip_prefix("# of ") {
+        return all.matches(text).count().to_string();
+    }
     match path {
         "?" if all.contains(expected) => expected.to_owned(),
         "!?" if !all.contains(expected) => expected.to_owned(),

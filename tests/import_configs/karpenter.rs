@@ -119,6 +119,8 @@ const V1: &[Row] = &[
             ("node_pool|node-od|taints", "effect=NoSchedule;key=intent;value=workload-split"),
             ("node_pool|node-spot|taints", "effect=NoSchedule;key=intent;value=workload-split"),
             ("node_pool|node-od|req:karpenter.k8s.aws/instance-generation", "Gt 2"),
+            ("node_pool|node-spot|req:karpenter.k8s.aws/instance-generation", "Gt 2"),
+            ("node_pool|node-spot|expire_after", "168h0m0s"),
         ],
     ),
     (
@@ -399,7 +401,11 @@ const CLASSES: &[Row] = &[
             ("?", "EC2NodeClass (karpenter.k8s.aws/v1) `gpu`"),
             ("?", "EC2NodeClass (karpenter.k8s.aws/v1) `gpu-l40s`"),
             ("?", "EC2NodeClass (karpenter.k8s.aws/v1) `gpu-h200`"),
-            ("?", "disk /dev/xvda 100Gi"),
+            ("?", "ec2-nodeclasses.yaml: AL2023\n#   disk /dev/xvda 100Gi gp3 (line 32)"),
+            ("# of disk /dev/", "1"),
+            ("# of instanceStorePolicy RAID0", "2"),
+            ("?", "instanceStorePolicy RAID0 (line 53)"),
+            ("?", "instanceStorePolicy RAID0 (line 74)"),
         ],
     ),
 ];

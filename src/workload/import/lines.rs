@@ -74,7 +74,8 @@ pub(super) fn read_swf(input: impl Read, file_number: usize, sink: &mut Sink<'_>
 fn unix_start_ms(comment: &[u8]) -> Option<i64> {
     let text = std::str::from_utf8(comment).ok()?.trim();
     let seconds: i64 = text.strip_prefix("UnixStartTime:")?.trim().parse().ok()?;
-    (0..=100_000_000_000).contains(&seconds).then_some(seconds * 1000)
+    // Only a number in this range can be multiplied.
+    (0..=100_000_000_000).contains(&seconds).then(|| seconds * 1000)
 }
 
 /// The column (from 1) at which the field numbered `field` begins.
