@@ -1,10 +1,17 @@
 //! The gate as a pipeline meets it: planted changes and the exit codes they must give, and how often it cries wolf.
+#![allow(clippy::print_stdout)] // the figures that a test finds are for people
 
 #[path = "support/command.rs"]
 mod command;
 
 use command::said;
-use fleetsim::experiment::{Confidence, FleetValues, GateRules, GateVerdict, Metric, Term, gate_regressions};
+use fleetsim::engine::Streams;
+use fleetsim::experiment::{
+    Confidence, FleetValues, GateLine, GateRules, GateVerdict, Metric, Term, gate_regressions,
+};
+use fleetsim::metrics::RunOutcome;
+use fleetsim::scenario::{Scenario, resolve};
+use fleetsim::simulation::{Keep, simulate};
 use std::fs;
 use std::path::Path;
 
@@ -67,6 +74,95 @@ fn planted_changes_are_told_from_none() {
     assert_eq!(fleetsim(&["baseline", "diff", &baseline, &newer]).0, 0);
     assert!(fleetsim(&["baseline", "show", &baseline]).1.contains("6 replications"));
     assert_eq!(fleetsim(&["baseline", "show", &scenario]).0, 4);
+}
+
+/// One instance type at a price of our own, so that its price alone can be changed.
+fn priced(dollars: f64) -> String {
+    format!("ec2.price=[{{ instance_type = \"m7i.xlarge\", on_demand = {dollars} }}]")
+}
+
+#[test]
+fn a_table_of_planted_changes_has_the_verdicts_that_it_should() {
+    let place = tempfile::tempdir().unwrap();
+    let scenario = place.path().join("small.toml").display().to_string();
+    let one_type = SMALL
+        .replace("karpenter.k8s.aws/instance-cpu", "node.kubernetes.io/instance-type")
+        .replace("[\"4\"]", "[\"m7i.xlarge\"]")
+        .replace("instance_category", "capacity_type = [\"on-demand\"]\ninstance_category")
+        .replace("replications = 6", "replications = 10");
+    fs::write(&scenario, one_type).unwrap();
+    let saved = |name: &str, more: &[&str]| {
+        let path = place.path().join(name).display().to_string();
+        let price = priced(0.2);
+        let arguments = [&["baseline", "save", &scenario, "-o", &path, "--set", &price][..], more].concat();
+        let (code, text) = fleetsim(&arguments);
+        assert_eq!(code, 0, "{text}");
+        path
+    };
+    let baseline = saved("baseline.csv", &[]);
+    // Noise only: the same fleet on other random numbers, made to look like the same seed.
+    let other = saved("other.csv", &["--set", "seed=2"]);
+    let noise = place.path().join("noise.csv").display().to_string();
+    fs::write(&noise, fs::read_to_string(&other).unwrap().replace(",2,today,", ",1,today,")).unwrap();
+    let (same, dearer, bit) = (priced(0.2), priced(0.206), priced(0.202));
+    let idle = "node_pool.ci.disruption.consolidate_after=5m";
+    let slots = "runner.eks.concurrent=2";
+    // (change, settings, baseline, metrics, exit codes that are right)
+    type Row<'a> = (&'a str, Vec<&'a str>, &'a str, &'a str, &'a [i32]);
+    let cost = "cost_per_1000_jobs";
+    let table: [Row<'_>; 8] = [
+        ("no change", vec![&same], &baseline, "cost_per_1000_jobs,wait_p95,jobs_lost_share", &[0]),
+        ("price +3 %", vec![&dearer], &baseline, cost, &[11]),
+        ("price +1 %", vec![&bit], &baseline, cost, &[0]),
+        ("price +3 %, waits", vec![&dearer], &baseline, "wait_p95,jobs_lost_share", &[0]),
+        ("consolidation 30 s to 5 min", vec![&same, idle], &baseline, cost, &[11]),
+        ("two slots", vec![&same, slots], &baseline, "wait_p95", &[11]),
+        ("noise only", vec![&same], &noise, cost, &[0, 12]),
+        ("noise only, waits", vec![&same], &noise, "wait_p95", &[0, 12]),
+    ];
+    for (change, settings, baseline, metrics, right) in table {
+        // Instances are less than half of this bill, so their price moves it by less than half as much.
+        let mut arguments = vec!["check", &scenario, "--baseline", baseline, "--tolerance", "1"];
+        arguments.extend(["--metric", metrics]);
+        settings.iter().for_each(|setting| arguments.extend(["--set", setting]));
+        let (code, text) = fleetsim(&arguments);
+        println!("{change}: exit code {code}");
+        assert!(right.contains(&code), "{change}: {code}, not {right:?}: {text}");
+    }
+}
+
+/// The values of ten replications, from `first` on, of a small fleet.
+fn simulated(scenario: &Scenario, first: u32) -> FleetValues {
+    let fleet = &scenario.fleets[0];
+    let runs: Vec<RunOutcome> = (first..first + 10)
+        .map(|replication| {
+            let streams = Streams::new(scenario.seed, replication);
+            let arrivals = fleet.arrivals(streams).unwrap();
+            simulate(&fleet.plan, streams, arrivals, Keep::default()).unwrap().outcome
+        })
+        .collect();
+    FleetValues::of("today", runs.iter())
+}
+
+#[test]
+fn of_200_pairs_of_runs_that_differ_by_noise_alone_the_gate_fails_at_most_one_of_twenty() {
+    let mut nothing = |_: &str| Err("no file".to_owned());
+    let scenario = resolve(&SMALL.replace("8h", "3h"), "small.toml", &mut nothing).unwrap();
+    let metrics = vec![Metric::CostPerThousandJobs, Metric::WaitP95, Metric::JobsLost];
+    let confidence = Confidence::default();
+    let rules = GateRules { metrics, tolerance: 0.0, work_tolerance: None, confidence };
+    let (mut alarms, mut by_line) = (0, [0; 3]);
+    for pair in 0..200 {
+        let (before, now) = (simulated(&scenario, 20 * pair), simulated(&scenario, 20 * pair + 10));
+        let lines = gate_regressions(&now, &before, &rules);
+        let failed = |line: &GateLine| line.verdict == GateVerdict::Fail;
+        for (count, line) in by_line.iter_mut().zip(&lines) {
+            *count += u32::from(failed(line));
+        }
+        alarms += u32::from(lines.iter().any(failed));
+    }
+    println!("false alarms of 200: {alarms} (cost, wait p95, lost: {by_line:?})");
+    assert!(by_line.iter().all(|count| *count <= 10), "{by_line:?} of 200");
 }
 
 /// Pseudo-random numbers, about normal (twelve uniforms of SplitMix64).
