@@ -114,13 +114,13 @@ pub enum SchedulingOutcome {
 pub struct SchedulerWork {
     /// Scheduling attempts that searched the nodes.
     pub attempts: u64,
-    /// Attempts of pods of a shape that fits nowhere by its scores, those of the nodes changed since worked out anew: refused
-    /// without a search. How many there are is kube-scheduler's doing: where one node's reason changes, every waiting pod is
-    /// tried and told again, as fast as its API client allows.
-    pub refused_at_once: u64,
-    /// Retries that kube-scheduler makes when requests become free, known to fail as before from the nodes that changed: no pod
-    /// was taken up for them.
-    pub retries_spared: u64,
+    /// Calls that told a pod that it is unschedulable, or told it anew with another message. Not the simulator's work but
+    /// kube-scheduler's traffic, one call after another and at most as many per second as `call_latency` allows, whatever
+    /// the fleet's size: where one node's reason changes, every pod that waits has another message coming.
+    pub messages_sent: u64,
+    /// Retries that left a pod with the message it has, those of pods that are alike counted once: what kube-scheduler does when
+    /// requests become free. No node is searched for them; what changed on nodes is in `scores_computed`.
+    pub retries_in_vain: u64,
     /// Pods bound.
     pub bindings: u64,
     /// Nodes looked at to choose among (cached scores read).

@@ -39,6 +39,8 @@ pub(super) struct ShapeQueue {
     entries: u32,
     /// Whether it is in `Pending::waiting`.
     waits: bool,
+    /// Whether every batch that failed is to be tried again already, so that no event moves one.
+    all_queued: bool,
 }
 
 /// What comes of a failed trial.
@@ -244,6 +246,7 @@ impl Pending {
         let shape = trial.shape as usize;
         self.shapes[shape].live += 1;
         self.shapes[shape].entries += 1;
+        self.shapes[shape].all_queued = false;
         let told = match trial.message {
             0 => Message::First,
             same if same == message => Message::Same,
@@ -360,17 +363,24 @@ impl Pending {
                 self.drop_dead(shape);
             }
             let count = self.shapes[shape].failed.len();
+            if count > 0 && self.shapes[shape].all_queued {
+                at += 1;
+                continue;
+            }
             if count == 0 {
                 self.shapes[shape].waits = false;
                 self.waiting.swap_remove(at);
                 continue;
             }
+            let mut all_queued = true;
             for index in 0..count {
                 let id = self.shapes[shape].failed[index];
                 if self.batches[id as usize].queued.is_none() && moves(&self.batches[id as usize]) {
                     self.enqueue(now, id);
                 }
+                all_queued &= self.batches[id as usize].queued.is_some();
             }
+            self.shapes[shape].all_queued = all_queued;
             at += 1;
         }
     }

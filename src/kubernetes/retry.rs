@@ -29,7 +29,8 @@ impl Scheduler {
             }
         }
         let rows = &self.cluster.rows;
-        self.spared += self.pending.fail_again(now, reason::FIT, |shape| rows[shape as usize].rejectors());
+        self.retries_in_vain +=
+            self.pending.fail_again(now, reason::FIT, |shape| rows[shape as usize].rejectors());
         true
     }
 }

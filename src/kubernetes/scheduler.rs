@@ -82,9 +82,9 @@ pub struct Scheduler {
     pub(super) doomed: Vec<(PodKey, PodKey)>,
     /// Priorities in use, sorted: with one only nobody can be preempted.
     pub(super) priorities: Vec<i32>,
-    /// Refusals without a search, and retries not even taken up (see `retry`).
-    refused_at_once: u64,
-    pub(super) spared: u64,
+    messages_sent: u64,
+    /// Those not even taken up (see `retry`) included.
+    pub(super) retries_in_vain: u64,
     bindings: u64,
 }
 
@@ -110,8 +110,8 @@ impl Scheduler {
             nominations: Vec::new(),
             doomed: Vec::new(),
             priorities: Vec::new(),
-            refused_at_once: 0,
-            spared: 0,
+            messages_sent: 0,
+            retries_in_vain: 0,
             bindings: 0,
         }
     }
@@ -285,7 +285,6 @@ impl Scheduler {
 
     fn attempt(&mut self, now: SimTime, trial: Trial) {
         let Trial { shape, entry, .. } = trial;
-        let searches = self.cluster.searches;
         let nominated = self.nominated_place(entry.pod);
         let pod = &mut self.pods[entry.pod.0 as usize];
         pod.attempts = pod.attempts.saturating_add(1);
@@ -308,10 +307,7 @@ impl Scheduler {
                 self.calls.push_back(Call { ordinal, outcome });
                 self.held_up_until = now + self.config.placing_time;
             }
-            None => {
-                self.refused_at_once += u64::from(self.cluster.searches == searches);
-                self.refuse(now, trial);
-            }
+            None => self.refuse(now, trial),
         }
     }
 
@@ -326,8 +322,10 @@ impl Scheduler {
         self.preempt(now, shape, entry.pod);
         let nominated = self.nomination(entry.pod);
         if told == Message::Same && nominated == before {
+            self.retries_in_vain += 1;
             return;
         }
+        self.messages_sent += 1;
         let sent = self.client.call(now);
         // The scheduler waits for the answer.
         self.held_up_until = sent + self.config.call_latency;
@@ -353,8 +351,8 @@ impl Scheduler {
     pub fn work(&self) -> SchedulerWork {
         SchedulerWork {
             attempts: self.cluster.searches,
-            refused_at_once: self.refused_at_once,
-            retries_spared: self.spared,
+            messages_sent: self.messages_sent,
+            retries_in_vain: self.retries_in_vain,
             bindings: self.bindings,
             nodes_considered: self.cluster.considered,
             scores_computed: self.cluster.computed,
@@ -471,7 +469,7 @@ mod tests {
         assert_eq!(first.iter().filter(|outcome| outcome.2 == "bound").count(), 4);
         let tried = |world: &World| {
             let work = world.scheduler.work();
-            work.attempts + work.refused_at_once
+            work.attempts + work.messages_sent + work.retries_in_vain
         };
         world.scheduler.pod_deleted(at_ms(200_000), PodKey(2));
         assert_eq!(world.run(200_000), [(200_000, 4, "bound")]);
@@ -669,11 +667,11 @@ mod tests {
         world.node(0, 0, 1500, NodeHold::NONE);
         world.pods(0, 0..1, shape);
         world.run(1000);
-        let refused = world.scheduler.work().refused_at_once;
+        let refused = world.scheduler.work().retries_in_vain;
         world.run(329_999);
-        assert_eq!(world.scheduler.work().refused_at_once, refused, "looked at every half minute");
+        assert_eq!(world.scheduler.work().retries_in_vain, refused, "looked at every half minute");
         assert_eq!(world.run(330_000), [], "with the same message");
-        assert_eq!(world.scheduler.work().refused_at_once, refused + 1);
+        assert_eq!(world.scheduler.work().retries_in_vain, refused + 1);
     }
 
     #[test]
@@ -690,8 +688,8 @@ mod tests {
             assert_eq!(world.run(2000 + u64::from(pod)), []);
         }
         let after = world.scheduler.work();
-        assert_eq!((after.attempts, after.refused_at_once), (before.attempts, before.refused_at_once));
-        assert_eq!(after.retries_spared - before.retries_spared, 5);
+        assert_eq!((after.attempts, after.messages_sent), (before.attempts, before.messages_sent));
+        assert_eq!(after.retries_in_vain - before.retries_in_vain, 5, "one for each pod that left");
         world.scheduler.pod_deleted(at_ms(3000), PodKey(5));
         assert_eq!(world.run(3000), [(3000, 8, "bound")]);
     }

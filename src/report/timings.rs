@@ -1,5 +1,5 @@
 //! Where the simulator's own time went: seconds per phase, as measured by the caller, and deterministic work: per job,
-//! peaks as they are.
+//! peaks as they are; beside it what the modelled kube-scheduler did to pods that wait.
 
 use super::format::number;
 use crate::experiment::ExperimentSummary;
@@ -22,7 +22,18 @@ pub fn timings_text(phases: &[(&str, f64)], summary: &ExperimentSummary) -> Stri
         let width = fleet.work.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
         let (peaks, sums): (Vec<_>, Vec<_>) =
             fleet.work.iter().partition(|(name, _)| WorkCounters::is_peak(name));
+        let (modelled, sums): (Vec<_>, Vec<_>) =
+            sums.into_iter().partition(|(name, _)| WorkCounters::is_modelled(name));
         for (name, count) in sums {
+            out.push_str(&format!("  {name:width$}  {:>12.3}\n", count as f64 / jobs as f64));
+        }
+        if !modelled.is_empty() {
+            out.push_str(&format!(
+                "waiting pods of {}, as its kube-scheduler has it, per attempt:\n",
+                fleet.name
+            ));
+        }
+        for (name, count) in modelled {
             out.push_str(&format!("  {name:width$}  {:>12.3}\n", count as f64 / jobs as f64));
         }
         if !peaks.is_empty() {

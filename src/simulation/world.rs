@@ -171,12 +171,12 @@ impl<'p> World<'p> {
             ("events_queued_peak", queue.peak),
             ("manager_events", self.gitlab.manager_events()),
             ("scheduling_attempts", scheduler.attempts),
-            ("scheduling_refusals_at_once", scheduler.refused_at_once),
-            ("scheduling_retries_spared", scheduler.retries_spared),
             ("bindings", scheduler.bindings),
             ("nodes_considered", scheduler.nodes_considered),
             ("scores_computed", scheduler.scores_computed),
             ("nodes_launched", u64::from(self.nodes_created)),
+            ("kube_scheduler_messages", scheduler.messages_sent),
+            ("kube_scheduler_retries_in_vain", scheduler.retries_in_vain),
         ] {
             work.add(name, count);
         }
