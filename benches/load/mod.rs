@@ -14,7 +14,7 @@ use fleetsim::kubernetes::SchedulerConfig;
 use fleetsim::metrics::CostKind;
 use fleetsim::simulation::{
     CapacityPlan, Ec2Plan, ExecutorPlan, FinishedRun, FixedNodes, KarpenterPlan, Keep, KubernetesPlan, Plan,
-    PoolPlan, simulate,
+    PoolPlan, simulate, simulate_explained,
 };
 use fleetsim::units::{Ppm, Resources, SimDuration, SimTime};
 use fleetsim::workload::{Arrivals, Class, Distribution, Makes, Profile, Synthetic, WeekClock, Workload};
@@ -128,6 +128,13 @@ impl Load {
         let streams = Streams::new(1, 0);
         let arrivals = Arrivals::new(&self.workload, Vec::new(), streams, SimTime::NEVER).expect("no trace");
         simulate(&self.plan, streams, arrivals, Keep::default()).expect("no trace")
+    }
+
+    /// The same run, asked for the reasons of Karpenter's decisions.
+    pub(crate) fn run_explained(&self) -> FinishedRun {
+        let streams = Streams::new(1, 0);
+        let arrivals = Arrivals::new(&self.workload, Vec::new(), streams, SimTime::NEVER).expect("no trace");
+        simulate_explained(&self.plan, streams, arrivals, Keep::default()).expect("no trace").0
     }
 }
 

@@ -22,6 +22,7 @@ impl World<'_> {
             solver: &mut side.solver,
             pending: side.provisioner.pending(),
         };
+        side.disruption.keep_skipped(self.reasons.is_some());
         let passes = side.disruption.work().passes;
         side.disruption.wake(now, &mut surroundings, &mut outcomes);
         if side.disruption.work().passes > passes {

@@ -48,8 +48,9 @@ pub struct PoolUsage {
 /// What Karpenter knows. See the module's documentation.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    /// Nodes touched since `order_version` last moved.
+    /// Nodes touched since `changes_epoch` last moved.
     changes: Vec<NodeId>,
+    changes_epoch: u64,
     claims_created: u64,
     classes: PodClasses,
     daemon_sets: Vec<DaemonSet>,
@@ -104,6 +105,7 @@ impl Cluster {
         });
         Self {
             changes: Vec::new(),
+            changes_epoch: 0,
             claims_created: 0,
             classes: PodClasses::default(),
             daemon_sets: daemon_sets.iter().map(|spec| DaemonSet::new(spec, &mut vocabulary)).collect(),
@@ -244,7 +246,12 @@ impl Cluster {
         self.repelling_pods > 0
     }
 
-    /// Nodes touched since `order_version` last moved, oldest first, possibly several times.
+    /// Counts how often the list of changes was begun anew.
+    pub(crate) fn changes_epoch(&self) -> u64 {
+        self.changes_epoch
+    }
+
+    /// Nodes touched since `changes_epoch` last moved, oldest first, possibly several times.
     pub(crate) fn changes(&self) -> &[NodeId] {
         &self.changes
     }

@@ -215,6 +215,7 @@ impl Cluster {
     pub(super) fn note_change(&mut self, id: NodeId) {
         if self.changes.len() > self.order.len() * 4 + 64 {
             self.changes.clear();
+            self.changes_epoch += 1;
             self.order_version += 1;
         }
         self.changes.push(id);

@@ -21,6 +21,8 @@ pub(super) struct Search<'a> {
     pub(super) nodes: &'a Nodes,
     pub(super) fully_blocking: &'a [bool],
     pub(super) settings: Settings,
+    /// Whether every question would be answered with several new nodes, so that none has to be asked.
+    pub(super) is_hopeless: bool,
     /// Balanced's denominators, empty where no pool has the policy.
     pub(super) totals: Vec<Option<PoolTotals>>,
 }
@@ -138,6 +140,9 @@ impl Search<'_> {
         what_if: &mut WhatIf,
         surroundings: &mut Surroundings<'_>,
     ) -> Result<Move, Skip> {
+        if self.is_hopeless {
+            return Err(Skip::NeedsSeveralNewNodes(2));
+        }
         let without: Vec<NodeId> = candidates.iter().map(|candidate| candidate.node).collect();
         match what_if.ask(&self.question(&without), surroundings) {
             Verdict::PodsDoNotFit => Err(Skip::PodsDoNotFit),

@@ -57,6 +57,8 @@ pub struct Disruption {
     found_nothing_in: [Option<u64>; METHODS.len()],
     pub(super) fully_blocking_pdbs: Vec<bool>,
     phase: Phase,
+    /// Whether `skipped` must say why.
+    pub(super) keeps_skipped: bool,
     /// Nodes that the last pass looked at one by one and left.
     pub(super) skipped: Vec<(NodeId, Skip)>,
     pass_started_at: SimTime,
@@ -88,6 +90,7 @@ impl Disruption {
             found_nothing_in: [None; METHODS.len()],
             fully_blocking_pdbs: Vec::new(),
             phase: Phase::Waiting(first_pass_at),
+            keeps_skipped: true,
             skipped: Vec::new(),
             pass_started_at: SimTime::ZERO,
             queue: CommandQueue::default(),
@@ -115,6 +118,12 @@ impl Disruption {
             Phase::Waiting(at) | Phase::Validating(at, _) => *at,
         };
         pass.min(self.queue.next_poll())
+    }
+
+    /// Whether anybody asks for [`Disruption::last_skipped`]: where not, a pass does not look further at nodes of which it
+    /// knows that none can go. It decides the same. Asked for by default.
+    pub fn keep_skipped(&mut self, keeps: bool) {
+        self.keeps_skipped = keeps;
     }
 
     /// How many pods on the node neither finished nor are being deleted; none on a node that is not known.

@@ -111,18 +111,23 @@ impl Disruption {
             let is_budget_short = chosen.len() < before;
             return Answer { command: empty_command(chosen), is_budget_short, ..Answer::default() };
         }
+        self.what_if.begin(now, &self.nodes, &self.fully_blocking_pdbs, surroundings);
+        let is_hopeless = method != Method::Drift
+            && !self.keeps_skipped
+            && candidates.len() > 1
+            && self.what_if.is_hopeless(now, surroundings);
         let search = Search {
             now,
             nodes: &self.nodes,
             fully_blocking: &self.fully_blocking_pdbs,
             settings: self.settings,
+            is_hopeless,
             totals: if balanced::is_used(&self.nodes) {
                 self.pool_totals(now, surroundings.cluster)
             } else {
                 Vec::new()
             },
         };
-        self.what_if.begin(now, &self.nodes, &self.fully_blocking_pdbs, surroundings);
         let result = match method {
             Method::Drift => {
                 return search.drift(candidates, &budgets, &mut self.what_if, surroundings);
@@ -171,6 +176,7 @@ impl Disruption {
             nodes: &self.nodes,
             fully_blocking: &self.fully_blocking_pdbs,
             settings: self.settings,
+            is_hopeless: false,
             totals: Vec::new(),
         };
         self.what_if.begin(now, &self.nodes, &self.fully_blocking_pdbs, surroundings);

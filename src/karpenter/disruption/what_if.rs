@@ -46,6 +46,15 @@ impl WhatIf {
                 add_pods(node, now, fully_blocking, PodOrigin::DeletingNode, &mut self.displaced);
             }
         }
+        // In the order of the queue, so that no question has to sort them.
+        self.displaced.sort_by_key(|pod| surroundings.cluster.queue_order(pod));
+    }
+
+    /// Whether the pods that every question includes need several new nodes by themselves: no consolidation launches
+    /// more than one (core `disruption/consolidation.go` `computeConsolidation`, v1.15.0).
+    pub(super) fn is_hopeless(&mut self, now: SimTime, surroundings: &mut Surroundings<'_>) -> bool {
+        let input = PassInput { now, pods: &self.displaced, excluded: &[], is_consolidation: true };
+        surroundings.solver.needs_several_claims(surroundings.cluster, &input, &mut self.results)
     }
 
     /// Asks where the pods go without the nodes `without` (core `disruption/helpers.go` `SimulateScheduling`, v1.15.0).

@@ -17,9 +17,15 @@ const NO_PLACE: u32 = u32::MAX;
 #[derive(Clone, Debug, Default)]
 pub(super) struct ExistingNodes {
     block_room: Vec<Amounts>,
+    /// `Cluster::changes_epoch` to which `seen_changes` belongs.
+    epoch: Option<u64>,
     excluded: Vec<bool>,
     free: Vec<Amounts>,
     ids: Vec<NodeId>,
+    /// By node id: what it has free in the cluster, and its shape.
+    known: Vec<(Amounts, NodeShapeId)>,
+    /// Blocks whose `block_room` is to be worked out.
+    loose_blocks: Vec<bool>,
     order_version: Option<u64>,
     places: Vec<u32>,
     seen_changes: usize,
@@ -31,20 +37,43 @@ pub(super) struct ExistingNodes {
 }
 
 impl ExistingNodes {
-    /// Catches up with the cluster: everything where nodes came, went or changed places, else only what changed.
+    /// Catches up with the cluster: what changed on nodes, and where nodes came, went or changed places their order.
     pub(super) fn refresh(&mut self, cluster: &Cluster, sets: &mut RequirementSets) {
         let changes = cluster.changes();
-        if self.order_version == Some(cluster.order_version()) && self.seen_changes <= changes.len() {
-            for &id in &changes[self.seen_changes..] {
-                if let Some(place) = self.place(id) {
-                    self.load(cluster, place, sets);
-                    self.tighten(place / BLOCK);
-                }
+        let is_in_order = self.order_version == Some(cluster.order_version());
+        if self.epoch != Some(cluster.changes_epoch()) {
+            self.epoch = Some(cluster.changes_epoch());
+            for &id in cluster.order() {
+                self.learn(cluster, id);
             }
         } else {
-            self.rebuild(cluster, sets);
+            for &id in &changes[self.seen_changes..] {
+                self.learn(cluster, id);
+                if is_in_order && let Some(place) = self.place(id) {
+                    self.load(cluster, place, sets);
+                    self.loose_blocks[place / BLOCK] = true;
+                }
+            }
         }
         self.seen_changes = changes.len();
+        if !is_in_order {
+            self.rebuild(cluster, sets);
+        }
+        for block in 0..self.loose_blocks.len() {
+            if std::mem::take(&mut self.loose_blocks[block]) {
+                self.tighten(block);
+            }
+        }
+    }
+
+    /// Notes what a node has free. Kept by id and close together: a pass in a large fleet reads it of every node.
+    fn learn(&mut self, cluster: &Cluster, id: NodeId) {
+        let Some(node) = cluster.node(id) else { return };
+        let index = id.0 as usize;
+        if index >= self.known.len() {
+            self.known.resize(index + 1, (Amounts::ZERO, NodeShapeId::default()));
+        }
+        self.known[index] = (node.free(), node.shape);
     }
 
     fn rebuild(&mut self, cluster: &Cluster, sets: &mut RequirementSets) {
@@ -61,6 +90,8 @@ impl ExistingNodes {
         self.sets.resize(count, SetId(0));
         self.shapes.resize(count, NodeShapeId::default());
         self.block_room.resize(count.div_ceil(BLOCK), Amounts::ZERO);
+        self.loose_blocks.clear();
+        self.loose_blocks.resize(count.div_ceil(BLOCK), true);
         for place in 0..count {
             let id = self.ids[place].0 as usize;
             if id >= self.places.len() {
@@ -69,21 +100,18 @@ impl ExistingNodes {
             self.places[id] = place as u32;
             self.load(cluster, place, sets);
         }
-        for block in 0..self.block_room.len() {
-            self.tighten(block);
-        }
     }
 
     fn load(&mut self, cluster: &Cluster, place: usize, sets: &mut RequirementSets) {
-        let node = cluster.node(self.ids[place]).expect("a node in the order is known");
-        self.free[place] = node.free();
-        self.shapes[place] = node.shape;
-        let shape = node.shape.0 as usize;
+        let (free, node_shape) = self.known[self.ids[place].0 as usize];
+        self.free[place] = free;
+        self.shapes[place] = node_shape;
+        let shape = node_shape.0 as usize;
         if shape >= self.shape_sets.len() {
             self.shape_sets.resize(shape + 1, None);
         }
         let set = self.shape_sets[shape]
-            .get_or_insert_with(|| sets.intern(cluster.shape(node.shape).labels.clone()));
+            .get_or_insert_with(|| sets.intern(cluster.shape(node_shape).labels.clone()));
         self.sets[place] = *set;
     }
 
@@ -112,6 +140,11 @@ impl ExistingNodes {
         self.ids[place]
     }
 
+    /// What it has free now.
+    pub(super) fn free(&self, place: usize) -> Amounts {
+        self.free[place]
+    }
+
     pub(super) fn set(&self, place: usize) -> SetId {
         self.sets[place]
     }
@@ -138,6 +171,12 @@ impl ExistingNodes {
             }
         }
         None
+    }
+
+    /// The CPU that nodes with room for `least` have left, of each the largest multiple of `unit`.
+    pub(super) fn cpu_in_units(&self, least: i64, unit: i64) -> i64 {
+        let usable = self.free.iter().filter(|free| free.cpu >= least && free.memory >= 0 && free.pods > 0);
+        usable.map(|free| free.cpu / unit * unit).sum()
     }
 
     /// What the node's labels become with a pod of this shape; `None` where taints or labels keep it away.

@@ -11,6 +11,7 @@ mod finish;
 mod fit;
 mod go_sort;
 mod limits;
+mod lower_bound;
 mod open_claims;
 mod pass;
 mod requirement_sets;

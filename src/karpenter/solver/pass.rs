@@ -40,8 +40,20 @@ pub(super) struct Work {
     pub(super) topology: Option<Topology>,
 }
 
-/// Biggest CPU first, then biggest memory, oldest (whole seconds), smallest UID; the last number is the pod's index.
-type QueueKey = (std::cmp::Reverse<(i64, i64)>, u64, u64, u32);
+/// Biggest CPU first, then biggest memory, oldest (whole seconds), smallest UID.
+type QueueOrder = (std::cmp::Reverse<(i64, i64)>, u64, u64);
+
+/// With the pod's index.
+type QueueKey = (QueueOrder, u32);
+
+impl Cluster {
+    /// Where a pod stands in the queue of a pass (core `scheduling/queue.go` `byCPUAndMemoryDescending`, v1.15.0).
+    pub(in crate::karpenter) fn queue_order(&self, pod: &PassPod) -> QueueOrder {
+        let requests = self.pod_class(pod.class).requests;
+        let size = std::cmp::Reverse((requests.cpu, requests.memory));
+        (size, pod.created_at.as_ms() / 1000, pod.uid)
+    }
+}
 
 /// A pod at a stage of relaxation, as it is tried.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +83,7 @@ impl Solver {
                 self.work.last_length[index as usize] = length;
             }
         }
-        for &(.., index) in &self.work.sorted {
+        for &(_, index) in &self.work.sorted {
             if let Some(list) = self.work.failures[index as usize] {
                 let refusals = self.work.refusal_lists[list as usize].clone();
                 out.errors.push(PodError { pod: input.pods[index as usize].pod, refusals });
@@ -95,12 +107,12 @@ impl Solver {
             if class.is_ignored && pod.origin == PodOrigin::Pending {
                 continue;
             }
-            let size = std::cmp::Reverse((class.requests.cpu, class.requests.memory));
-            work.sorted.push((size, pod.created_at.as_ms() / 1000, pod.uid, index));
+            work.sorted.push((cluster.queue_order(pod), index));
         }
-        work.sorted.sort_unstable();
+        // Stable sorting is quick where most of the list is sorted already, as in a what-if.
+        work.sorted.sort();
         work.queue.clear();
-        work.queue.extend(work.sorted.iter().map(|key| key.3));
+        work.queue.extend(work.sorted.iter().map(|key| key.1));
     }
 
     /// Tries a pod, dropping its preferences one by one. The answer is its refusals, where it found no place.
@@ -156,7 +168,7 @@ impl Solver {
         attempt: &Try<'_>,
         out: &mut PassResults,
     ) -> bool {
-        let stays_put = input.is_consolidation && attempt.pod.origin == PodOrigin::Candidate;
+        let stays_put = input.stays_put(attempt.pod);
         let remembers = attempt.stage_index == 0 && self.work.topology.is_none();
         let (class, kind) = (attempt.pod.class.0 as usize, usize::from(stays_put));
         let mut from = if remembers { self.work.memos[class].first_place[kind] as usize } else { 0 };
@@ -166,6 +178,9 @@ impl Solver {
                 && self.take_existing(cluster, place, attempt)
             {
                 out.placements.push((attempt.pod.pod, self.existing.id(place)));
+                if remembers {
+                    self.take_alike(input, attempt, place, out);
+                }
                 from = place;
                 is_placed = true;
                 break;
@@ -177,6 +192,30 @@ impl Solver {
             self.work.memos[class].first_place[kind] = reached as u32;
         }
         is_placed
+    }
+
+    /// The next pods of the queue go where the last one went, as long as they are of its class and have room there: what
+    /// admitted it admits them, and no node before it takes them.
+    fn take_alike(&mut self, input: &PassInput<'_>, attempt: &Try<'_>, place: usize, out: &mut PassResults) {
+        let (id, set) = (self.existing.id(place), self.existing.set(place));
+        let mut room = self.existing.free(place);
+        let mut total = Amounts::ZERO;
+        while let Some(&index) = self.work.queue.front() {
+            let pod = input.pods[index as usize];
+            let is_alike = pod.class == attempt.pod.class
+                && input.stays_put(pod) == input.stays_put(attempt.pod)
+                && self.work.last_length[index as usize] == 0;
+            if !is_alike || !attempt.requests.fits(&room) {
+                break;
+            }
+            self.work.queue.pop_front();
+            room -= attempt.requests;
+            total += attempt.requests;
+            out.placements.push((pod.pod, id));
+        }
+        if total != Amounts::ZERO {
+            self.existing.take(place, total, set);
+        }
     }
 
     fn take_existing(&mut self, cluster: &Cluster, place: usize, attempt: &Try<'_>) -> bool {

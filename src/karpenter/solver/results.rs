@@ -49,6 +49,13 @@ pub struct PassInput<'a> {
     pub is_consolidation: bool,
 }
 
+impl PassInput<'_> {
+    /// Whether nodes inside their `consolidateAfter` take the pod not.
+    pub(super) fn stays_put(&self, pod: PassPod) -> bool {
+        self.is_consolidation && pod.origin == PodOrigin::Candidate
+    }
+}
+
 /// Options of the pass, by default Karpenter's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PassOptions {
