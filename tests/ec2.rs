@@ -3,8 +3,8 @@
 use fleetsim::catalog::{CapacityType, Catalog, CustomPrice, ZoneId};
 use fleetsim::ec2::{
     AllocationStrategy, AmiPreset, BillingRules, CapacityLimits, CapacityPool, Chosen, EndReason,
-    InstanceMeter, LaunchOverride, LaunchRequest, Market, Outage, PoolWeights, ShockParameters, SpotMarket,
-    SpotParameters, StartupModel,
+    InstanceMeter, LaunchOverride, LaunchRequest, Market, Outage, PoolFilter, PoolWeights, ShockParameters,
+    SpotMarket, SpotParameters, StartupModel,
 };
 use fleetsim::engine::Streams;
 use fleetsim::units::{HourlyPrice, SimDuration, SimTime};
@@ -61,9 +61,7 @@ fn empty_pools_are_named_and_the_next_one_serves() {
     let catalog = Catalog::builtin("us-east-1").unwrap();
     let c6g = catalog.find("c6g.xlarge").unwrap();
     let outage = Outage {
-        instance_type: Some(c6g),
-        zone: None,
-        capacity_type: Some(CapacityType::OnDemand),
+        pools: PoolFilter::default().types([c6g]).bought(CapacityType::OnDemand),
         from: SimTime::ZERO,
         until: SimTime::from_ms(1),
     };

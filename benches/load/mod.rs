@@ -202,6 +202,7 @@ fn plan(fleet: Fleet, horizon: SimDuration) -> Plan {
         capacity,
         ec2,
         standing: Vec::<(CostKind, StandingCost)>::new(),
+        stress: Default::default(),
     }
 }
 

@@ -5,6 +5,8 @@ use crate::engine::{Purpose, Streams};
 use crate::units::{Ppm, SimDuration, SimTime};
 use rand::Rng;
 
+use super::pool_filter::PoolFilter;
+
 const SHORTAGE: Purpose = Purpose::named("ec2 capacity shortage");
 
 /// Where capacity runs out together: one type in one zone, on-demand and Spot apart.
@@ -28,15 +30,11 @@ impl CapacityPool {
     }
 }
 
-/// A stretch of time in which pools answer insufficient capacity. `None` stands for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A stretch of time in which pools answer insufficient capacity.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
-    /// This type only.
-    pub instance_type: Option<TypeId>,
-    /// This zone only.
-    pub zone: Option<ZoneId>,
-    /// On-demand or Spot only.
-    pub capacity_type: Option<CapacityType>,
+    /// Which pools.
+    pub pools: PoolFilter,
     /// First instant without capacity.
     pub from: SimTime,
     /// First instant with capacity again.
@@ -45,11 +43,7 @@ pub struct Outage {
 
 impl Outage {
     fn covers(&self, pool: CapacityPool, now: SimTime) -> bool {
-        self.from <= now
-            && now < self.until
-            && self.instance_type.is_none_or(|kind| kind == pool.instance_type)
-            && self.zone.is_none_or(|zone| zone == pool.zone)
-            && self.capacity_type.is_none_or(|capacity_type| capacity_type == pool.capacity_type)
+        self.from <= now && now < self.until && self.pools.covers(pool)
     }
 }
 
@@ -110,9 +104,7 @@ mod tests {
     fn an_outage_holds_from_its_first_to_before_its_last_instant_for_what_it_names() {
         let limits = CapacityLimits {
             outages: vec![Outage {
-                instance_type: None,
-                zone: Some(ZoneId(0)),
-                capacity_type: Some(CapacityType::Spot),
+                pools: PoolFilter::default().zones([ZoneId(0)]).bought(CapacityType::Spot),
                 from: SimTime::from_ms(10),
                 until: SimTime::from_ms(20),
             }],

@@ -19,8 +19,6 @@ use super::delay::{Delay, open_uniform};
 
 const SHOCK: Purpose = Purpose::named("ec2 capacity shock");
 const VICTIM: Purpose = Purpose::named("ec2 capacity shock victim");
-/// Mean share of a pool that one shock takes: it is uniform on (0, 1).
-const MEAN_KILLED: f64 = 0.5;
 /// No outage counts for longer (0.2 % of the default distribution would).
 const LONGEST_OUTAGE_MS: f64 = 12.0 * 3_600_000.0;
 
@@ -29,6 +27,9 @@ const LONGEST_OUTAGE_MS: f64 = 12.0 * 3_600_000.0;
 pub struct ShockParameters {
     /// Share of the hazard that comes from shocks (default 0.8, plausible 0.4–0.99); the rest strikes instances singly.
     pub share: Ppm,
+    /// Mean share of a pool's instances that one shock takes (default 0.5, plausible 0.5–0.86). The share itself is drawn
+    /// for each shock from Beta(1, 1/mean - 1): evenly from none to all at 0.5.
+    pub kill_mean: Ppm,
     /// Share of a pool's shocks that strike the type in all zones (default 0.25; cross-zone correlation of
     /// availability was 0.12–0.31 on r5.16xlarge, 0.43 on p3.2xlarge).
     pub across_zones: Ppm,
@@ -45,6 +46,7 @@ impl Default for ShockParameters {
     fn default() -> Self {
         Self {
             share: Ppm(800_000),
+            kill_mean: Ppm(500_000),
             across_zones: Ppm(250_000),
             across_sizes: Ppm(150_000),
             spread: SimDuration::from_secs(72),
@@ -65,6 +67,8 @@ pub(super) struct Shocks {
     families: Vec<u32>,
     /// Share of the hazard that is left to strike singly.
     pub(super) single_share: f64,
+    /// The killed share is `1 - (1 - u)^power` of a uniform draw.
+    kill_power: f64,
     spread_ms: f64,
     outage: Delay,
 }
@@ -104,7 +108,8 @@ impl Shocks {
         let share = parameters.share.as_f64().min(1.0);
         let zones = parameters.across_zones.as_f64().min(1.0);
         let sizes = parameters.across_sizes.as_f64().min(1.0 - zones);
-        let per_hazard = share / MEAN_KILLED;
+        let kill_mean = parameters.kill_mean.as_f64().clamp(0.01, 1.0);
+        let per_hazard = share / kill_mean;
         let rates = hazards.iter().zip(&families).map(|(hazard, family)| {
             if *hazard <= 0.0 {
                 return [0.0; 3];
@@ -118,6 +123,8 @@ impl Shocks {
             rates: rates.collect(),
             families,
             single_share: 1.0 - share,
+            // Of Beta(1, b) with mean 1 / (1 + b); at a mean of one everything goes.
+            kill_power: kill_mean / (1.0 - kill_mean),
             spread_ms: parameters.spread.as_ms() as f64,
             outage: parameters.outage.clone(),
         }
@@ -149,7 +156,7 @@ impl Shocks {
             source.visit(from, first.unwrap_or(until), streams, |mut shock| {
                 let tag = shock.random.next_u64();
                 let mut victim = streams.entity(VICTIM, tag ^ ordinal.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-                if open_uniform(&mut victim) >= shock.killed {
+                if open_uniform(&mut victim) >= 1.0 - libm::pow(1.0 - shock.killed, self.kill_power) {
                     return true;
                 }
                 let at = shock.at - self.spread_ms * libm::log(open_uniform(&mut victim));
@@ -269,6 +276,20 @@ mod tests {
         assert_near(all_alive(&shocks, &[here], 2.0, seeds), libm::exp(-0.48), seeds);
         let both = libm::exp(-2.0 * (0.24 / 0.5) * (1.0 - 1.0 / 3.0));
         assert_near(all_alive(&shocks, &[here, here], 2.0, seeds), both, seeds);
+    }
+
+    #[test]
+    fn shocks_that_take_more_of_a_pool_come_more_rarely_and_leave_each_instance_its_hazard() {
+        // φ of Beta(1, 0.5): E φ = 2/3, E φ² = 2 / (1.5 × 2.5). Shock part of h = 0.3/h over 2 h at share 0.8.
+        let scarce = ShockParameters { kill_mean: Ppm(666_667), ..sudden(250_000, 150_000) };
+        let (shocks, here, seeds) = (shocks(0.3, &scarce), pool("m5.large", 0), 30_000);
+        assert_near(all_alive(&shocks, &[here], 2.0, seeds), libm::exp(-0.48), seeds);
+        let rate = 0.24 / (2.0 / 3.0);
+        let both = libm::exp(-2.0 * rate * (2.0 * 2.0 / 3.0 - 2.0 / (1.5 * 2.5)));
+        assert_near(all_alive(&shocks, &[here, here], 2.0, seeds), both, seeds);
+        let all = ShockParameters { kill_mean: Ppm::ONE, ..sudden(0, 0) };
+        let shocks = self::shocks(0.3, &all);
+        assert_near(all_alive(&shocks, &[here, here], 2.0, seeds), libm::exp(-0.48), seeds);
     }
 
     #[test]

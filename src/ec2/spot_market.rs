@@ -4,10 +4,13 @@ use crate::catalog::{CapacityType, Catalog, InterruptionRating, TypeId};
 use crate::engine::{Purpose, Streams};
 use crate::units::{Ppm, SimDuration, SimTime};
 
+use super::availability::AvailabilityReplay;
 use super::capacity::CapacityPool;
-use super::delay::open_uniform;
+use super::delay::{Delay, open_uniform};
+use super::pool_filter::PoolFilter;
 use super::shocks::{ShockParameters, Shocks};
 
+const STRIKE: Purpose = Purpose::named("ec2 spot strike");
 const RECLAIM: Purpose = Purpose::named("ec2 spot reclaim");
 const DAY_MS: f64 = 86_400_000.0;
 const HOUR_MS: f64 = 3_600_000.0;
@@ -41,6 +44,23 @@ pub struct SpotParameters {
     pub ratings: Vec<(TypeId, InterruptionRating)>,
     /// Reclaims in batches; `None` strikes every instance singly, at the same total hazard.
     pub shocks: Option<ShockParameters>,
+    /// Recorded availability in place of hazard and shocks; the first one that covers a pool holds.
+    pub replays: Vec<AvailabilityReplay>,
+    /// Reclaims on a schedule, beside all others.
+    pub strikes: Vec<Strike>,
+}
+
+/// A reclaim of many instances on a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// When the notices begin.
+    pub at: SimTime,
+    /// Of which pools.
+    pub pools: PoolFilter,
+    /// Share of the instances that are taken.
+    pub share: Ppm,
+    /// Mean delay of one instance's notice behind the first.
+    pub spread: SimDuration,
 }
 
 impl Default for SpotParameters {
@@ -52,6 +72,8 @@ impl Default for SpotParameters {
             notice: SimDuration::from_mins(2),
             ratings: Vec::new(),
             shocks: None,
+            replays: Vec::new(),
+            strikes: Vec::new(),
         }
     }
 }
@@ -73,6 +95,8 @@ pub struct SpotMarket {
     diurnal: Option<Diurnal>,
     notice: SimDuration,
     shocks: Option<Shocks>,
+    replays: Vec<AvailabilityReplay>,
+    strikes: Vec<Strike>,
 }
 
 /// Hourly hazard that a rating stands for: `h = f / ((1 - f) m)` with the band's middle as `f`, times `scale`.
@@ -99,7 +123,8 @@ impl SpotMarket {
         }
         let shocks = parameters.shocks.as_ref().map(|shocks| Shocks::new(catalog, &hazards, shocks));
         let diurnal = parameters.diurnal.filter(|diurnal| diurnal.amplitude > Ppm::ZERO);
-        Self { hazards, diurnal, notice: parameters.notice, shocks }
+        let (replays, strikes) = (parameters.replays.clone(), parameters.strikes.clone());
+        Self { hazards, diurnal, notice: parameters.notice, shocks, replays, strikes }
     }
 
     /// Reclaims per hour of a type, before the diurnal factor.
@@ -118,6 +143,42 @@ impl SpotMarket {
         ordinal: u64,
         streams: &Streams,
     ) -> Option<Interruption> {
+        let replay = self.replays.iter().find(|replay| replay.pools.covers(pool));
+        let by_market = match replay {
+            Some(replay) => replay.series.taken_at(running_at, ordinal, streams),
+            None => self.reclaimed_by_chance(pool, running_at, ordinal, streams),
+        };
+        let struck_at = self.struck_at(pool, running_at, ordinal, streams);
+        let notice_at = by_market.into_iter().chain(struck_at).min()?;
+        Some(Interruption { notice_at, reclaim_at: notice_at + self.notice })
+    }
+
+    /// The first notice on a schedule.
+    fn struck_at(
+        &self,
+        pool: CapacityPool,
+        running_at: SimTime,
+        ordinal: u64,
+        streams: &Streams,
+    ) -> Option<SimTime> {
+        let concerned = (0_u64..).zip(&self.strikes);
+        let concerned = concerned.filter(|(_, strike)| strike.at >= running_at && strike.pools.covers(pool));
+        let notices = concerned.filter_map(|(number, strike)| {
+            let mut random = streams.entity(STRIKE, ordinal << 8 ^ number);
+            let is_taken = open_uniform(&mut random) < strike.share.as_f64();
+            let late = Delay::Exponential { mean: strike.spread }.draw(&mut random);
+            is_taken.then_some(strike.at + late)
+        });
+        notices.min()
+    }
+
+    fn reclaimed_by_chance(
+        &self,
+        pool: CapacityPool,
+        running_at: SimTime,
+        ordinal: u64,
+        streams: &Streams,
+    ) -> Option<SimTime> {
         let hazard = self.hazards[pool.instance_type.index()];
         if hazard <= 0.0 {
             return None;
@@ -134,18 +195,25 @@ impl SpotMarket {
             return None;
         }
         let life_ms = self.diurnal.map_or(steady, |diurnal| diurnal.life(steady, running_at));
-        let notice_at = running_at + SimDuration::from_ms(life_ms.round() as u64);
-        Some(Interruption { notice_at, reclaim_at: notice_at + self.notice })
+        Some(running_at + SimDuration::from_ms(life_ms.round() as u64))
     }
 
-    /// Whether a shock has left `pool` without Spot capacity at `now`. Never for on-demand.
+    /// Whether pools may be without Spot capacity for reasons of this market's.
+    #[must_use]
+    pub fn runs_empty(&self) -> bool {
+        self.shocks.is_some() || !self.replays.is_empty()
+    }
+
+    /// Whether a shock, or what was recorded, leaves `pool` without Spot capacity at `now`. Never for on-demand.
     #[must_use]
     pub fn recovering(&self, pool: CapacityPool, now: SimTime, streams: &Streams) -> bool {
-        pool.capacity_type == CapacityType::Spot
-            && self
-                .shocks
-                .as_ref()
-                .is_some_and(|shocks| shocks.recovering(pool, self.market_time(now), streams))
+        if pool.capacity_type != CapacityType::Spot {
+            return false;
+        }
+        if let Some(replay) = self.replays.iter().find(|replay| replay.pools.covers(pool)) {
+            return replay.series.share_at(now) == Ppm::ZERO;
+        }
+        self.shocks.as_ref().is_some_and(|shocks| shocks.recovering(pool, self.market_time(now), streams))
     }
 
     /// The instant on a clock by which hazards are steady.
@@ -196,6 +264,8 @@ mod tests {
             diurnal,
             notice: SimDuration::from_mins(2),
             shocks: None,
+            replays: Vec::new(),
+            strikes: Vec::new(),
         }
     }
 
@@ -312,6 +382,31 @@ mod tests {
         assert!((0.05..0.95).contains(&exact), "{exact}");
         let seen = alive as f64 / count as f64;
         assert!((seen - exact).abs() < 3.0 * error, "{seen} against {exact}");
+    }
+
+    #[test]
+    fn a_strike_takes_its_share_of_what_runs_and_nothing_that_comes_later() {
+        let at = SimTime::from_ms(3_600_000);
+        let strike = Strike {
+            at,
+            pools: PoolFilter::default().zones([ZoneId(0)]),
+            share: Ppm(700_000),
+            spread: SimDuration::from_secs(60),
+        };
+        let struck = SpotMarket { strikes: vec![strike], ..market(0.0, None) };
+        let streams = Streams::new(12, 0);
+        let notices: Vec<u64> = (0..20_000)
+            .filter_map(|ordinal| struck.interruption(pool(), SimTime::ZERO, ordinal, &streams))
+            .map(|end| (end.notice_at - at).as_ms())
+            .collect();
+        // 3 standard errors of a share of 70 % and of a mean of 60 s.
+        assert!((notices.len() as f64 / 20_000.0 - 0.7).abs() < 0.0098, "{}", notices.len());
+        let mean = notices.iter().sum::<u64>() as f64 / notices.len() as f64;
+        assert!((mean - 60_000.0).abs() < 1525.0, "{mean}");
+        let later = at + SimDuration::from_ms(1);
+        assert_eq!(struck.interruption(pool(), later, 5, &streams), None);
+        let elsewhere = CapacityPool { zone: ZoneId(1), ..pool() };
+        assert_eq!(struck.interruption(elsewhere, SimTime::ZERO, 5, &streams), None);
     }
 
     #[test]

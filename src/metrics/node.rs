@@ -21,11 +21,13 @@ pub enum NodeEnd {
     RunEnd,
     /// It differed from what its pool asks for and was replaced.
     Drifted,
+    /// People drained it, or what they run did.
+    Drained,
 }
 
 impl NodeEnd {
     /// Every reason, in the order in which reports list them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Empty,
         Self::Consolidated,
         Self::Interrupted,
@@ -33,6 +35,7 @@ impl NodeEnd {
         Self::Drifted,
         Self::NeverRegistered,
         Self::RunEnd,
+        Self::Drained,
     ];
 
     /// The word in CSV files.
@@ -46,6 +49,7 @@ impl NodeEnd {
             Self::Drifted => "drifted",
             Self::NeverRegistered => "never_registered",
             Self::RunEnd => "run_end",
+            Self::Drained => "drained",
         }
     }
 }

@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn shared_parts_are_written_once_and_every_reference_leads_somewhere() {
         let text = json_schema();
-        assert!(text.len() < 200_000, "{} bytes", text.len());
+        assert!(text.len() < 230_000, "{} bytes", text.len());
         let schema: Value = serde_json::from_str(&text).unwrap();
         let mut found = Vec::new();
         references(&schema, &mut found);

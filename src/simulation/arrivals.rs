@@ -2,7 +2,7 @@
 
 use crate::engine::Id;
 use crate::fleet::{Job, JobId, JobPhase};
-use crate::gitlab::{JobResult, PendingJob, PipelineId, PipelineStep, QueuedJob};
+use crate::gitlab::{JobResult, PendingJob, PipelineId, PipelineStep};
 use crate::metrics::GaugeKey;
 use crate::units::{SimDuration, SimTime};
 use crate::workload::{Arrival, Class, FailureReason, JobNumber, JobSampler};
@@ -28,17 +28,9 @@ impl World<'_> {
             return;
         }
         job.phase = JobPhase::Pending;
-        let class = &self.classes[job.class as usize];
-        let queued = QueuedJob {
-            job: id.raw(),
-            build_id: u64::from(job.build),
-            tags: class.tags,
-            project: class.project,
-            protected: self.pipelines.is_protected(Id::new(job.pipeline)),
-        };
         self.recorder.gauge(self.now, GaugeKey::PendingJobs, 1);
         match self.plan.executor.pod_source {
-            PodSource::RunnerManagers => self.gitlab.enqueue(self.now, queued),
+            PodSource::RunnerManagers => self.offer(id),
             PodSource::Direct => self.becomes_pod(id),
         }
     }

@@ -36,6 +36,14 @@ pub(super) enum Event {
     PriceRefresh,
     /// NodePools or images change: nodes drift from then on.
     Drift { number: u32 },
+    /// Nodes of some pools are drained.
+    DrainNodes { number: u32 },
+    /// GitLab answers nobody from now on.
+    GitlabAway,
+    /// GitLab is back: a build that was pending meanwhile can be picked.
+    Requeue { job: JobId, build: u32 },
+    /// Spot prices take the step of a day.
+    SpotPrices { day: u32 },
     /// A static pool may lack nodes.
     StaticPool { pool: u32 },
     /// A static pool gets another number of replicas.

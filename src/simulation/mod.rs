@@ -30,13 +30,14 @@ mod setup;
 mod sharing;
 mod start_pace;
 mod static_pools;
+mod stress;
 mod world;
 
 pub use decisions::{Decided, Decision};
 pub use karpenter_plan::{DriftNotice, DriftPlan, KarpenterPlan, PoolPlan, ScalePlan};
 pub use plan::{
-    CapacityPlan, DaemonSet, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan, OwnExecutor, Plan,
-    PodDisruptionBudget, PodSource, PriceChange,
+    CapacityPlan, DaemonSet, DrainPlan, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan,
+    OwnExecutor, Plan, PodDisruptionBudget, PodSource, PriceChange, StressPlan,
 };
 pub use reasons::{Explained, Explanation, Kept};
 

@@ -168,7 +168,7 @@ impl World<'_> {
         let zone = group.zones[self.nodes_created as usize % group.zones.len()];
         let id = self.fixed_node(group_index, group, zone);
         let ordinal = self.nodes[id].ordinal;
-        let startup = self.plan.ec2.startup.draw(&self.streams, u64::from(ordinal));
+        let startup = self.startup_of(ordinal, self.now);
         // An instance that hangs is replaced by hand after a quarter of an hour, as Karpenter would.
         let node = startup.node.unwrap_or(crate::ec2::NodeStartup {
             registered_after: crate::units::SimDuration::from_mins(15),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::catalog::{Arch, CapacityType, Catalog, TypeId, ZoneId};
 use crate::ec2::{
-    AllocationStrategy, BillingRules, Delay, Emulation, Occupancy, PoolWeights, SpotParameters, StandingCost,
-    StartupModel,
+    AllocationStrategy, BillingRules, CapacityLimits, Delay, Emulation, LaunchStress, Occupancy, PoolWeights,
+    SpotParameters, SpotPriceProcess, StandingCost, StartupModel,
 };
 use crate::gitlab::GitlabConfig;
 use crate::karpenter::disruption::DoNotDisrupt;
@@ -40,6 +40,26 @@ pub struct Plan {
     pub ec2: Ec2Plan,
     /// What costs money whether jobs run or not.
     pub standing: Vec<(CostKind, StandingCost)>,
+    /// What happens on a schedule.
+    pub stress: StressPlan,
+}
+
+/// Stress on a schedule that is neither the market's nor the launches'.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StressPlan {
+    /// Nodes that are drained.
+    pub drains: Vec<DrainPlan>,
+    /// From when until when GitLab answers nobody.
+    pub gitlab_outages: Vec<(SimTime, SimTime)>,
+}
+
+/// All nodes of some pools or groups are drained: their pods are evicted, and they end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrainPlan {
+    /// When.
+    pub at: SimTime,
+    /// Of which NodePools or fixed groups; none given are all.
+    pub pools: Vec<u32>,
 }
 
 /// Who makes pods of builds that are pending.
@@ -219,6 +239,12 @@ pub struct Ec2Plan {
     pub pool_weights: PoolWeights,
     /// Spot reclaims.
     pub spot: SpotParameters,
+    /// How Spot prices wander; `None` lets them stand still.
+    pub spot_prices: Option<SpotPriceProcess>,
+    /// When pools are empty.
+    pub capacity: CapacityLimits,
+    /// Throttled and slow launches.
+    pub launch_stress: LaunchStress,
     /// Whether Karpenter hears of interruptions (`INTERRUPTION_QUEUE`).
     pub interruption_queue: bool,
     /// Billing rules.
@@ -295,6 +321,9 @@ impl Ec2Plan {
             spot_strategy: AllocationStrategy::PriceCapacityOptimized,
             pool_weights: PoolWeights::default(),
             spot: SpotParameters::default(),
+            spot_prices: None,
+            capacity: CapacityLimits::default(),
+            launch_stress: LaunchStress::default(),
             interruption_queue: true,
             billing: BillingRules::default(),
             root_volume_gib: 20,

@@ -1,12 +1,12 @@
 //! The two price books: what EC2 bills from an instant on, and what Karpenter believes once it has looked at the price list
 //! again.
 
-use crate::catalog::{TypeId, ZoneId};
-use crate::ec2::{CapacityPool, discounted};
+use crate::catalog::{CapacityType, TypeId, ZoneId};
+use crate::ec2::{CapacityPool, SpotPriceProcess, discounted};
 use crate::engine::Id;
 use crate::fleet::{NodeId, NodePhase};
 use crate::karpenter::instance_types;
-use crate::units::SimTime;
+use crate::units::{SimDuration, SimTime};
 
 use super::event::Event;
 use super::plan::PriceChange;
@@ -58,6 +58,49 @@ impl World<'_> {
         }
     }
 
+    /// Arms the first step of Spot prices that wander.
+    pub(super) fn arm_spot_prices(&mut self) {
+        if self.plan.ec2.spot_prices.is_some() {
+            let catalog = &self.plan.ec2.catalog;
+            self.deviations = vec![0.0; catalog.types().len() * catalog.zones().len()];
+            self.queue.push(SimTime::ZERO, Event::SpotPrices { day: 0 });
+        }
+    }
+
+    /// Spot prices take the step of `day`, running instances are billed so, and Karpenter hears of it at its next look.
+    pub(super) fn spot_prices_move(&mut self, day: u32) {
+        let Some(process) = self.plan.ec2.spot_prices else { return };
+        let (catalog, zones) = (&self.plan.ec2.catalog, self.plan.ec2.catalog.zones().len());
+        for (place, deviation) in self.deviations.iter_mut().enumerate() {
+            let pool = CapacityPool {
+                instance_type: Id::new((place / zones) as u32),
+                zone: ZoneId((place % zones) as u8),
+                capacity_type: CapacityType::Spot,
+            };
+            let Some(price) = self.market.price(pool) else { continue };
+            let before = *deviation;
+            *deviation = process.next(before, pool, u64::from(day), &self.streams);
+            let on_demand = catalog.price(pool.instance_type, pool.zone, CapacityType::OnDemand);
+            let on_demand = on_demand.unwrap_or(price);
+            self.market.set_price(pool, SpotPriceProcess::moved(price, before, *deviation, on_demand));
+        }
+        let billed = self.nodes.iter().filter(|(_, node)| node.is_billed());
+        let billed: Vec<NodeId> =
+            billed.filter(|(_, node)| node.capacity == CapacityType::Spot).map(|(id, _)| id).collect();
+        for id in billed {
+            if let Some(price) = self.market.price(self.pool_of(id)) {
+                self.close_span(id);
+                self.facts[id.index()].bill.change_price(self.now, price);
+            }
+        }
+        self.queue.push(self.now + SimDuration::from_hours(24), Event::SpotPrices { day: day + 1 });
+        if self.karpenter.is_some() {
+            let every = self.karpenter_plan().price_refresh.as_ms().max(1);
+            let look = SimTime::from_ms(self.now.as_ms().div_ceil(every) * every);
+            self.queue.push(look, Event::PriceRefresh);
+        }
+    }
+
     /// Karpenter reads the price list: what changed since its last look is believed from now on.
     pub(super) fn refresh_prices(&mut self) {
         let now = self.now;
@@ -71,6 +114,18 @@ impl World<'_> {
             for pool in pools_of(change, zones) {
                 let zone = instance_types::ZoneId(pool.zone.0);
                 side.cluster.set_list_price(kind, zone, change.capacity, change.price);
+            }
+        }
+        if self.deviations.is_empty() {
+            return;
+        }
+        for (index, id) in (0..).zip(&side.types) {
+            for zone in (0..zones as u8).map(ZoneId) {
+                let pool = CapacityPool { instance_type: *id, zone, capacity_type: CapacityType::Spot };
+                if let Some(price) = self.market.price(pool) {
+                    let (kind, zone) = (instance_types::TypeId(index), instance_types::ZoneId(zone.0));
+                    side.cluster.set_list_price(kind, zone, CapacityType::Spot, price);
+                }
             }
         }
     }

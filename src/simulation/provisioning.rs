@@ -184,7 +184,8 @@ impl World<'_> {
         side.keep_claim(id.index(), Claim { request, replaces_for: command });
         // EC2's answer comes after the CreateFleet batch was sent.
         let mut random = self.streams.entity(LAUNCH_ANSWER, u64::from(ordinal));
-        let answered_at = now + CREATE_FLEET_IDLE + self.plan.ec2.launch_answer.draw(&mut random);
+        let answer = self.plan.ec2.launch_answer.draw(&mut random);
+        let answered_at = self.answered_at(now + CREATE_FLEET_IDLE, answer);
         self.queue.push(answered_at, Event::Node { node: id, ordinal, stage: NodeStage::Launched });
     }
 
@@ -315,7 +316,7 @@ impl World<'_> {
                 has_termination_grace_period: plan.termination_grace_period.is_some(),
             },
         );
-        let startup = self.plan.ec2.startup.draw(&self.streams, u64::from(ordinal));
+        let startup = self.startup_of(ordinal, requested_at);
         let mut stage =
             |at: SimTime, stage| self.queue.push(at.max(now), Event::Node { node: id, ordinal, stage });
         stage(requested_at + startup.running_after, NodeStage::Running);

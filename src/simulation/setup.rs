@@ -1,7 +1,7 @@
 //! The world before anything has happened: rooms made from the plan, kinds of pods registered, fixed nodes in place.
 
 use crate::catalog::{Arch, CapacityType, InstanceType, TypeId, ZoneId};
-use crate::ec2::{CapacityLimits, Market, PhaseKind, SpeedClass, SpeedModel, SpotMarket};
+use crate::ec2::{LaunchQueue, Market, PhaseKind, SpeedClass, SpeedModel, SpotMarket};
 use crate::engine::{EventQueue, Id, Slab, Streams};
 use crate::gitlab::{Gitlab, Pipelines};
 use crate::karpenter::disruption::{DoNotDisrupt, Version};
@@ -14,7 +14,7 @@ use super::Keep;
 use super::executors::Executors;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKind, PodKinds};
-use super::plan::{CapacityPlan, Plan};
+use super::plan::{CapacityPlan, Ec2Plan, Plan};
 use super::pod_budgets::{self, PodBudgets};
 use super::world::{Scratch, World};
 
@@ -28,6 +28,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
     });
     let ec2 = &plan.ec2;
     let executors = Executors::new(plan);
+    let spot = SpotMarket::new(&ec2.catalog, &ec2.spot);
     let mut world = World {
         plan,
         streams,
@@ -52,8 +53,10 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         speed: SpeedModel::new(ec2.catalog.generations(), &[], &ec2.emulation, ec2.occupancy),
         sharing: ec2.follow_load.then(Box::default),
         arrivals,
-        market: Market::new(&ec2.catalog, &ec2.pool_weights, CapacityLimits::default()),
-        spot: SpotMarket::new(&ec2.catalog, &ec2.spot),
+        market: market(ec2, &spot),
+        spot,
+        deviations: Vec::new(),
+        launch_queue: LaunchQueue::default(),
         karpenter: None,
         pod_budgets: PodBudgets::new(&plan.kubernetes.disruption_budgets),
         recorder,
@@ -70,6 +73,8 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
     world.announce_pod_budgets();
     world.arm_warm_up();
     world.arm_price_changes();
+    world.arm_spot_prices();
+    world.arm_stress();
     world.arm_drift();
     world.arm_static_pools();
     world.register_new_classes();
@@ -81,6 +86,12 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         }
     }
     world
+}
+
+/// What CreateFleet chooses from.
+fn market(ec2: &Ec2Plan, spot: &SpotMarket) -> Market {
+    let market = Market::new(&ec2.catalog, &ec2.pool_weights, ec2.capacity.clone());
+    if spot.runs_empty() { market.with_shocks(spot) } else { market }
 }
 
 /// What the speed model must know of a class: the measured speeds of the class apply to every generation they name.

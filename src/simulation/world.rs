@@ -1,6 +1,6 @@
 //! The world of one run: the rooms, what is in flight, and the recorder. Its stages are in the files beside this one.
 
-use crate::ec2::{Market, SpeedModel, SpotMarket};
+use crate::ec2::{LaunchQueue, Market, SpeedModel, SpotMarket};
 use crate::engine::{EventQueue, Slab, Streams};
 use crate::fleet::{Job, JobId, Node, NodeId};
 use crate::gitlab::{self, Gitlab, Pipelines};
@@ -51,6 +51,10 @@ pub(super) struct World<'p> {
     pub sharing: Option<Box<Sharing>>,
     pub market: Market,
     pub spot: SpotMarket,
+    /// Logarithm of each Spot pool's deviation from its own price, by type and zone; empty where prices stand still.
+    pub deviations: Vec<f64>,
+    /// Launch requests that wait for a throttled API.
+    pub launch_queue: LaunchQueue,
     pub karpenter: Option<Box<KarpenterSide>>,
     pub pod_budgets: PodBudgets,
     pub recorder: Recorder,
@@ -131,6 +135,10 @@ impl<'p> World<'p> {
             Event::PriceChange { number } => self.price_changed(number),
             Event::PriceRefresh => self.refresh_prices(),
             Event::Drift { number } => self.drift(number),
+            Event::DrainNodes { number } => self.drain_nodes(number),
+            Event::GitlabAway => self.gitlab_away(),
+            Event::Requeue { job, build } => self.requeue(job, build),
+            Event::SpotPrices { day } => self.spot_prices_move(day),
             Event::StaticPool { pool } => self.fill_static_pool(pool),
             Event::Scale { number } => self.scale_static_pool(number),
             Event::Node { node, ordinal, stage } => {

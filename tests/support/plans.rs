@@ -91,6 +91,7 @@ impl Case {
                 capacity: CapacityPlan::FixedNodes(Vec::new()),
                 ec2: Ec2Plan::new(catalog),
                 standing: Vec::new(),
+                stress: Default::default(),
             },
             workload: Workload::default(),
             written: Vec::new(),

@@ -101,6 +101,7 @@ pub(super) const fn node_end(end: NodeEnd) -> &'static str {
         NodeEnd::Expired => "it reached its largest age",
         NodeEnd::NeverRegistered => "it did not join the cluster in time",
         NodeEnd::RunEnd => "the run ended; it still stood",
+        NodeEnd::Drained => "it was drained by hand",
         NodeEnd::Drifted => "it differed from what its pool asks for (Drifted)",
     }
 }

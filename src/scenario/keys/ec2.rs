@@ -1,5 +1,6 @@
 //! Keys of EC2, prices and speed.
 
+use super::events::pool_keys;
 use super::{Key, Kind};
 
 const DOLLARS: Kind = Kind::Number(0.0, 1e6);
@@ -13,6 +14,7 @@ pub(super) const EC2: &[Key] = &[
         "Availability zones with subnets; default is all of the region.",
     ),
     Key::section("spot", SPOT, "The Spot market."),
+    Key::section("capacity", CAPACITY, "How often launches find no capacity."),
     Key::section("startup", STARTUP, "From the launch request to a node that takes pods."),
     Key::section("root_volume", ROOT_VOLUME, "The disk of each node."),
     Key::section("billing", BILLING, "How time is billed."),
@@ -61,6 +63,61 @@ const SPOT: &[Key] = &[
         Kind::Number(0.0, 0.95),
         "One discount on all Spot prices, in place of the catalogue's.",
     ),
+    Key::new(
+        "price_volatility",
+        Kind::Number(0.0, 1.0),
+        "Standard deviation of a day's step in the logarithm of each pool's price; 0 lets prices stand still.",
+    )
+    .or("0.0"),
+    Key::new("price_persistence", Kind::Number(0.0, 1.0), "Share of a price's deviation that is left after a day.")
+        .or("0.9"),
+    Key::section("shocks", SHOCKS, "Reclaims that take many instances of a pool at once."),
+    Key::new("replay", Kind::Tables(REPLAY), "Recorded availability in place of the model.").or("[]"),
+];
+
+const SHOCKS: &[Key] = &[
+    Key::new(
+        "enabled",
+        Kind::Boolean,
+        "Whether part of the hazard comes in shocks; off strikes every instance singly.",
+    )
+    .or("false"),
+    Key::new("share", Kind::Number(0.0, 1.0), "Share of the hazard that comes from shocks.").or("0.8"),
+    Key::new(
+        "kill_mean",
+        Kind::Number(0.01, 1.0),
+        "Mean share of a pool's instances that a shock takes; 0.67 for a scarce pool.",
+    )
+    .or("0.5"),
+    Key::new("across_zones", Kind::Number(0.0, 1.0), "Share of shocks that strike the type in all zones.")
+        .or("0.25"),
+    Key::new(
+        "across_sizes",
+        Kind::Number(0.0, 1.0),
+        "Share of shocks that strike the whole family in the zone.",
+    )
+    .or("0.15"),
+    Key::new("spread", Kind::Duration, "Mean delay of one instance's notice behind the shock.").or("\"72s\""),
+    Key::new("outage", Kind::Distribution, "How long the pool has no capacity after a shock.")
+        .or("{ median = \"8m30s\", p95 = \"82m15s\" }"),
+];
+
+const REPLAY: &[Key] = pool_keys![
+    Key::new("file", Kind::Path, "CSV of series,target_nodes,start_s,end_s,available_nodes; also as .gz.")
+        .required(),
+    Key::new("series", Kind::Text, "Which series of the file; default is its first.").or("\"\""),
+];
+
+const CAPACITY: &[Key] = &[
+    Key::new(
+        "on_demand_shortage",
+        Kind::Number(0.0, 1.0),
+        "Share of time in which an on-demand pool is empty.",
+    )
+    .or("0.0"),
+    Key::new("spot_shortage", Kind::Number(0.0, 1.0), "Share of time in which a Spot pool is empty.")
+        .or("0.0"),
+    Key::new("shortage_period", Kind::Duration, "How long one such shortage lasts.").or("\"10m\""),
 ];
 
 const STARTUP: &[Key] = &[

@@ -2,6 +2,7 @@
 //! starter file and the nearest-key hints all follow this table, so that they cannot drift apart.
 
 mod ec2;
+mod events;
 mod gitlab;
 mod karpenter;
 mod kubernetes;

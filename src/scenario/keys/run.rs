@@ -1,6 +1,7 @@
 //! Keys of the scenario as a whole, and the tree of all sections.
 
 use super::ec2::{EC2, FIXED, SPEED};
+use super::events::EVENT;
 use super::gitlab::{GITLAB, RUNNER};
 use super::karpenter::{KARPENTER, NODE_POOL};
 use super::kubernetes::KUBERNETES;
@@ -51,6 +52,13 @@ pub(crate) const ROOT: &[Key] = &[
     Key::section("karpenter", KARPENTER, "Karpenter's own settings."),
     Key::new("node_pool", Kind::Named(NODE_POOL), "Karpenter NodePools.").or("[]").also(&["node_pools"]),
     Key::section("ec2", EC2, "Region, prices, Spot market, start-up, billing."),
+    Key::new(
+        "event",
+        Kind::Named(EVENT),
+        "Stress on a schedule: Spot outages, price rises, shortages, throttling, spikes, drains.",
+    )
+    .or("[]")
+    .also(&["events"]),
     Key::section("speed", SPEED, "How fast jobs run on which CPU."),
     Key::section("fixed", FIXED, "Nodes of a fleet of kind \"fixed\"."),
     Key::section("fifo", FIFO, "The pool of a fleet of kind \"fifo\"."),

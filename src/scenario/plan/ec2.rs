@@ -5,10 +5,13 @@ use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::{Table, Value};
 use super::super::keys::nearest_word;
 use super::super::layers::FileProvider;
-use super::prices;
 use super::spread::delay;
+use super::{pool_filter, prices};
 use crate::catalog::{Arch, CapacityType, Catalog, CustomPrice, CustomType, TypeId, ZoneId, known_regions};
-use crate::ec2::{AmiPreset, BillingRules, Delay, Diurnal, Emulation, SpotParameters, StartupModel};
+use crate::ec2::{
+    AmiPreset, BillingRules, CapacityLimits, Delay, Diurnal, Emulation, ShockParameters, SpotParameters,
+    SpotPriceProcess, StartupModel,
+};
 use crate::units::{HourlyPrice, Ppm, SimDuration};
 
 /// The catalogue of the fleet's region with the scenario's own types and prices.
@@ -202,7 +205,12 @@ pub(super) fn answer(ec2: &Table) -> Delay {
 }
 
 /// The Spot market.
-pub(super) fn spot(ec2: &Table) -> SpotParameters {
+pub(super) fn spot(
+    ec2: &Table,
+    catalog: &Catalog,
+    files: &mut dyn FileProvider,
+    problems: &mut Problems,
+) -> SpotParameters {
     let table = ec2.section("spot");
     let amplitude = Ppm::from_f64(table.number("diurnal"));
     let peak = table.duration("diurnal_peak");
@@ -211,7 +219,40 @@ pub(super) fn spot(ec2: &Table) -> SpotParameters {
         scale: Ppm::from_f64(table.number("hazard_scale")),
         diurnal: (amplitude > Ppm::ZERO).then_some(Diurnal { amplitude, peak }),
         notice: table.duration("notice"),
+        shocks: table.section("shocks").flag("enabled").then(|| shocks(table.section("shocks"))),
+        replays: pool_filter::replays(table, catalog, files, problems),
         ..SpotParameters::default()
+    }
+}
+
+fn shocks(table: &Table) -> ShockParameters {
+    let share = |key| Ppm::from_f64(table.number(key));
+    ShockParameters {
+        share: share("share"),
+        kill_mean: share("kill_mean"),
+        across_zones: share("across_zones"),
+        across_sizes: share("across_sizes"),
+        spread: table.duration("spread"),
+        outage: delay(table, "outage").unwrap_or_else(|| ShockParameters::default().outage),
+    }
+}
+
+/// How Spot prices wander, if they do.
+pub(super) fn spot_prices(ec2: &Table) -> Option<SpotPriceProcess> {
+    let table = ec2.section("spot");
+    let volatility = Ppm::from_f64(table.number("price_volatility"));
+    let persistence = Ppm::from_f64(table.number("price_persistence"));
+    (volatility > Ppm::ZERO).then_some(SpotPriceProcess { volatility, persistence })
+}
+
+/// How often launches find no capacity.
+pub(super) fn capacity(ec2: &Table) -> CapacityLimits {
+    let table = ec2.section("capacity");
+    CapacityLimits {
+        outages: Vec::new(),
+        on_demand_shortage: Ppm::from_f64(table.number("on_demand_shortage")),
+        spot_shortage: Ppm::from_f64(table.number("spot_shortage")),
+        shortage_period: table.duration("shortage_period"),
     }
 }
 

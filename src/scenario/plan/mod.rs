@@ -2,6 +2,7 @@
 
 mod capacity;
 mod ec2;
+mod events;
 mod exit_codes;
 mod fit;
 mod gitlab;
@@ -11,6 +12,7 @@ mod karpenter_events;
 mod kubernetes;
 mod pipeline;
 mod pod_budgets;
+mod pool_filter;
 mod prices;
 mod speeds;
 mod spread;
@@ -80,6 +82,7 @@ pub(super) fn ready(
     let mut workload = workload::synthetic(section, run.horizon, &mut jobs, files, problems);
     // What cannot be read might arrive.
     let is_whole = problems.len() == before;
+    events::add_spikes(table, &mut workload.synthetic, problems);
     workload.clock = WeekClock::from_zoned(run.start, SimTime::ZERO + run.horizon);
     let wanted = trace::wanted(section, &mut workload, &mut jobs, problems);
     let trace = wanted.and_then(|wanted| read.trace(&wanted, &mut workload, run, files, problems));
@@ -106,18 +109,22 @@ pub(super) fn ready(
         &jobs.described,
         problems,
     );
+    let capacity = capacity?;
+    let mut stress = events::stress(table, &catalog, &capacity, problems);
+    let ec2 = ec2_plan(table, catalog, &mut stress, files, problems);
     let plan = Plan {
         horizon: run.horizon,
         drain: run.drain,
         warmup: SimTime::ZERO + run.warmup,
-        standing: standing::costs(table, &runners, &catalog, problems),
+        standing: standing::costs(table, &runners, &ec2.catalog, problems),
+        stress: stress.plan,
         pipeline_latency: table.section("gitlab").duration("pipeline_processing"),
         own_executors: kubernetes::own_executors(&gitlab, &executors),
         gitlab,
         executor: executors[0].clone(),
         kubernetes,
-        ec2: ec2_plan(table, catalog, problems),
-        capacity: capacity?,
+        ec2,
+        capacity,
     };
     Some(Ready { plan, workload: Arc::new(workload), trace })
 }
@@ -165,13 +172,30 @@ fn nothing_arrives(at: &Span) -> Diagnostic {
     .help("[workload]\ntrace = \"jobs.csv.gz\"")
 }
 
-fn ec2_plan(fleet: &Table, catalog: Arc<crate::catalog::Catalog>, problems: &mut Problems) -> Ec2Plan {
+fn ec2_plan(
+    fleet: &Table,
+    catalog: Arc<crate::catalog::Catalog>,
+    stress: &mut events::Stress,
+    files: &mut dyn FileProvider,
+    problems: &mut Problems,
+) -> Ec2Plan {
     let (table, speed) = (fleet.section("ec2"), fleet.section("speed"));
+    let mut price_changes = prices::changes(table, &catalog, problems);
+    price_changes.append(&mut stress.price_changes);
+    // Karpenter reads them in their order.
+    price_changes.sort_by_key(|change| change.at);
+    let mut spot = ec2::spot(table, &catalog, files, problems);
+    spot.strikes = std::mem::take(&mut stress.strikes);
+    let mut capacity = ec2::capacity(table);
+    capacity.outages = std::mem::take(&mut stress.outages);
     Ec2Plan {
-        price_changes: prices::changes(table, &catalog, problems),
+        price_changes,
+        capacity,
+        launch_stress: std::mem::take(&mut stress.launches),
+        spot_prices: ec2::spot_prices(table),
         startup: ec2::startup(table),
         launch_answer: ec2::answer(table),
-        spot: ec2::spot(table),
+        spot,
         interruption_queue: fleet.section("karpenter").flag("interruption_queue"),
         billing: ec2::billing(table),
         root_volume_gib: table.section("root_volume").integer("size_gib") as u32,
