@@ -1,5 +1,6 @@
 //! A recorded availability of 16-node Spot pools, replayed: its losses come as they came. The recording
 //! (skypilot-org/spot-traces) is not part of this repository: where `../shared/traces` is missing the test says so and passes.
+#![allow(clippy::print_stdout)] // the figures that a test finds are for people
 
 use std::io::Read;
 use std::path::Path;
@@ -44,7 +45,7 @@ fn replayed_losses(series: &Arc<AvailabilitySeries>, streams: &Streams) -> Vec<(
         let mut now = SimTime::ZERO;
         while now.as_ms() < DAYS * 86_400_000 {
             if market.recovering(pool, now, streams) {
-                now = now + SimDuration::from_secs(30);
+                now += SimDuration::from_secs(30);
                 continue;
             }
             ordinal += 1;
