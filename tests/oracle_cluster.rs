@@ -1,7 +1,8 @@
 //! Whole clusters: what the real control plane did with a case, against what the loop does with it.
 //!
-//! Nothing of a case is known here but its input. What is chance in the real thing (names, ties, where its polls and
-//! the clock's seconds fall) is drawn anew in every simulated run, so ranges are compared, as the recordings' README says.
+//! Nothing of a case is known here but its input and what no rule decides (`cluster::Surroundings`). What is chance in the
+//! real thing (names, ties, which node of a pass is ready how much later) is drawn anew in every simulated run, so ranges
+//! are compared, as the recordings' README says.
 
 #![allow(clippy::print_stdout)] // says how far recorded and simulated runs agree
 
@@ -18,21 +19,24 @@ mod trajectory;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use cluster::{RecordedCase, list, number, text};
+use cluster::{RecordedCase, Surroundings, list, number, text};
 use fleetsim::catalog::{CapacityType, Catalog};
 use fleetsim::engine::Streams;
 use fleetsim::karpenter::cluster::{Cluster, LaunchedAs, NodeId};
 use fleetsim::karpenter::pod_classes::PreferencePolicy;
 use fleetsim::karpenter::pods::{PodClassSpec, PodId};
+use fleetsim::karpenter::resources::Amounts;
 use fleetsim::karpenter::solver::{PassInput, PassPod, PassResults, PodOrigin, Solver};
 use fleetsim::units::{Resources, SimDuration, SimTime};
 use serde_json::Value;
 use trajectory::{Summary, Trajectory, Unit};
 
 const SEEDS: u64 = 200;
+/// So many times as often a run is drawn where a recorded gap between commands did not come up.
+const MORE_DRAWS: u64 = 5;
 
 /// So many of a hundred numbers agree at least; ARCHITECTURE.md says which do not, and why.
-const AGREE_PERCENT: usize = 95;
+const AGREE_PERCENT: usize = 96;
 
 #[test]
 fn oracle_cluster_summaries() {
@@ -67,7 +71,9 @@ fn compare(recorded: &RecordedCase, all: &[RecordedCase]) -> Compared {
     let name = text(&case["name"]);
     let catalog = cluster::catalog(case);
     let runs: Vec<Trajectory> = recorded.runs.iter().map(|run| trajectory::recorded(run, &catalog)).collect();
-    let simulated: Vec<Trajectory> = (0..SEEDS).map(|seed| simulate(case, &catalog, seed)).collect();
+    let met: Vec<Surroundings> = recorded.runs.iter().map(|run| Surroundings::of(case, run)).collect();
+    let simulated: Vec<Trajectory> =
+        (0..SEEDS).map(|seed| simulate(case, &catalog, &met[seed as usize % met.len()], seed)).collect();
     draw(name, &runs, &simulated);
     let of_runs: Vec<Summary> = runs.iter().map(Trajectory::summary).collect();
     let of_simulated: Vec<Summary> = simulated.iter().map(Trajectory::summary).collect();
@@ -109,7 +115,9 @@ fn compare(recorded: &RecordedCase, all: &[RecordedCase]) -> Compared {
             ));
         }
     }
-    compared.cadence = cadence(name, &runs, &simulated);
+    let more = (SEEDS..SEEDS * MORE_DRAWS)
+        .map(|seed| simulate(case, &catalog, &met[seed as usize % met.len()], seed));
+    compared.cadence = cadence(name, &runs, &simulated, more);
     let list_gaps = |all: &[Trajectory]| {
         let mut gaps: Vec<i64> =
             all.iter().flat_map(Trajectory::gaps).map(|gap| (gap + 500) / 1000).collect();
@@ -129,13 +137,13 @@ fn compare(recorded: &RecordedCase, all: &[RecordedCase]) -> Compared {
     compared
 }
 
-fn simulate(case: &Value, catalog: &Arc<Catalog>, seed: u64) -> Trajectory {
-    // The clock's seconds fall anywhere. Karpenter's disruption controller looks 5.75 to 6.05 s after the start of every
-    // recording (its commands' instants tell), for the harness starts it so long before.
-    let later = 1 + seed * 7919 % 1000;
+fn simulate(case: &Value, catalog: &Arc<Catalog>, surroundings: &Surroundings, seed: u64) -> Trajectory {
+    // Karpenter's disruption controller looks 5.75 to 6.05 s after the start of every recording (its commands' instants
+    // tell), for the harness starts it so long before.
+    let later = 1 + surroundings.start_in_second.unwrap_or(seed * 7919 % 1000);
     let first_poll = SimDuration::from_ms(later + 5750 + seed * 104_729 % 300);
     let chance =
-        cluster::Chance { later: SimDuration::from_ms(later), first_poll, machine: seed, workers: seed };
+        cluster::Chance { later: SimDuration::from_ms(later), first_poll, surroundings, order: seed };
     let run = cluster::plan(case, catalog, chance).seed(seed + 1).run();
     trajectory::simulated(&run, catalog, later as i64, case)
 }
@@ -213,19 +221,28 @@ fn most_similar(case: &Value, all: &[RecordedCase]) -> Option<Vec<f64>> {
     )
 }
 
-/// Every recorded gap between commands occurs in the simulation too, to a second.
-fn cadence(name: &str, runs: &[Trajectory], simulated: &[Trajectory]) -> Vec<String> {
-    let mut known: Vec<i64> = simulated.iter().flat_map(Trajectory::gaps).collect();
-    known.sort_unstable();
-    let mut wrong = Vec::new();
-    for gap in runs.iter().flat_map(Trajectory::gaps) {
-        let near = known.partition_point(|one| *one < gap - 1000);
-        if known.get(near).is_none_or(|one| *one > gap + 1000) {
-            wrong
-                .push(format!("{name}: a command {gap} ms after the one before, never so in the simulation"));
+/// Every recorded gap between commands occurs in the simulation too, to a second. A gap that depends on when just one node
+/// became idle is rare in the draws (d11: 55 s, 2 of 200): then `more` are drawn until it comes.
+fn cadence(
+    name: &str,
+    runs: &[Trajectory],
+    simulated: &[Trajectory],
+    more: impl Iterator<Item = Trajectory>,
+) -> Vec<String> {
+    let mut missing: Vec<i64> = runs.iter().flat_map(Trajectory::gaps).collect();
+    let meet = |drawn: &Trajectory, missing: &mut Vec<i64>| {
+        let gaps = drawn.gaps();
+        missing.retain(|gap| gaps.iter().all(|one| (one - gap).abs() > 1000));
+    };
+    simulated.iter().for_each(|drawn| meet(drawn, &mut missing));
+    for drawn in more {
+        if missing.is_empty() {
+            break;
         }
+        meet(&drawn, &mut missing);
     }
-    wrong
+    let never = |gap| format!("{name}: a command {gap} ms after the one before, never so in the simulation");
+    missing.into_iter().map(never).collect()
 }
 
 /// Node counts over time as a picture, where `FLEETSIM_DRAW` names a folder.
@@ -251,7 +268,7 @@ fn oracle_cluster_every_pass() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-/// Every pass, with the nodes and bindings recorded up to it: how many pods were left over, on how many claims.
+/// Every pass, with the nodes and bindings recorded up to it: how many pods were left over, on which claims.
 fn check_passes(case: &Value, run: &Value, catalog: &Arc<Catalog>) -> (usize, Vec<String>) {
     let events: Vec<&Value> = list(&run["events"]).iter().collect();
     let starts: Vec<usize> =
@@ -264,9 +281,22 @@ fn check_passes(case: &Value, run: &Value, catalog: &Arc<Catalog>) -> (usize, Ve
         let expected = opened.map_or((0, 0), |event| {
             (cluster::number(&event["info"]["pods"]), cluster::number(&event["info"]["nodeclaims"]))
         });
-        let found = pass(case, run, catalog, at);
+        let (pods, claims) = pass(case, run, catalog, at);
+        let found = (pods, claims.len() as i64);
         passes += 1;
-        if found != expected {
+        // A claim that replaces nodes may be created meanwhile.
+        let mut created: Vec<Claim> = events[*start..end]
+            .iter()
+            .filter(|event| event["kind"] == "nodeclaim_created")
+            .map(|event| {
+                let of = |field: &str| cluster::number(&event["info"][field]);
+                (of("request_cpu_millis"), of("request_memory_mib"), of("request_pods"), of("type_options"))
+            })
+            .collect();
+        let is_created = |claim: &Claim| {
+            created.iter().position(|one| one == claim).map(|place| created.swap_remove(place)).is_some()
+        };
+        if found != expected || !claims.iter().all(is_created) {
             wrong.push(format!(
                 "{} run {} pass at {at}: {} pods on {} claims, recorded {} on {}",
                 text(&case["name"]),
@@ -294,8 +324,11 @@ fn pod_class(job: &Value) -> PodClassSpec {
     }
 }
 
+/// A claim's requests (millicores, mebibytes, pods) and how many instance types it leaves open.
+type Claim = (i64, i64, i64, i64);
+
 /// Pods that a pass at `at` puts on new claims, and the claims.
-fn pass(case: &Value, run: &Value, catalog: &Arc<Catalog>, at: i64) -> (i64, i64) {
+fn pass(case: &Value, run: &Value, catalog: &Arc<Catalog>, at: i64) -> (i64, Vec<Claim>) {
     let mut known = launched(case, run, catalog, at);
     let mut pods = Vec::new();
     for (index, (pod, job)) in list(&run["pods"]).iter().zip(list(&case["jobs"])).enumerate() {
@@ -324,7 +357,12 @@ fn pass(case: &Value, run: &Value, catalog: &Arc<Catalog>, at: i64) -> (i64, i64
     );
     solver.drop_unsendable(&known, &mut results);
     let opened: i64 = results.claims.iter().map(|claim| claim.pods.len() as i64).sum();
-    (opened, results.claims.len() as i64)
+    let claim = |claim| {
+        let request = solver.claim_request(&known, claim);
+        let Amounts { cpu, memory, pods } = request.requests;
+        (cpu, memory, pods, request.types.len() as i64)
+    };
+    (opened, results.claims.iter().map(claim).collect())
 }
 
 /// Karpenter's memory at `at`: the claims launched by then under their recorded names, how far they are, and their pods.

@@ -21,18 +21,6 @@ use serde_json::Value;
 use super::plans::{Case, hours, ms};
 use super::support;
 
-/// From a claim's creation to its node's being ready beyond the case's delays, where a pass opened one claim only: the
-/// twentieths of 151 recorded ones, 22 to 351 ms, median 51.
-const NODE_START_LAG: [u64; 20] =
-    [25, 30, 33, 34, 37, 41, 43, 45, 47, 49, 52, 55, 61, 67, 72, 81, 95, 113, 130, 200];
-/// In a burst each node is ready so long after the one before, in the mean of a run: the recorded bursts of four nodes and
-/// more but those on a busy machine.
-const NODE_START_PACE: [u64; 12] = [16, 19, 24, 26, 26, 29, 32, 34, 36, 40, 43, 60];
-/// kube-scheduler's work on a pod that it places: 3.7 ms apart in d01, below the limit of its client.
-const PLACING_TIME: [u64; 12] = [3, 3, 3, 3, 4, 4, 4, 4, 4, 5, 5, 5];
-/// A call of kube-scheduler's, on the same machines: pods of a burst below its client's limit are marked so far apart.
-const CALL_LATENCY: [u64; 12] = [7, 7, 8, 8, 9, 9, 9, 10, 11, 12, 13, 14];
-
 const FOLDER: &str = "cluster/trajectories";
 
 /// A whole number of a recording.
@@ -191,50 +179,141 @@ fn pool(pool: &Value) -> PoolPlan {
     }
 }
 
+/// What a recording met that no rule of Karpenter's and kube-scheduler's decides, read off the recording itself: when the
+/// driver created the pods, where the wall clock stood, and how fast the machine was.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// When each job's pod was created.
+    created: Vec<u64>,
+    /// Milliseconds of the second in which the recording started, where they can be told.
+    pub start_in_second: Option<u64>,
+    /// From one failed attempt of kube-scheduler's to the next, a call between them.
+    call_latency: u64,
+    /// From a claim's creation to its node's being ready beyond the case's delays, the first node of every pass.
+    start_lags: Vec<u64>,
+    /// From node to node of one pass.
+    start_gaps: Vec<u64>,
+}
+
+impl Surroundings {
+    /// Those of a recorded run.
+    pub fn of(case: &Value, run: &Value) -> Self {
+        let (start_lags, start_gaps) = node_starts(case, run);
+        Self {
+            created: list(&run["pods"]).iter().map(|pod| number(&pod["created_ms"]) as u64).collect(),
+            start_in_second: start_in_second(run),
+            call_latency: call_latency(run),
+            start_lags,
+            start_gaps,
+        }
+    }
+
+    /// kube-scheduler's work on a pod that it places: 3.7 ms in d01 below the limit of its client, where a call takes 12 ms.
+    fn placing_time(&self) -> u64 {
+        (self.call_latency * 3 / 10).max(3)
+    }
+}
+
+/// How far into a second of the wall clock a recording started, in milliseconds: the condition `Consolidatable` comes true
+/// on whole seconds, as the times that it is counted from have none but these, and is seen some milliseconds later.
+fn start_in_second(run: &Value) -> Option<u64> {
+    const LATENCY: i64 = 5;
+    let mut flips: Vec<i64> = list(&run["events"])
+        .iter()
+        .filter(|event| event["kind"] == "consolidatable" && event["info"] == true)
+        .map(|event| number(&event["ms"]) % 1000)
+        .collect();
+    flips.sort_unstable();
+    // Most flips come within a tenth of a second of their second; a busy machine is late with some.
+    let within = |from: i64| flips.iter().filter(|ms| (**ms - from).rem_euclid(1000) < 100).count();
+    let earliest = flips.iter().copied().rev().max_by_key(|from| within(*from))?;
+    Some((LATENCY - earliest).rem_euclid(1000) as u64)
+}
+
+/// How long kube-scheduler takes for a pod that it cannot place. Pods of a burst that it marks one right after another tell;
+/// where too few do, the time from a pod's creation to its mark less two deliveries of a watch.
+fn call_latency(run: &Value) -> u64 {
+    const DELIVERIES: i64 = 3;
+    // Beyond that many the client's own limit sets the pace.
+    const BELOW_LIMIT: usize = 95;
+    let mut marked: Vec<(i64, i64)> = list(&run["pods"])
+        .iter()
+        .map(|pod| (number(&pod["unschedulable_ms"]), number(&pod["created_ms"])))
+        .filter(|(marked, _)| *marked >= 0)
+        .collect();
+    marked.sort_unstable();
+    let apart: Vec<i64> = marked
+        .windows(2)
+        .take(BELOW_LIMIT)
+        .filter(|pair| pair[1].1 < pair[0].0)
+        .map(|pair| pair[1].0 - pair[0].0)
+        .collect();
+    let alone: Vec<i64> = marked.iter().map(|(marked, created)| marked - created - DELIVERIES).collect();
+    let of = if apart.len() * 2 >= marked.len().min(BELOW_LIMIT) { apart } else { alone };
+    (of.iter().sum::<i64>() / of.len().max(1) as i64).max(1) as u64
+}
+
+/// The lag of the first node of each pass that was ready, and the gaps to the others.
+fn node_starts(case: &Value, run: &Value) -> (Vec<u64>, Vec<u64>) {
+    // Claims of one pass are created one right after another.
+    const ONE_PASS: i64 = 400;
+    let delays: i64 =
+        ["launch_ms", "register_ms", "ready_ms"].iter().map(|delay| number(&case["delays"][delay])).sum();
+    let mut nodes: Vec<(i64, i64)> = list(&run["nodes"])
+        .iter()
+        .map(|node| (number(&node["created_ms"]), number(&node["node_ready_ms"])))
+        .filter(|(_, ready)| *ready >= 0)
+        .collect();
+    nodes.sort_unstable();
+    let (mut lags, mut gaps) = (Vec::new(), Vec::new());
+    for pass in nodes.chunk_by(|one, next| next.0 - one.0 < ONE_PASS) {
+        let mut ready: Vec<i64> = pass.iter().map(|(_, ready)| *ready).collect();
+        ready.sort_unstable();
+        lags.push((ready[0] - pass[0].0 - delays).max(0) as u64);
+        gaps.extend(ready.windows(2).map(|pair| (pair[1] - pair[0]) as u64));
+    }
+    (lags, gaps)
+}
+
 /// What differs between runs of one case beside names and ties.
 #[derive(Clone, Copy, Debug)]
-pub struct Chance {
-    /// Everything happens so much later: the clock's seconds fall anywhere.
+pub struct Chance<'a> {
+    /// Everything happens so much later: the clock's seconds fall elsewhere.
     pub later: SimDuration,
     /// When Karpenter's disruption controller looks for the first time.
     pub first_poll: SimDuration,
-    /// How busy the machine is: any number.
-    pub machine: u64,
-    /// In which order workers get to the jobs of an instant: any number.
-    pub workers: u64,
+    /// What one of the recordings met.
+    pub surroundings: &'a Surroundings,
+    /// In which order pods of one millisecond are created: any number.
+    pub order: u64,
 }
 
-/// The jobs of a case in the order in which the recordings' driver creates their pods, with the instants: eight workers take
-/// the jobs of one instant as they come, 25 ms each (recorded: 16 to 49), so a burst is some time apart and a little shuffled.
-fn in_order_of_creation(jobs: &[Value], workers: u64) -> Vec<(u64, &Value)> {
-    const WORKERS: usize = 8;
-    const EACH: u64 = 25;
-    let streams = Streams::new(workers, 0);
-    let mut created = Vec::new();
-    for burst in jobs.chunk_by(|one, next| one["at_ms"] == next["at_ms"]) {
-        let at = number(&burst[0]["at_ms"]) as u64;
-        for (place, job) in burst.iter().enumerate() {
-            let mut random = streams.entity(Purpose::named("driver's workers"), created.len() as u64);
-            let busy = (place / WORKERS) as u64 * EACH + random.next_u64() % EACH;
-            created.push((if burst.len() > 1 { at + busy } else { at }, job));
-        }
-    }
-    created.sort_by_key(|(at, _)| *at);
-    created
+/// The jobs of a case with the instants at which their pods were created, in that order; that of one millisecond is drawn.
+fn in_order_of_creation<'a>(jobs: &'a [Value], created: &[u64], order: u64) -> Vec<(u64, &'a Value)> {
+    let streams = Streams::new(order, 0);
+    let mut pods: Vec<(u64, u64, &Value)> = jobs
+        .iter()
+        .zip(created)
+        .enumerate()
+        .map(|(place, (job, at))| {
+            (*at, streams.entity(Purpose::named("order of creation"), place as u64).next_u64(), job)
+        })
+        .collect();
+    pods.sort_by_key(|(at, tie, _)| (*at, *tie));
+    pods.into_iter().map(|(at, _, job)| (at, job)).collect()
 }
 
 /// The case as a plan.
-pub fn plan(case: &Value, catalog: &Arc<Catalog>, chance: Chance) -> Case {
-    let Chance { later, first_poll, machine, workers } = chance;
-    let machine = machine as usize % NODE_START_PACE.len();
+pub fn plan(case: &Value, catalog: &Arc<Catalog>, chance: Chance<'_>) -> Case {
+    let Chance { later, first_poll, surroundings, order } = chance;
     let delay = |name: &str| ms(optional(&case["delays"][name]).unwrap_or(0));
     let constant = |name: &str| Delay::Constant(delay(name));
     // What the recorded control plane itself takes on top of the case's delays (README, measured rules).
     let lagging =
         |name: &str, lags: &[u64]| Delay::empirical(lags.iter().map(|lag| delay(name) + ms(*lag)).collect());
     let mut plan = Case::new().until(later + ms(number(&case["max_ms"]) as u64)).change(|plan| {
-        plan.kubernetes.scheduler.call_latency = ms(CALL_LATENCY[machine]);
-        plan.kubernetes.scheduler.placing_time = ms(PLACING_TIME[machine]);
+        plan.kubernetes.scheduler.call_latency = ms(surroundings.call_latency);
+        plan.kubernetes.scheduler.placing_time = ms(surroundings.placing_time());
         plan.executor.pod_source = PodSource::Direct;
         plan.executor.poll_interval = ms(1);
         plan.executor.poll_timeout = hours(10_000);
@@ -246,7 +325,7 @@ pub fn plan(case: &Value, catalog: &Arc<Catalog>, chance: Chance) -> Case {
         let ec2 = &mut plan.ec2;
         ec2.catalog = Arc::clone(catalog);
         ec2.startup = StartupModel {
-            request_to_running: lagging("launch_ms", &NODE_START_LAG),
+            request_to_running: lagging("launch_ms", &surroundings.start_lags),
             running_to_registered: constant("register_ms"),
             registered_to_ready: constant("ready_ms"),
             hang: Ppm::ZERO,
@@ -264,12 +343,13 @@ pub fn plan(case: &Value, catalog: &Arc<Catalog>, chance: Chance) -> Case {
     if let CapacityPlan::Karpenter(karpenter) = &mut plan.plan.capacity {
         karpenter.nodes_keep_claim_names = true;
         karpenter.first_disruption_pass = SimTime::ZERO + first_poll;
-        let pace = NODE_START_PACE[machine];
-        karpenter.node_start_pace =
-            Some(Delay::empirical([20, 60, 100, 140, 180].map(|percent| ms(pace * percent / 100)).to_vec()));
+        if !surroundings.start_gaps.is_empty() {
+            let gaps = surroundings.start_gaps.iter().map(|gap| ms(*gap)).collect();
+            karpenter.node_start_pace = Some(Delay::empirical(gaps));
+        }
     }
     let mut classes: Vec<String> = Vec::new();
-    for (at, job) in in_order_of_creation(list(&case["jobs"]), workers) {
+    for (at, job) in in_order_of_creation(list(&case["jobs"]), &surroundings.created, order) {
         let (cpu, memory) = (number(&job["cpu_millis"]) as u32, number(&job["memory_mib"]) as u32);
         let protected = job["do_not_disrupt"] == true;
         let arch = job["arch"].as_str();
