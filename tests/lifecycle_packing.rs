@@ -9,7 +9,7 @@ use fleetsim::karpenter::disruption::Settings;
 use fleetsim::karpenter::instance_types::{InstanceTypeSpec, ZoneId};
 use fleetsim::karpenter::node_pools::{DaemonSetSpec, Limits};
 use fleetsim::karpenter::pods::{
-    AntiAffinityTerm, InitContainer, PodClassSpec, PreferredTerm, effective_requests,
+    InitContainer, PodAffinityTerm, PodClassSpec, PreferredTerm, effective_requests,
 };
 use fleetsim::karpenter::requirements::{Operator, RequirementSpec};
 use fleetsim::karpenter::solver::{NoType, Refusal};
@@ -266,7 +266,7 @@ fn a_pod_gives_up_its_preferred_distance_before_its_preferred_node() {
             .anti_affinity
             .iter()
             .cloned()
-            .map(|term| AntiAffinityTerm { weight: Some(9), ..term })
+            .map(|term| PodAffinityTerm { weight: Some(9), ..term })
             .collect(),
         preferred_terms: vec![PreferredTerm { weight: 1, requirements: vec![wants] }],
         ..near

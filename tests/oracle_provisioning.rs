@@ -14,7 +14,7 @@ use fleetsim::karpenter::launch::launch_request;
 use fleetsim::karpenter::node_pools::{DaemonSetSpec, Limits, NodePoolSpec, PoolId, SIMULATED_LABELS};
 use fleetsim::karpenter::pod_classes::PreferencePolicy;
 use fleetsim::karpenter::pods::{
-    AntiAffinityTerm, InitContainer, PodClassSpec, PodId, PreferredTerm, SpreadConstraint, effective_requests,
+    InitContainer, PodAffinityTerm, PodClassSpec, PodId, PreferredTerm, SpreadConstraint, effective_requests,
 };
 use fleetsim::karpenter::provisioner::displaced_pods;
 use fleetsim::karpenter::requirements::{Operator, Requirement, RequirementSpec, Requirements};
@@ -346,7 +346,7 @@ fn pod_class(pod: &PodRecord) -> PodClassSpec {
         match_labels: pairs(&one.match_labels),
         min_domains: one.min_domains,
     };
-    let anti = |one: &AntiRecord| AntiAffinityTerm {
+    let anti = |one: &AntiRecord| PodAffinityTerm {
         key: one.key.clone(),
         match_labels: pairs(&one.match_labels),
         weight: one.weight,

@@ -41,3 +41,30 @@ fn karpenter_may_be_as_slow_as_it_is_said_to_be_and_static_pools_are_scaled_by_n
     let at = SimTime::from_ms(2 * 3_600_000);
     assert_eq!(karpenter.scales, [ScalePlan { at, pool: 1, replicas: 7 }]);
 }
+
+#[test]
+fn jobs_and_runners_say_where_their_pods_go_in_the_words_of_a_pod_specification() {
+    let lines = "pod_labels = { team = \"a\" }\npod_anti_affinity = [{ topology_key = \"hostname\", weight = 5 }]\n\
+        [[workload.class]]\nname = \"near\"\narrivals = { per_day = 1 }\nduration = \"3m\"\nhostPort = [80, 443]\n\
+        topologySpreadConstraints = [{ topologyKey = \"zone\", maxSkew = 2, minDomains = 3 }]\n\
+        pod_affinity = [{ key = \"kubernetes.io/hostname\", match_labels = { class = \"unit\" } }]\n\
+        preferred_node_affinity = [{ weight = 7, match_expressions = [\
+        { key = \"karpenter.k8s.aws/instance-generation\", operator = \"Gt\", values = [\"6\"] }] }]\n";
+    let plan = plan(lines);
+    let of_runner = &plan.executor.placement;
+    assert_eq!(of_runner.labels, [("team".to_owned(), "a".to_owned())]);
+    assert_eq!(
+        (of_runner.anti_affinity[0].key.as_str(), of_runner.anti_affinity[0].weight),
+        ("kubernetes.io/hostname", Some(5))
+    );
+    let [near] = &plan.kubernetes.placements[..] else { panic!("one class says something") };
+    let own = &near.placement;
+    assert_eq!((near.class.as_str(), &own.host_ports[..]), ("near", &[80, 443][..]));
+    let spread = &own.spread[0];
+    assert_eq!(
+        (spread.key.as_str(), spread.max_skew, spread.min_domains),
+        ("topology.kubernetes.io/zone", 2, Some(3))
+    );
+    assert_eq!(own.affinity[0].match_labels, [("class".to_owned(), "unit".to_owned())]);
+    assert_eq!((own.preferred_nodes[0].weight, own.preferred_nodes[0].requirements.len()), (7, 1));
+}

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::labels::{self, LabelKey, Vocabulary};
-use super::pods::{AntiAffinityTerm, PodClassId, PodClassSpec, SpreadConstraint};
+use super::pods::{PodAffinityTerm, PodClassId, PodClassSpec, SpreadConstraint};
 use super::requirements::{Requirement, Requirements};
 use super::resources::Amounts;
 use super::taints::{TaintEffect, Toleration, are_tolerated, disrupted_taint};
@@ -35,7 +35,8 @@ pub(crate) struct Shape {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum TopologyTerm {
     Spread(SpreadTerm),
-    AntiAffinity(AntiTerm),
+    Affinity(PodTerm),
+    AntiAffinity(PodTerm),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,7 +51,7 @@ pub(crate) struct SpreadTerm {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct AntiTerm {
+pub(crate) struct PodTerm {
     pub(crate) key: LabelKey,
     pub(crate) match_labels: Vec<(String, String)>,
 }
@@ -72,8 +73,10 @@ pub struct PodClass {
     /// Requests, with the pod's own slot.
     pub requests: Amounts,
     pub(crate) stages: Vec<Stage>,
+    /// Labels, and one of our own for each host port: a port is a required anti-affinity to the pods that have it.
+    pub(crate) labels: Vec<(String, String)>,
     /// Required anti-affinity, which also keeps other pods away from this one.
-    pub(crate) repels: Vec<AntiTerm>,
+    pub(crate) repels: Vec<PodTerm>,
     pub(crate) is_ignored: bool,
     /// Whether it tolerates `karpenter.sh/disrupted`, so that no drain evicts it.
     pub(crate) stays: bool,
@@ -125,16 +128,15 @@ impl PodClasses {
         let id = PodClassId(self.classes.len() as u32);
         bucket.push(id);
         let stages = self.stages(&spec, relaxation, vocabulary);
-        let repels = spec
-            .anti_affinity
-            .iter()
-            .filter(|term| term.weight.is_none())
-            .map(|term| anti_term(term, vocabulary))
-            .collect();
+        let required = spec.anti_affinity.iter().filter(|term| term.weight.is_none());
+        let terms = required.map(|term| pod_term(term, vocabulary)).collect::<Vec<_>>().into_iter();
+        let repels = terms.chain(spec.host_ports.iter().map(|port| port_term(*port))).collect();
+        let ports = spec.host_ports.iter().map(|port| port_label(*port));
+        let labels = spec.labels.iter().cloned().chain(ports).collect();
         let is_ignored = requires_no_pool(&spec, vocabulary);
         let requests = Amounts::new(spec.requests.cpu, spec.requests.memory, 1);
         let stays = are_tolerated(&[disrupted_taint()], &spec.tolerations);
-        self.classes.push(PodClass { spec, requests, stages, repels, is_ignored, stays });
+        self.classes.push(PodClass { spec, requests, stages, labels, repels, is_ignored, stays });
         id
     }
 
@@ -197,7 +199,9 @@ struct Rest<'a> {
     required: &'a [Vec<super::requirements::RequirementSpec>],
     preferred: Vec<&'a super::pods::PreferredTerm>,
     spread: Vec<&'a SpreadConstraint>,
-    anti_affinity: Vec<&'a AntiAffinityTerm>,
+    affinity: Vec<&'a PodAffinityTerm>,
+    anti_affinity: Vec<&'a PodAffinityTerm>,
+    host_ports: &'a [u16],
     tolerations: Vec<Toleration>,
 }
 
@@ -205,15 +209,14 @@ impl<'a> Rest<'a> {
     fn new(spec: &'a PodClassSpec) -> Self {
         let mut preferred: Vec<_> = spec.preferred_terms.iter().collect();
         preferred.sort_by_key(|term| std::cmp::Reverse(term.weight));
-        let mut anti_affinity: Vec<_> = spec.anti_affinity.iter().collect();
-        // Required terms first and for good; then the preferred ones, heaviest first.
-        anti_affinity.sort_by_key(|term| (term.weight.is_some(), std::cmp::Reverse(term.weight)));
         Self {
             selector: &spec.node_selector,
             required: &spec.required_terms,
             preferred,
             spread: spec.spread.iter().collect(),
-            anti_affinity,
+            affinity: by_weight(&spec.affinity),
+            anti_affinity: by_weight(&spec.anti_affinity),
+            host_ports: &spec.host_ports,
             tolerations: spec.tolerations.clone(),
         }
     }
@@ -224,9 +227,11 @@ impl<'a> Rest<'a> {
             self.required = &self.required[1..];
             return true;
         }
-        if let Some(index) = self.anti_affinity.iter().position(|term| term.weight.is_some()) {
-            self.anti_affinity.remove(index);
-            return true;
+        for terms in [&mut self.affinity, &mut self.anti_affinity] {
+            if let Some(index) = terms.iter().position(|term| term.weight.is_some()) {
+                terms.remove(index);
+                return true;
+            }
         }
         if !self.preferred.is_empty() {
             self.preferred.remove(0);
@@ -271,15 +276,46 @@ impl<'a> Rest<'a> {
                 tolerations: self.tolerations.clone(),
             }));
         }
-        for term in self.anti_affinity.iter().filter(|term| respects || term.weight.is_none()) {
-            terms.push(TopologyTerm::AntiAffinity(anti_term(term, vocabulary)));
+        let holds = |term: &&&PodAffinityTerm| respects || term.weight.is_none();
+        for term in self.affinity.iter().filter(holds) {
+            terms.push(TopologyTerm::Affinity(pod_term(term, vocabulary)));
         }
+        for term in self.anti_affinity.iter().filter(holds) {
+            terms.push(TopologyTerm::AntiAffinity(pod_term(term, vocabulary)));
+        }
+        terms.extend(self.host_ports.iter().map(|port| TopologyTerm::AntiAffinity(port_term(*port))));
         terms
     }
 }
 
-fn anti_term(term: &AntiAffinityTerm, vocabulary: &mut Vocabulary) -> AntiTerm {
-    AntiTerm { key: vocabulary.key(&term.key), match_labels: term.match_labels.clone() }
+/// Required terms first and for good; then the preferred ones, heaviest first.
+fn by_weight(terms: &[PodAffinityTerm]) -> Vec<&PodAffinityTerm> {
+    let mut sorted: Vec<_> = terms.iter().collect();
+    sorted.sort_by_key(|term| (term.weight.is_some(), std::cmp::Reverse(term.weight)));
+    sorted
+}
+
+/// A label that no pod can be given by name.
+const HOST_PORT: &str = ":host-port";
+
+fn port_label(port: u16) -> (String, String) {
+    (HOST_PORT.to_owned(), port.to_string())
+}
+
+/// A host port is free where no pod has it (core `scheduling/hostportusage.go`, v1.15.0).
+fn port_term(port: u16) -> PodTerm {
+    PodTerm { key: labels::HOSTNAME, match_labels: vec![port_label(port)] }
+}
+
+impl PodTerm {
+    /// Whether it stands for a host port.
+    pub(crate) fn is_host_port(&self) -> bool {
+        self.match_labels.first().is_some_and(|(key, _)| key == HOST_PORT)
+    }
+}
+
+fn pod_term(term: &PodAffinityTerm, vocabulary: &mut Vocabulary) -> PodTerm {
+    PodTerm { key: vocabulary.key(&term.key), match_labels: term.match_labels.clone() }
 }
 
 /// Whether the pod says that it wants no node of Karpenter, by `karpenter.sh/nodepool DoesNotExist`
@@ -298,7 +334,7 @@ fn requires_no_pool(spec: &PodClassSpec, vocabulary: &mut Vocabulary) -> bool {
 fn fingerprint(spec: &PodClassSpec) -> u64 {
     use std::hash::{Hash, Hasher};
     let mut hasher = rustc_hash::FxHasher::default();
-    (spec.requests, &spec.labels, &spec.node_selector, &spec.tolerations).hash(&mut hasher);
+    (spec.requests, &spec.labels, &spec.node_selector, &spec.tolerations, &spec.host_ports).hash(&mut hasher);
     (spec.do_not_disrupt, spec.pdb, spec.deletion_cost, spec.priority).hash(&mut hasher);
     hasher.finish()
 }

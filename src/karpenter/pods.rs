@@ -31,8 +31,12 @@ pub struct PodClassSpec {
     pub tolerations: Vec<Toleration>,
     /// Topology spread constraints.
     pub spread: Vec<SpreadConstraint>,
+    /// Pod affinity terms.
+    pub affinity: Vec<PodAffinityTerm>,
     /// Pod anti-affinity terms.
-    pub anti_affinity: Vec<AntiAffinityTerm>,
+    pub anti_affinity: Vec<PodAffinityTerm>,
+    /// `hostPort`s of its containers (TCP, on all addresses): no two pods of a node may have the same.
+    pub host_ports: Vec<u16>,
     /// Annotation `karpenter.sh/do-not-disrupt`.
     pub do_not_disrupt: DoNotDisrupt,
     /// Which PodDisruptionBudgets select it.
@@ -67,12 +71,12 @@ pub struct SpreadConstraint {
     pub min_domains: Option<usize>,
 }
 
-/// A pod anti-affinity term.
+/// A term of a pod's affinity to other pods, or of its anti-affinity.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AntiAffinityTerm {
+pub struct PodAffinityTerm {
     /// Topology key.
     pub key: String,
-    /// Labels of the pods to keep away from (all of them).
+    /// Labels of the pods to be near to, or to keep away from (all of them).
     pub match_labels: Vec<(String, String)>,
     /// Weight of a preferred term; `None` is required.
     pub weight: Option<i32>,

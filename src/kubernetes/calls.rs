@@ -31,6 +31,8 @@ impl Scheduler {
                     self.work_since = now;
                     continue;
                 }
+                let shape = pod.shape;
+                self.neighbour_came(now, shape);
             }
             out.push(call.outcome);
         }

@@ -4,6 +4,7 @@
 //! brought up to date only where nodes changed since the shape was last asked, and the search itself is a linear pass
 //! over bytes.
 
+use super::neighbours::Neighbours;
 use super::order::{NodeOrder, enough_feasible};
 use super::row::{Node, Reserved, Row, Rules};
 use super::score::NodeLoad;
@@ -20,6 +21,7 @@ pub(super) struct Cluster {
     slots: Vec<u32>,
     pub(super) order: NodeOrder,
     pub(super) rows: Vec<Row>,
+    pub(super) neighbours: Neighbours,
     log: Vec<u32>,
     log_base: u64,
     parts: Vec<Part>,
@@ -49,6 +51,7 @@ impl Cluster {
             slots: Vec::new(),
             order: NodeOrder::default(),
             rows: Vec::new(),
+            neighbours: Neighbours::default(),
             log: Vec::new(),
             log_base: 0,
             parts: Vec::new(),
@@ -108,6 +111,7 @@ impl Cluster {
     pub(super) fn remove(&mut self, slot: u32) {
         let node = &mut self.nodes[slot as usize];
         node.alive = false;
+        self.neighbours.clear(slot);
         self.slots[node.key.0 as usize] = NO_SLOT;
         self.free.push(slot);
         let place = self.order.remove(slot);
@@ -141,9 +145,12 @@ impl Cluster {
     }
 
     /// Whether a pod of `shape` may go there while this room is kept for others.
-    pub(super) fn takes(&self, shape: usize, slot: u32, reserved: Reserved) -> bool {
+    pub(super) fn takes(&mut self, shape: usize, slot: u32, reserved: Reserved) -> bool {
+        if self.neighbours.concern(shape) {
+            self.neighbours.prepare(shape, &self.nodes, &self.order, &self.rows[shape]);
+        }
         let node = Node { reserved, ..self.nodes[slot as usize] };
-        self.rows[shape].evaluate(&node, self.rules).0 != 0
+        !self.is_kept_off(shape, slot) && self.rows[shape].evaluate(&node, self.rules).0 != 0
     }
 
     fn touch(&mut self, slot: u32) {
@@ -176,6 +183,9 @@ impl Cluster {
     /// The node for a pod of `shape`: one of the best among those looked at, `draw` (any number) telling which. `None`
     /// if it fits nowhere; then the row is up to date and knows why.
     pub(super) fn choose(&mut self, shape: usize, draw: impl FnOnce() -> u64) -> Option<u32> {
+        if self.neighbours.concern(shape) {
+            return self.choose_among_neighbours(shape, draw);
+        }
         let nodes = self.order.len();
         let enough = enough_feasible(nodes);
         if self.bypass(shape, enough) {
@@ -217,7 +227,8 @@ impl Cluster {
     /// The message with which `shape` is refused everywhere; `None` where it is not, or where finding out is not cheap.
     pub(super) fn refusal(&mut self, shape: usize) -> Option<u64> {
         let nodes = self.order.len();
-        if nodes == 0 || self.is_far_behind(shape, enough_feasible(nodes)) {
+        let is_cheap = !self.neighbours.concern(shape) && !self.is_far_behind(shape, enough_feasible(nodes));
+        if nodes == 0 || !is_cheap {
             return None;
         }
         let row = self.refresh(shape);

@@ -2,13 +2,18 @@
 
 mod batch;
 mod calls;
+mod choice;
 mod client;
 mod cluster;
 mod disruption_budget;
 mod interface;
 mod kubelet;
+mod neighbour_events;
+mod neighbour_rules;
+mod neighbours;
 mod order;
 mod pending;
+mod placement;
 mod preemption;
 mod retry;
 mod row;
@@ -25,6 +30,7 @@ pub use interface::{
     ShapeId,
 };
 pub use kubelet::{Image, ImageId, NodeImages, PodTimes, PullSpeed};
+pub use placement::{NeighbourRules, PodTerm, SpreadConstraint};
 pub use preemption::Preemption;
 pub use scheduler::Scheduler;
 pub use score::{BalanceFormula, ScoringStrategy};

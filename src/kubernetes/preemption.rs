@@ -62,6 +62,9 @@ fn choose_victims(cluster: &Cluster, shape: usize, lesser: &mut [Lesser]) -> Vec
         if refusal & reason::FIT == 0 || refusal & reason::TOO_BIG != 0 {
             continue; // Taints, labels or sheer size: no victim would help.
         }
+        if cluster.is_kept_off(shape, on_node[0].slot) {
+            continue; // Most likely by pods that are no victims.
+        }
         let mut load = node.load;
         on_node.iter().for_each(|pod| load.remove(cluster.rows[pod.shape as usize].footprint));
         if row.load_refusal(load, node.reserved) != 0 {
@@ -114,8 +117,8 @@ impl Scheduler {
     }
 
     /// The place that the pod is nominated to, where it fits now (`evaluateNominatedNode`).
-    pub(super) fn nominated_place(&self, pod: PodKey) -> Option<u32> {
-        let own = self.nominations.iter().find(|nomination| nomination.pod == pod)?;
+    pub(super) fn nominated_place(&mut self, pod: PodKey) -> Option<u32> {
+        let own = *self.nominations.iter().find(|nomination| nomination.pod == pod)?;
         let reserved = self.reserved(own.slot, Some(pod));
         self.cluster.takes(own.shape as usize, own.slot, reserved).then_some(own.slot)
     }

@@ -46,6 +46,8 @@ pub(super) struct Pod {
     pub(super) attempts: u8,
     /// It is to be deleted for a pod of higher priority.
     pub(super) doomed: bool,
+    /// It is being deleted.
+    pub(super) terminating: bool,
     /// Victims this pod waits for.
     pub(super) victims: u16,
     pub(super) shape: u32,
@@ -63,7 +65,7 @@ pub struct Scheduler {
     pub(super) config: SchedulerConfig,
     streams: Streams,
     pub(super) shapes: Vec<PodShape>,
-    classes: Vec<NodeClass>,
+    pub(super) classes: Vec<NodeClass>,
     pub(super) cluster: Cluster,
     pub(super) pending: Pending,
     pub(super) pods: Vec<Pod>,
@@ -127,6 +129,7 @@ impl Scheduler {
             self.priorities.insert(place, shape.priority);
         }
         self.shapes.push(shape);
+        self.learn_neighbours();
         ShapeId(self.shapes.len() as u32 - 1)
     }
 
@@ -137,6 +140,9 @@ impl Scheduler {
         }
         for (row, shape) in self.cluster.rows.iter_mut().zip(&self.shapes) {
             row.learn_class(shape, &class);
+        }
+        if !self.cluster.neighbours.is_idle() {
+            self.cluster.neighbours.learn_class(&class);
         }
         self.classes.push(class);
         NodeClassId(self.classes.len() as u32 - 1)
@@ -155,6 +161,7 @@ impl Scheduler {
                 (reason::TAINT, !row.is_tainted(info.class.0, info.hold)),
                 (reason::AFFINITY, row.has_affinity(info.class.0)),
                 (reason::UNSCHEDULABLE, info.hold.0 & NodeHold::UNSCHEDULABLE.0 == 0),
+                (reason::NEIGHBOURS, true),
             ];
             suits.into_iter().any(|(plugin, suits)| suits && rejectors & plugin != 0)
         });
@@ -245,6 +252,7 @@ impl Scheduler {
                 if self.cluster.nodes[pod.slot as usize].alive {
                     self.cluster.release(pod.slot, self.cluster.rows[pod.shape as usize].footprint);
                     self.freed = true;
+                    self.neighbour_left(now, &pod);
                     self.note_work(now);
                 }
             }
@@ -252,7 +260,7 @@ impl Scheduler {
         }
     }
 
-    fn note_work(&mut self, now: SimTime) {
+    pub(super) fn note_work(&mut self, now: SimTime) {
         self.work_since = self.work_since.max(now);
     }
 
@@ -301,6 +309,7 @@ impl Scheduler {
                 let ordinal = pod.ordinal;
                 self.bindings += 1;
                 self.cluster.occupy(slot, self.cluster.rows[shape as usize].footprint);
+                self.cluster.neighbours.add(slot, shape as usize);
                 self.withdraw(entry.pod);
                 let at = self.client.call(now) + self.config.call_latency;
                 let outcome = SchedulingOutcome::Bound { pod: entry.pod, node: node.key, at };
@@ -315,9 +324,8 @@ impl Scheduler {
         let Trial { shape, entry, .. } = trial;
         // Every pod that may preempt is tried by itself: what one of them fails with, the next may not.
         let trial = if self.outranks_some(shape) { trial.alone() } else { trial };
-        let row = &self.cluster.rows[shape as usize];
-        let message = row.message(self.cluster.order.len());
-        let told = self.pending.fail(now, trial, row.rejectors(), message);
+        let (rejectors, message) = self.cluster.failure(shape as usize);
+        let told = self.pending.fail(now, trial, rejectors, message);
         let before = self.nomination(entry.pod);
         self.preempt(now, shape, entry.pod);
         let nominated = self.nomination(entry.pod);

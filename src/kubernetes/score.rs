@@ -44,9 +44,11 @@ pub(super) mod reason {
     pub(in super::super) const AFFINITY: u8 = 1 << 5;
     /// `node(s) were unschedulable`.
     pub(in super::super) const UNSCHEDULABLE: u8 = 1 << 6;
+    /// Other pods keep it off: ports, spread, affinity.
+    pub(in super::super) const NEIGHBOURS: u8 = 1 << 7;
     /// Everything that `NodeResourcesFit` says.
     pub(in super::super) const FIT: u8 = CPU | MEMORY | PODS;
-    /// How many different reasons there are.
+    /// How many different reasons rows count.
     pub(in super::super) const COUNT: usize = 7;
 }
 

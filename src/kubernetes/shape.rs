@@ -1,6 +1,7 @@
 //! What the scheduler knows of a pod and of a kind of node as far as it does not change: requests, labels, taints,
 //! and whether the two go together. Not the load of a node, not the choice.
 
+use super::placement::NeighbourRules;
 use crate::fleet::{Taint, TaintEffect, Toleration};
 use crate::units::{Mebibytes, Millicores, Resources};
 
@@ -80,6 +81,8 @@ pub struct PodShape {
     pub tolerations: Vec<Toleration>,
     /// Priority: higher first, and may preempt lower.
     pub priority: i32,
+    /// What it asks of the pods around it.
+    pub neighbours: NeighbourRules,
 }
 
 impl PodShape {

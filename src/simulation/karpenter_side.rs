@@ -11,11 +11,11 @@ use crate::karpenter::resources::Amounts;
 use crate::karpenter::solver::ClaimRequest;
 use crate::karpenter::type_set::MAX_TYPES;
 use crate::karpenter::{Cluster, IceCache, Provisioner, Solver, provisioner, taints};
-use crate::units::{Resources, SimTime};
+use crate::units::SimTime;
 
 use super::emptiness::HistoricalEmptiness;
 use super::karpenter_plan::{KarpenterPlan, PoolPlan};
-use super::plan::{ExecutorPlan, Plan};
+use super::plan::Plan;
 use super::setup;
 
 /// Karpenter in one run.
@@ -114,35 +114,20 @@ impl KarpenterSide {
     }
 
     /// The number under which Karpenter knows pods like this.
-    pub(super) fn register_class(
-        &mut self,
-        requests: Resources,
-        node_selector: &[(String, String)],
-        executor: &ExecutorPlan,
-        do_not_disrupt: disruption::DoNotDisrupt,
-        pdb: disruption::PodPdb,
-    ) -> u32 {
-        let tolerations = &executor.tolerations;
-        let id = self.cluster.register_pod_class(PodClassSpec {
-            requests,
-            node_selector: node_selector.to_vec(),
-            tolerations: tolerations.clone(),
-            do_not_disrupt,
-            pdb,
-            priority: executor.priority,
-            ..PodClassSpec::default()
-        });
+    pub(super) fn register_class(&mut self, spec: PodClassSpec) -> u32 {
+        let disrupted = taints::disrupted_taint();
+        let facts = PodFacts {
+            do_not_disrupt: spec.do_not_disrupt,
+            pdb: spec.pdb,
+            eviction_cost: disruption::eviction_cost(None, None, Some(spec.priority), self.version),
+            tolerates_disrupted_taint: spec.tolerations.iter().any(|one| one.tolerates(&disrupted)),
+            ..PodFacts::default()
+        };
+        let id = self.cluster.register_pod_class(spec);
         if id.0 as usize >= self.pod_facts.len() {
             self.pod_facts.resize(id.0 as usize + 1, PodFacts::default());
         }
-        let disrupted = taints::disrupted_taint();
-        self.pod_facts[id.0 as usize] = PodFacts {
-            do_not_disrupt,
-            pdb,
-            eviction_cost: disruption::eviction_cost(None, None, Some(executor.priority), self.version),
-            tolerates_disrupted_taint: tolerations.iter().any(|one| one.tolerates(&disrupted)),
-            ..PodFacts::default()
-        };
+        self.pod_facts[id.0 as usize] = facts;
         id.0
     }
 

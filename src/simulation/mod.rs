@@ -17,6 +17,7 @@ mod karpenter_side;
 mod kinds;
 mod nodes;
 mod pipeline_steps;
+mod placement;
 mod plan;
 mod pod_budgets;
 mod pods;
@@ -35,6 +36,7 @@ mod world;
 
 pub use decisions::{Decided, Decision};
 pub use karpenter_plan::{DriftNotice, DriftPlan, KarpenterPlan, PoolPlan, ScalePlan};
+pub use placement::{CLASS_LABEL, ClassPlacement, Placement};
 pub use plan::{
     CapacityPlan, DaemonSet, DrainPlan, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan,
     OwnExecutor, Plan, PodDisruptionBudget, PodSource, PriceChange, StressPlan,

@@ -14,6 +14,7 @@ use crate::metrics::CostKind;
 use crate::units::{HourlyPrice, Mebibytes, Millicores, Ppm, Resources, SimDuration, SimTime};
 
 use super::karpenter_plan::KarpenterPlan;
+use super::placement::{ClassPlacement, Placement};
 
 /// Everything [`super::simulate`] needs beside the arrivals and the seed.
 #[derive(Clone, Debug)]
@@ -120,6 +121,8 @@ pub struct ExecutorPlan {
     pub priority: i32,
     /// Whether arm64 jobs run on amd64 nodes under emulation (no arm64 capacity in this fleet).
     pub emulate_arm64: bool,
+    /// Where every pod may go beside: `affinity` of the runner, and constraints of its pod specification.
+    pub placement: Placement,
 }
 
 /// kube-scheduler, kubelet and daemon sets.
@@ -137,6 +140,8 @@ pub struct KubernetesPlan {
     pub daemon_sets: Vec<DaemonSet>,
     /// PodDisruptionBudgets that select job pods.
     pub disruption_budgets: Vec<PodDisruptionBudget>,
+    /// Where pods of some classes may go beside what their runner says.
+    pub placements: Vec<ClassPlacement>,
 }
 
 /// A PodDisruptionBudget of job pods.
@@ -282,6 +287,7 @@ impl Default for ExecutorPlan {
             do_not_disrupt: DoNotDisrupt::No,
             priority: 0,
             emulate_arm64: false,
+            placement: Placement::default(),
         }
     }
 }
@@ -296,6 +302,7 @@ impl Default for KubernetesPlan {
             pull_mb_per_second: 50,
             daemon_sets: Vec::new(),
             disruption_budgets: Vec::new(),
+            placements: Vec::new(),
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::karpenter::lifecycle::{CREATE_FLEET_IDLE, initialized_at, registratio
 use crate::karpenter::pods::PodId;
 use crate::karpenter::provisioner::Outcome;
 use crate::karpenter::solver::{ClaimRequest, PodError};
+use crate::kubernetes::PodKey;
 use crate::units::{Resources, SimTime};
 
 use super::decisions::Decision;
@@ -106,6 +107,7 @@ impl World<'_> {
     pub(super) fn karpenter_pod_terminating(&mut self, id: JobId, node: NodeId) {
         let now = self.now;
         self.no_longer_ready(id);
+        self.scheduler.pod_terminating(PodKey(id.raw()));
         if let Some(side) = &mut self.karpenter {
             let (pod, node) = (PodId(id.raw()), cluster::NodeId(node.raw()));
             side.cluster.pod_terminating(now, pod, node);

@@ -5,6 +5,7 @@ use crate::ec2::{LaunchQueue, Market, PhaseKind, SpeedClass, SpeedModel, SpotMar
 use crate::engine::{EventQueue, Id, Slab, Streams};
 use crate::gitlab::{Gitlab, Pipelines};
 use crate::karpenter::disruption::{DoNotDisrupt, Version};
+use crate::karpenter::pods::PodClassSpec;
 use crate::kubernetes::{ContainerRequests, NodeClass, PodShape, PullSpeed, Scheduler, Taint};
 use crate::metrics::{Recorder, RecorderSettings};
 use crate::units::{Resources, SimTime};
@@ -14,6 +15,7 @@ use super::Keep;
 use super::executors::Executors;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKind, PodKinds};
+use super::placement;
 use super::plan::{CapacityPlan, Ec2Plan, Plan};
 use super::pod_budgets::{self, PodBudgets};
 use super::world::{Scratch, World};
@@ -162,19 +164,35 @@ impl World<'_> {
             let arch = if emulated { Some(Arch::Amd64) } else { wanted };
             node_selector.extend(arch.map(|arch| ("kubernetes.io/arch".to_owned(), arch.label().to_owned())));
         }
+        let labels_matter = placement::looks_at_pods(self.plan);
+        let placement = placement::of(self.plan, executor, &class.name, labels_matter);
         let shape = PodShape {
             containers: vec![ContainerRequests::of(total)],
             node_selector: node_selector.clone(),
+            preferred_affinity: placement.preferences(),
             tolerations: executor.tolerations.clone(),
             priority: executor.priority,
+            neighbours: placement.neighbours(),
             ..PodShape::default()
         };
         let do_not_disrupt = protection(self.plan, class, executor.do_not_disrupt);
         let pdb = pod_budgets::selecting(&self.plan.kubernetes.disruption_budgets, &class.name);
-        let karpenter_class = self
-            .karpenter
-            .as_mut()
-            .map_or(0, |side| side.register_class(total, &node_selector, executor, do_not_disrupt, pdb));
+        let spec = PodClassSpec {
+            requests: total,
+            labels: placement.labels,
+            node_selector,
+            preferred_terms: placement.preferred_nodes,
+            tolerations: executor.tolerations.clone(),
+            spread: placement.spread,
+            affinity: placement.affinity,
+            anti_affinity: placement.anti_affinity,
+            host_ports: placement.host_ports,
+            do_not_disrupt,
+            pdb,
+            priority: executor.priority,
+            ..PodClassSpec::default()
+        };
+        let karpenter_class = self.karpenter.as_mut().map_or(0, |side| side.register_class(spec));
         let shape = self.scheduler.register_shape(shape);
         PodKind { shape, karpenter_class, requests: total, executor: number, do_not_disrupt, pdb, emulated }
     }

@@ -14,7 +14,7 @@ use fleetsim::karpenter::instance_types::{InstanceTypeSpec, OfferingSpec, TypeId
 use fleetsim::karpenter::launch::{LaunchRequest, launch_request_for};
 use fleetsim::karpenter::node_pools::{DaemonSetSpec, NodePoolSpec, PoolId};
 use fleetsim::karpenter::pod_classes::PreferencePolicy;
-use fleetsim::karpenter::pods::{AntiAffinityTerm, PodClassSpec, PodId};
+use fleetsim::karpenter::pods::{PodAffinityTerm, PodClassSpec, PodId};
 use fleetsim::karpenter::requirements::{Operator, RequirementSpec, Requirements};
 use fleetsim::karpenter::resources::Amounts;
 use fleetsim::karpenter::solver::{
@@ -64,7 +64,7 @@ pub fn pod(cpu: u32, memory: u32) -> PodClassSpec {
 pub fn lonely(cpu: u32, memory: u32) -> PodClassSpec {
     let labels = vec![("app".to_owned(), "lonely".to_owned())];
     let key = "kubernetes.io/hostname".to_owned();
-    let term = AntiAffinityTerm { key, match_labels: labels.clone(), weight: None };
+    let term = PodAffinityTerm { key, match_labels: labels.clone(), weight: None };
     PodClassSpec { labels, anti_affinity: vec![term], ..pod(cpu, memory) }
 }
 

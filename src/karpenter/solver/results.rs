@@ -96,8 +96,12 @@ pub enum Refusal {
     NodeLimit,
     /// No domain is left under a topology spread constraint.
     TopologySpread,
+    /// The pods to be near to are in no domain that is left.
+    Affinity,
     /// Anti-affinity leaves no domain.
     AntiAffinity,
+    /// Another pod has one of its host ports.
+    HostPort,
     /// The types left have too few values.
     MinValues,
     /// Which of the three tests left no instance type.
@@ -140,7 +144,9 @@ impl Refusal {
             Self::Limits => "limits",
             Self::NodeLimit => "node_limit",
             Self::TopologySpread => "topology_spread",
+            Self::Affinity => "pod_affinity",
             Self::AntiAffinity => "anti_affinity",
+            Self::HostPort => "host_port",
             Self::MinValues => "min_values",
             Self::NoType(NoType::MeetsNorFitsNorOffered) => "no_type_m_nor_f_nor_o",
             Self::NoType(NoType::MeetsNorFits) => "no_type_m_nor_f",

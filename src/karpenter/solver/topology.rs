@@ -1,12 +1,12 @@
-//! Topology spread and anti-affinity during one pass: groups of pods, counted per domain.
+//! Topology spread, pod affinity and anti-affinity during one pass: groups of pods, counted per domain.
 
 use rustc_hash::FxHashMap;
 
-use super::domains::{Domains, HOST_TO_BE, single};
+use super::domains::{Domains, HOST_TO_BE, Rule, single};
 use super::results::{PassPod, Refusal};
 use crate::karpenter::cluster::{Cluster, Node, NodeId, NodeStage, PodState};
 use crate::karpenter::labels::{self, LabelKey, LabelValue};
-use crate::karpenter::pod_classes::{AntiTerm, SpreadTerm, TopologyTerm, selects};
+use crate::karpenter::pod_classes::{PodTerm, TopologyTerm, selects};
 use crate::karpenter::pods::PodClassId;
 use crate::karpenter::requirements::{Requirement, Requirements, UndefinedLabels};
 
@@ -19,7 +19,7 @@ pub(super) struct Host {
     pub(super) undefined: UndefinedLabels,
 }
 
-/// A spread or anti-affinity group: pods that share the constraint.
+/// A spread, affinity or anti-affinity group: pods that share the constraint.
 #[derive(Clone, Debug)]
 struct Group {
     term: TopologyTerm,
@@ -31,6 +31,7 @@ struct Group {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct GroupKey {
     key: LabelKey,
+    is_affinity: bool,
     max_skew: Option<i64>,
     match_labels: Vec<(String, String)>,
     filter_keys: Vec<Vec<LabelKey>>,
@@ -51,7 +52,7 @@ pub(super) struct Topology {
 /// Pods that keep others away, counted where they are.
 #[derive(Clone, Debug)]
 struct Inverse {
-    term: AntiTerm,
+    term: PodTerm,
     domains: Domains,
 }
 
@@ -99,7 +100,7 @@ impl Topology {
         }
     }
 
-    fn inverse_of(&mut self, cluster: &Cluster, term: &AntiTerm) -> usize {
+    fn inverse_of(&mut self, cluster: &Cluster, term: &PodTerm) -> usize {
         self.inverse.iter().position(|inverse| inverse.term == *term).unwrap_or_else(|| {
             let domains = Domains::universe(cluster, term.key);
             self.inverse.push(Inverse { term: term.clone(), domains });
@@ -146,7 +147,7 @@ impl Topology {
                 group.domains.register(domain, cluster.vocabulary());
             }
             for bound in node.pods.iter().filter(|bound| bound.state == PodState::Active) {
-                let labels = &cluster.pod_class(bound.class).spec.labels;
+                let labels = &cluster.pod_class(bound.class).labels;
                 if selects(&match_labels, labels) && !self.batch.contains(&bound.pod.0) {
                     group.domains.count(domain, cluster.vocabulary());
                 }
@@ -164,41 +165,36 @@ impl Topology {
         host: Host,
     ) -> Result<Option<Requirements>, Refusal> {
         let vocabulary = cluster.vocabulary();
-        let labels = &cluster.pod_class(class).spec.labels;
+        let labels = &cluster.pod_class(class).labels;
         let strict = &cluster.pod_class(class).stages[stage].strict;
         let mut chosen: Vec<Requirement> = Vec::new();
-        let mut choose = |key: LabelKey, domains: &Domains, spread: Option<(&SpreadTerm, bool)>| {
-            let refusal = if spread.is_some() { Refusal::TopologySpread } else { Refusal::AntiAffinity };
-            if key == labels::HOSTNAME {
-                return if domains.host_is_open(host.name, spread) { Ok(()) } else { Err(refusal) };
-            }
+        let mut choose = |key: LabelKey, domains: &Domains, rule: Rule<'_>| {
             let anything = Requirement::anything(key);
             let pod = strict.get(key).unwrap_or(&anything);
+            if key == labels::HOSTNAME {
+                let is_open = domains.host_is_open(host.name, rule, pod, vocabulary);
+                return if is_open { Ok(()) } else { Err(rule.refusal()) };
+            }
             let node = requirements.get(key).unwrap_or(&anything);
-            let options = match spread {
-                Some((term, selects_itself)) => {
-                    domains.next_spread(term, selects_itself, pod, node, vocabulary)
-                }
-                None => domains.empty_ones(pod, node, vocabulary),
-            };
+            let options = domains.options(rule, pod, node, vocabulary);
             if options.is_empty() {
-                return Err(refusal);
+                return Err(rule.refusal());
             }
             chosen.push(Requirement::one_of(key, options));
             Ok(())
         };
         for &index in &self.stage_groups[&(class, stage)] {
             let group = &self.groups[index];
-            match &group.term {
-                TopologyTerm::Spread(term) => {
-                    let selects_itself = selects(&term.match_labels, labels);
-                    choose(term.key, &group.domains, Some((term, selects_itself)))?;
-                }
-                TopologyTerm::AntiAffinity(term) => choose(term.key, &group.domains, None)?,
-            }
+            let selects_itself = selects(group.match_labels(), labels);
+            let rule = match &group.term {
+                TopologyTerm::Spread(term) => Rule::Spread(term, selects_itself),
+                TopologyTerm::Affinity(_) => Rule::Near(selects_itself),
+                TopologyTerm::AntiAffinity(term) => Rule::Apart(term),
+            };
+            choose(group.key(), &group.domains, rule)?;
         }
         for inverse in self.inverse.iter().filter(|inverse| selects(&inverse.term.match_labels, labels)) {
-            choose(inverse.term.key, &inverse.domains, None)?;
+            choose(inverse.term.key, &inverse.domains, Rule::Apart(&inverse.term))?;
         }
         if chosen.is_empty() {
             return Ok(None);
@@ -227,7 +223,7 @@ impl Topology {
             requirements.get(key).map_or(&[], |requirement| &requirement.values)
         };
         for group in &mut self.groups {
-            if !selects(group.match_labels(), &class.spec.labels)
+            if !selects(group.match_labels(), &class.labels)
                 || !group.counts_node(cluster, requirements, host)
             {
                 continue;
@@ -259,14 +255,14 @@ impl Group {
     fn key(&self) -> LabelKey {
         match &self.term {
             TopologyTerm::Spread(term) => term.key,
-            TopologyTerm::AntiAffinity(term) => term.key,
+            TopologyTerm::Affinity(term) | TopologyTerm::AntiAffinity(term) => term.key,
         }
     }
 
     fn match_labels(&self) -> &[(String, String)] {
         match &self.term {
             TopologyTerm::Spread(term) => &term.match_labels,
-            TopologyTerm::AntiAffinity(term) => &term.match_labels,
+            TopologyTerm::Affinity(term) | TopologyTerm::AntiAffinity(term) => &term.match_labels,
         }
     }
 
@@ -302,16 +298,18 @@ fn group_key(term: &TopologyTerm) -> GroupKey {
             tolerations.sort();
             GroupKey {
                 key: term.key,
+                is_affinity: false,
                 max_skew: Some(term.max_skew),
                 match_labels: sorted(&term.match_labels),
                 filter_keys,
                 tolerations,
             }
         }
-        TopologyTerm::AntiAffinity(term) => GroupKey {
-            key: term.key,
+        TopologyTerm::Affinity(own) | TopologyTerm::AntiAffinity(own) => GroupKey {
+            key: own.key,
+            is_affinity: matches!(term, TopologyTerm::Affinity(_)),
             max_skew: None,
-            match_labels: sorted(&term.match_labels),
+            match_labels: sorted(&own.match_labels),
             filter_keys: Vec::new(),
             tolerations: Vec::new(),
         },

@@ -123,6 +123,8 @@ pub(super) fn pass_refusal(refusal: PassRefusal) -> String {
         PassRefusal::Limits => "every type would exceed what is left of its limits",
         PassRefusal::NodeLimit => "its limit of nodes is used up",
         PassRefusal::TopologySpread => "a topology spread constraint leaves no domain",
+        PassRefusal::Affinity => "no node has the pods that it must be near to",
+        PassRefusal::HostPort => "another pod has its host port",
         PassRefusal::AntiAffinity => "anti-affinity leaves no domain",
         PassRefusal::MinValues => "the types left have too few different values (minValues)",
         PassRefusal::NoType(no_type) => no_type_words(no_type),

@@ -150,4 +150,10 @@ pub(super) const RUNNER: &[Key] = &[
         "Annotations of job pods, such as karpenter.sh/do-not-disrupt.",
     )
     .or("{}"),
+    super::placement::POD_LABELS,
+    super::placement::TOPOLOGY_SPREAD,
+    super::placement::POD_AFFINITY,
+    super::placement::POD_ANTI_AFFINITY,
+    super::placement::PREFERRED_NODE_AFFINITY,
+    super::placement::HOST_PORTS,
 ];

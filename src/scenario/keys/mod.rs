@@ -6,6 +6,7 @@ mod events;
 mod gitlab;
 mod karpenter;
 mod kubernetes;
+mod placement;
 mod run;
 mod workload;
 

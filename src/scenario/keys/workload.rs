@@ -78,6 +78,12 @@ macro_rules! job_keys {
             Key::new("allow_failure", Kind::Boolean, "Whether the pipeline goes on when the job fails."),
             Key::new("failure", Kind::Number(0.0, 1.0), "Share of attempts whose script fails.").also(&["failure_probability"]),
             Key::new("do_not_disrupt", Kind::SwitchOrDuration, "Whether the pod carries karpenter.sh/do-not-disrupt; with a duration it protects for so long after the pod's start."),
+            super::placement::POD_LABELS,
+            super::placement::TOPOLOGY_SPREAD,
+            super::placement::POD_AFFINITY,
+            super::placement::POD_ANTI_AFFINITY,
+            super::placement::PREFERRED_NODE_AFFINITY,
+            super::placement::HOST_PORTS,
         ]
     };
 }

@@ -7,12 +7,14 @@ use super::super::keys::nearest_word;
 use super::super::resolved::inline;
 use super::super::source::Span;
 use super::job::Jobs;
+use super::placement::placement;
 use super::spread::round_trip;
 use crate::catalog::Arch;
 use crate::gitlab::{
     EntryConfig, GitlabConfig, LongPollRelease, ManagerConfig, RunnerConfig, RunnerScope, ServerConfig,
 };
 use crate::karpenter::disruption::{DoNotDisrupt, Version};
+use crate::simulation::Placement;
 use crate::units::{Mebibytes, Millicores, Ppm, Resources, SimDuration, SimTime};
 
 /// A runner as jobs see it.
@@ -275,6 +277,7 @@ pub(super) struct Executor {
     pub tolerations: Vec<TolerationText>,
     pub do_not_disrupt: DoNotDisrupt,
     pub priority: i32,
+    pub placement: Placement,
 }
 
 /// A toleration as GitLab Runner writes it: `"key=value" = "Effect"`.
@@ -310,6 +313,7 @@ pub(super) fn executor(runner: &Runner<'_>, problems: &mut Problems) -> Executor
         tolerations: tolerations(table, problems),
         do_not_disrupt: do_not_disrupt(table, problems),
         priority: table.signed("priority") as i32,
+        placement: placement(table, problems),
     }
 }
 

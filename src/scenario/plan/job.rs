@@ -7,9 +7,11 @@ use super::super::keys::nearest_word;
 use super::super::source::Span;
 use super::exit_codes;
 use super::gitlab::Runner;
+use super::placement::placement;
 use super::speeds;
 use super::spread::distribution;
 use crate::catalog::Arch;
+use crate::simulation::{ClassPlacement, Placement};
 use crate::units::{Millicores, Ppm, Resources, SimDuration};
 use crate::workload::{ArchChoice, Class, Distribution, Emulation, ImageId, ReasonSet, Retry, SpeedOverride};
 
@@ -40,6 +42,8 @@ pub(super) struct Jobs<'a, 'r> {
     pub speeds_named: Vec<(String, Span)>,
     /// `[gitlab] lost_as_system_failure`.
     pub lost_as_system_failure: Ppm,
+    /// Where pods of classes go that say so.
+    pub placements: Vec<ClassPlacement>,
     /// Classes whose pods must fit somewhere: index of the class, its name and where it is described.
     pub described: Vec<Described>,
 }
@@ -75,6 +79,7 @@ impl<'a, 'r> Jobs<'a, 'r> {
             speeds_named: named(&overrides),
             speed_overrides: overrides.into_iter().map(|(measured, _)| measured).collect(),
             lost_as_system_failure: Ppm::from_f64(fleet.section("gitlab").number("lost_as_system_failure")),
+            placements: Vec::new(),
             described: Vec::new(),
         }
     }
@@ -201,6 +206,10 @@ pub(super) fn class(
     class.do_not_disrupt_for = table.duration_if("do_not_disrupt");
     class.loss_reported_as_system_failure = jobs.lost_as_system_failure;
     class.tags = tags;
+    let placement = placement(table, problems);
+    if placement != Placement::default() {
+        jobs.placements.push(ClassPlacement { class: name.to_owned(), placement });
+    }
     let place = table.get("cpu").or_else(|| table.get("memory"));
     let span = place.map_or_else(|| line_of(span), |item| item.span.clone());
     jobs.described.push(Described {

@@ -45,6 +45,7 @@ pub(super) fn plan(table: &Table, jobs: &Jobs<'_, '_>, problems: &mut Problems) 
             })
             .collect(),
         disruption_budgets: pod_budgets::budgets(table, jobs, problems),
+        placements: jobs.placements.clone(),
     }
 }
 
@@ -71,6 +72,7 @@ pub(super) fn executors(table: &Table, runners: &[Executor]) -> Vec<ExecutorPlan
         tolerations: own.tolerations.iter().map(toleration).collect(),
         do_not_disrupt: own.do_not_disrupt,
         priority: own.priority,
+        placement: own.placement.clone(),
         ..usual.clone()
     };
     runners.iter().map(of_runner).collect()

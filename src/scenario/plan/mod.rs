@@ -11,6 +11,7 @@ mod karpenter;
 mod karpenter_events;
 mod kubernetes;
 mod pipeline;
+mod placement;
 mod pod_budgets;
 mod pool_filter;
 mod prices;
