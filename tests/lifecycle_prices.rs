@@ -99,6 +99,85 @@ fn a_node_overlay_makes_karpenter_launch_what_it_is_told_is_cheap_and_ec2_bills_
 }
 
 #[test]
+fn a_node_overlay_of_one_node_pool_leaves_the_prices_of_the_others_alone() {
+    // The same pods, once through a pool that the overlay names and once through one that it does not.
+    let launched = |by: RequirementSpec| {
+        let mut overlay = NodeOverlay {
+            name: "dear".to_owned(),
+            weight: 1,
+            requirements: vec![RequirementSpec::new(
+                "node.kubernetes.io/instance-type",
+                Operator::In,
+                &["m6i.large"],
+            )],
+            price: PriceOverlay::parse_adjustment("+50%").expect("an adjustment"),
+        };
+        overlay.requirements.push(by);
+        let case = case(&["m6i.large", "m7i.large"], |karpenter| {
+            karpenter.overlays = vec![overlay];
+            karpenter.pools[0].spec.name = "told".to_owned();
+            karpenter.pools[0].spec.labels = vec![("team".to_owned(), "a".to_owned())];
+            karpenter.pools[0].disruption.consolidation_policy = ConsolidationPolicy::WhenEmpty;
+            let mut other = karpenter.pools[0].clone();
+            other.spec.name = "other".to_owned();
+            other.spec.labels = vec![("team".to_owned(), "b".to_owned())];
+            karpenter.pools.push(other);
+        });
+        // Pools of equal weight are tried by name from behind: "told" takes two nodes' worth, "other" what is beyond its limit.
+        let case = case.change(|plan| {
+            let CapacityPlan::Karpenter(karpenter) = &mut plan.capacity else {
+                unreachable!("a pool was added")
+            };
+            karpenter.pools[0].spec.limits.cpu = Some(2000);
+        });
+        let run = case.job(secs(0), "test", hours(1)).job(secs(0), "test", hours(1)).run();
+        let catalog = Catalog::builtin("us-east-1").expect("embedded");
+        let mut names: Vec<(u32, String)> = run
+            .nodes()
+            .iter()
+            .map(|node| {
+                (node.pool, catalog.get(fleetsim::engine::Id::new(node.instance_type)).name.to_string())
+            })
+            .collect();
+        names.sort();
+        names
+    };
+    let apart = [(0, "m7i.large".to_owned()), (1, "m6i.large".to_owned())];
+    assert_eq!(launched(RequirementSpec::new("karpenter.sh/nodepool", Operator::In, &["told"])), apart);
+    assert_eq!(
+        launched(RequirementSpec::new("team", Operator::In, &["a"])),
+        apart,
+        "labels of the pool count too"
+    );
+    let both = launched(RequirementSpec::new("team", Operator::Exists, &[]));
+    assert!(both.iter().all(|(_, name)| name == "m7i.large"), "{both:?}");
+}
+
+#[test]
+fn a_price_that_falls_is_acted_on_late_and_billed_at_once() {
+    let (dear, cheap) = (HourlyPrice(DOLLAR), HourlyPrice(DOLLAR / 100));
+    let case = case(&["m6i.large", "m7i.large"], |_| {});
+    // Karpenter's node becomes dear, the other type cheap; it hears of neither before its next look at the list.
+    let case = with_change(with_change(case, hours(1), "m7i.large", cheap), hours(1), "m6i.large", dear);
+    let run = case.job(secs(0), "test", hours(20)).run();
+    let nodes = run.nodes();
+    let catalog = Catalog::builtin("us-east-1").expect("embedded");
+    let name = |node: &fleetsim::metrics::NodeRecord| {
+        catalog.get(fleetsim::engine::Id::new(node.instance_type)).name.to_string()
+    };
+    assert_eq!(
+        (name(&nodes[0]).as_str(), name(&nodes[1]).as_str(), nodes.len()),
+        ("m6i.large", "m7i.large", 2)
+    );
+    assert!(nodes[0].terminated_at >= SimTime::ZERO + hours(12), "{:?}", nodes[0]);
+    let old =
+        u128::from((SimTime::ZERO + hours(1)).saturating_since(nodes[0].launched_at).as_ms()) * 96_000_000;
+    let new = u128::from((nodes[0].terminated_at - (SimTime::ZERO + hours(1))).as_ms()) * u128::from(DOLLAR);
+    assert_eq!(nodes[0].cost.0, old + new, "eleven hours at ten times what Karpenter believed");
+    assert_eq!(nodes[1].cost.0, u128::from(nodes[1].billed_ms) * u128::from(cheap.0));
+}
+
+#[test]
 fn karpenter_that_reads_the_list_knows_no_own_price_and_replaces_what_is_cheaper_in_truth() {
     let savings = |reads_list: bool| {
         let own = CustomPrice {

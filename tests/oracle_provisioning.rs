@@ -791,7 +791,7 @@ fn check_launch(types: &[TypeRecord], case: &Case) -> Vec<String> {
             wrong.push(field.to_owned());
         }
     };
-    match launch_request(&cluster, &own, amounts(&case.requests), MinValuesPolicy::Strict) {
+    match launch_request(&cluster, PoolId(0), &own, amounts(&case.requests), MinValuesPolicy::Strict) {
         Err(error) => {
             check("error", expect.error == "insufficient_capacity");
             check("candidate_count", error.candidate_count == expect.candidate_count);

@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::labels::{self, LabelValue, Vocabulary};
+use super::offering_prices::PoolPrices;
 use super::offering_set::slot;
 pub use super::offering_set::{CAPACITY_TYPES, MAX_ZONES, OfferingSet, ZoneId};
 use super::requirements::{Requirement, Requirements};
@@ -90,8 +91,10 @@ pub struct InstanceTypes {
     available: [TypeSet; MAX_ZONES * 2],
     capacity_type_labels: [LabelValue; 2],
     ids: FxHashMap<Box<str>, TypeId>,
-    offerings_version: u32,
-    types: Vec<InstanceType>,
+    pub(super) offerings_version: u32,
+    /// By pool: what it believes that offerings cost, where that is not the list price.
+    pub(super) pool_prices: Vec<PoolPrices>,
+    pub(super) types: Vec<InstanceType>,
     zones: Vec<Zone>,
 }
 
@@ -116,6 +119,7 @@ impl InstanceTypes {
             capacity_type_labels: CAPACITY_TYPES.map(|kind| vocabulary.value(kind.label())),
             ids: FxHashMap::default(),
             offerings_version: 0,
+            pool_prices: Vec::new(),
             types: Vec::with_capacity(specs.len()),
             zones: zones
                 .iter()
@@ -313,19 +317,6 @@ impl InstanceTypes {
         true
     }
 
-    /// Sets the price that Karpenter believes (it refreshes prices every 12 h).
-    pub fn set_price(&mut self, id: TypeId, zone: ZoneId, capacity_type: CapacityType, price: HourlyPrice) {
-        let offerings = &mut self.types[usize::from(id.0)].offerings;
-        let found = offerings
-            .iter_mut()
-            .find(|offering| offering.zone == zone && offering.capacity_type == capacity_type)
-            .filter(|offering| offering.price != price);
-        if let Some(offering) = found {
-            offering.price = price;
-            self.offerings_version += 1;
-        }
-    }
-
     /// The (zone, capacity type) pairs that requirements allow.
     #[must_use]
     pub fn allowed_offerings(&self, requirements: &Requirements, vocabulary: &Vocabulary) -> OfferingSet {
@@ -353,35 +344,5 @@ impl InstanceTypes {
             }
         }
         types
-    }
-
-    /// The cheapest price at which a type is to be had through one of `allowed`.
-    #[must_use]
-    pub fn cheapest(&self, id: TypeId, allowed: OfferingSet) -> Option<HourlyPrice> {
-        let usable = |offering: &&Offering| {
-            offering.is_available && allowed.contains(offering.zone, offering.capacity_type)
-        };
-        self.get(id).offerings.iter().filter(usable).map(|offering| offering.price).min()
-    }
-
-    /// The types in the order in which Karpenter sends them: cheapest allowed offering first, equal prices by name
-    /// (upstream sorts unstably there, so any order among equals is as right). Types not to be had come last.
-    pub fn by_price(
-        &self,
-        types: &TypeSet,
-        allowed: OfferingSet,
-        out: &mut Vec<(TypeId, Option<HourlyPrice>)>,
-    ) {
-        let mut ranked: Vec<(u64, u16, TypeId)> = types
-            .iter()
-            .map(|id| {
-                let price = self.cheapest(id, allowed).map_or(u64::MAX, |price| price.0);
-                (price, self.get(id).name_rank, id)
-            })
-            .collect();
-        ranked.sort_unstable();
-        out.clear();
-        let price = |nanos| (nanos != u64::MAX).then_some(HourlyPrice(nanos));
-        out.extend(ranked.into_iter().map(|(nanos, _, id)| (id, price(nanos))));
     }
 }

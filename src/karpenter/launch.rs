@@ -4,6 +4,7 @@ use super::cluster::Cluster;
 use super::instance_types::{InstanceTypes, Offering, OfferingSet, TypeId, ZoneId};
 use super::labels;
 use super::min_values::satisfies_min_values;
+use super::node_pools::PoolId;
 use super::requirements::{Requirements, UndefinedLabels};
 use super::resources::Amounts;
 use super::solver::{ClaimRequest, MinValuesPolicy};
@@ -90,10 +91,18 @@ pub struct InsufficientCapacity {
     pub candidate_count: usize,
 }
 
-/// A type, and up to which price its Spot offerings are left after the filters.
+/// A type, and up to which price of a pool its Spot offerings are left after the filters.
 struct Candidate {
     type_id: TypeId,
-    spot_limit: HourlyPrice,
+    spot_limit: Option<(PoolId, HourlyPrice)>,
+}
+
+/// What a NodeClaim asks for.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    pool: PoolId,
+    requirements: &'a Requirements,
+    requests: Amounts,
 }
 
 /// The CreateFleet call for a NodeClaim of a pass: as [`launch_request`], without asking again which types meet the
@@ -110,7 +119,8 @@ pub fn launch_request_for(
     let mut types: Vec<TypeId> = claim.types.iter().map(|(id, _)| *id).collect();
     types.sort_unstable();
     let candidates = available(cluster, types.into_iter(), allowed);
-    filtered(cluster, &claim.requirements, claim.requests, policy, (allowed, candidates))
+    let wanted = Wanted { pool: claim.pool, requirements: &claim.requirements, requests: claim.requests };
+    filtered(cluster, wanted, policy, (allowed, candidates))
 }
 
 /// The CreateFleet call for a NodeClaim with these requirements and requests, by availability and prices as Karpenter
@@ -120,6 +130,7 @@ pub fn launch_request_for(
 /// Where nothing that the claim allows is to be had.
 pub fn launch_request(
     cluster: &Cluster,
+    pool: PoolId,
     requirements: &Requirements,
     requests: Amounts,
     policy: MinValuesPolicy,
@@ -131,14 +142,13 @@ pub fn launch_request(
         requirements.is_compatible(&types.get(*id).requirements, UndefinedLabels::AllowWellKnown, vocabulary)
     };
     let candidates = available(cluster, types.iter().map(|(id, _)| id).filter(meets), allowed);
-    filtered(cluster, requirements, requests, policy, (allowed, candidates))
+    filtered(cluster, Wanted { pool, requirements, requests }, policy, (allowed, candidates))
 }
 
 /// The call for the candidates that meet the claim and are to be had.
 fn filtered(
     cluster: &Cluster,
-    requirements: &Requirements,
-    requests: Amounts,
+    Wanted { pool, requirements, requests }: Wanted<'_>,
     policy: MinValuesPolicy,
     (allowed, mut candidates): (OfferingSet, Vec<Candidate>),
 ) -> Result<LaunchRequest, InsufficientCapacity> {
@@ -154,7 +164,7 @@ fn filtered(
     if !requirements.has_min_values() {
         drop_exotic(cluster, &mut candidates);
         filters.not_exotic = count(&candidates);
-        drop_expensive_spot(cluster, requirements, allowed, &mut candidates);
+        drop_expensive_spot(cluster, (pool, requirements), allowed, &mut candidates);
     } else {
         filters.not_exotic = filters.fitting;
     }
@@ -164,7 +174,8 @@ fn filtered(
         return Err(failure);
     }
     let price = |candidate: &Candidate| {
-        usable(types, candidate, allowed).map(|one| one.price.0).min().unwrap_or(u64::MAX)
+        let offerings = usable(types, candidate, allowed);
+        offerings.map(|one| types.price(pool, candidate.type_id, one).0).min().unwrap_or(u64::MAX)
     };
     candidates.sort_by_cached_key(|one| (price(one), types.get(one.type_id).name_rank));
     candidates.truncate(MAX_TYPES_PER_LAUNCH);
@@ -177,7 +188,7 @@ fn filtered(
         .iter()
         .any(|one| usable(types, one, allowed).any(|offering| offering.capacity_type == CapacityType::Spot));
     // aws `instance/types.go` `CreateFleetInputBuilder`, v1.15.0.
-    let is_overlaid = candidates.iter().any(|one| cluster.is_overlaid(one.type_id));
+    let is_overlaid = candidates.iter().any(|one| cluster.is_overlaid(pool, one.type_id));
     let (capacity_type, strategy) = match (is_spot, is_overlaid) {
         (true, false) => (CapacityType::Spot, AllocationStrategy::PriceCapacityOptimized),
         (true, true) => (CapacityType::Spot, AllocationStrategy::CapacityOptimizedPrioritized),
@@ -189,7 +200,7 @@ fn filtered(
         let bought =
             usable(types, candidate, allowed).filter(|offering| offering.capacity_type == capacity_type);
         overrides.extend(bought.map(|offering| Override {
-            price: offering.price,
+            price: types.price(pool, candidate.type_id, offering),
             type_id: candidate.type_id,
             zone: offering.zone,
         }));
@@ -202,8 +213,11 @@ fn filtered(
 
 /// The offerings of a candidate that are left, available or not.
 fn left<'a>(types: &'a InstanceTypes, candidate: &Candidate) -> impl Iterator<Item = &'a Offering> + use<'a> {
-    let limit = candidate.spot_limit;
-    let is_left = move |one: &&Offering| one.capacity_type != CapacityType::Spot || one.price <= limit;
+    let (id, limit) = (candidate.type_id, candidate.spot_limit);
+    let is_left = move |one: &&Offering| {
+        one.capacity_type != CapacityType::Spot
+            || limit.is_none_or(|(pool, most)| types.price(pool, id, one) <= most)
+    };
     types.get(candidate.type_id).offerings.iter().filter(is_left)
 }
 
@@ -219,7 +233,7 @@ fn usable<'a>(
 /// Those of `ids` that are to be had.
 fn available(cluster: &Cluster, ids: impl Iterator<Item = TypeId>, allowed: OfferingSet) -> Vec<Candidate> {
     let types = cluster.instance_types();
-    ids.map(|type_id| Candidate { type_id, spot_limit: HourlyPrice(u64::MAX) })
+    ids.map(|type_id| Candidate { type_id, spot_limit: None })
         .filter(|candidate| usable(types, candidate, allowed).next().is_some())
         .collect()
 }
@@ -236,7 +250,7 @@ fn drop_exotic(cluster: &Cluster, candidates: &mut Vec<Candidate>) {
 /// stays through its on-demand offerings, even unavailable ones, and keeps its place among the 60.
 fn drop_expensive_spot(
     cluster: &Cluster,
-    requirements: &Requirements,
+    (pool, requirements): (PoolId, &Requirements),
     allowed: OfferingSet,
     candidates: &mut Vec<Candidate>,
 ) {
@@ -248,12 +262,16 @@ fn drop_expensive_spot(
     if !allows(CapacityType::OnDemand) || !allows(CapacityType::Spot) {
         return;
     }
-    let all = || candidates.iter().flat_map(|one| usable(types, one, allowed));
-    let has_spot = all().any(|one| one.capacity_type == CapacityType::Spot);
-    let on_demand = all().filter(|one| one.capacity_type == CapacityType::OnDemand);
-    let (true, Some(cheapest)) = (has_spot, on_demand.map(|one| one.price).min()) else { return };
+    let of = |candidate: &Candidate| {
+        let id = candidate.type_id;
+        usable(types, candidate, allowed).map(move |one| (one.capacity_type, types.price(pool, id, one)))
+    };
+    let all = || candidates.iter().flat_map(of);
+    let has_spot = all().any(|(kind, _)| kind == CapacityType::Spot);
+    let on_demand = all().filter(|(kind, _)| *kind == CapacityType::OnDemand);
+    let (true, Some(cheapest)) = (has_spot, on_demand.map(|(_, price)| price).min()) else { return };
     for candidate in candidates.iter_mut() {
-        candidate.spot_limit = cheapest;
+        candidate.spot_limit = Some((pool, cheapest));
     }
     candidates.retain(|one| left(types, one).next().is_some());
 }

@@ -14,6 +14,7 @@ pub mod launch;
 pub mod lifecycle;
 pub mod min_values;
 pub mod node_pools;
+mod offering_prices;
 mod offering_set;
 pub mod pod_classes;
 pub mod pods;

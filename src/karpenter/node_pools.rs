@@ -68,6 +68,8 @@ pub struct NodePool {
     pub requirements: Requirements,
     /// The requirements and labels as written, which say what topology domains the pool adds.
     pub(crate) domains: Requirements,
+    /// What NodeOverlays select the pool by.
+    pub(crate) overlay_labels: Requirements,
 }
 
 /// A DaemonSet, read.
@@ -84,10 +86,10 @@ impl NodePool {
         let mut domains = Requirements::from_specs(&spec.requirements, vocabulary);
         domains.add_all(&Requirements::from_labels(&spec.labels, vocabulary), vocabulary);
         let mut requirements = domains.clone();
-        let mut fixed = vec![
-            Requirement::is(labels::NODE_POOL, vocabulary.value(&spec.name)),
-            Requirement::is(labels::NODE_CLASS, vocabulary.value("default")),
-        ];
+        let name = Requirement::is(labels::NODE_POOL, vocabulary.value(&spec.name));
+        let mut overlay_labels = Requirements::from_labels(&spec.labels, vocabulary);
+        overlay_labels.add(name.clone(), vocabulary);
+        let mut fixed = vec![name, Requirement::is(labels::NODE_CLASS, vocabulary.value("default"))];
         // So that daemonsets that wait for these labels are counted (core `nodeclaimtemplate.go`, v1.15.0).
         for key in SIMULATED_LABELS {
             fixed.push(Requirement::is(vocabulary.key(key), vocabulary.value("true")));
@@ -95,7 +97,7 @@ impl NodePool {
         for requirement in fixed {
             requirements.add(requirement, vocabulary);
         }
-        Self { spec, requirements, domains }
+        Self { spec, requirements, domains, overlay_labels }
     }
 }
 

@@ -1,10 +1,11 @@
 //! NodeOverlays, as far as they change prices: which offerings Karpenter takes to cost something else than their list price.
-//! Overlays of one NodePool are not modelled. Capacity overlays only add extended resources (`v1alpha1/nodeoverlay_validation.go`,
+//! Each NodePool has its own prices, as upstream's store has. Capacity overlays only add extended resources (`v1alpha1/nodeoverlay_validation.go`,
 //! v1.15.0), which nothing here requests.
 
 use super::cluster::Cluster;
 use super::instance_types::{TypeId, ZoneId};
 use super::labels;
+use super::node_pools::PoolId;
 use super::requirements::{Requirement, RequirementSpec, Requirements, UndefinedLabels};
 use crate::catalog::CapacityType;
 use crate::units::HourlyPrice;
@@ -87,32 +88,41 @@ impl Cluster {
         }
     }
 
-    /// The price list says this: Karpenter believes it, or what an overlay makes of it.
+    /// The price list says this: every pool believes it, or what an overlay of the pool makes of it.
     pub fn set_list_price(&mut self, id: TypeId, zone: ZoneId, kind: CapacityType, list: HourlyPrice) {
-        let price = self.overlay_of(id, zone, kind).map_or(list, |overlay| overlay.adjusted(list));
-        self.instance_types_mut().set_price(id, zone, kind, price);
+        self.instance_types_mut().set_price(id, zone, kind, list);
+        if self.overlays.is_empty() {
+            return;
+        }
+        let pools: Vec<PoolId> = self.pools().map(|(pool, _)| pool).collect();
+        for pool in pools {
+            let price = self.overlay_of(pool, id, zone, kind).map(|overlay| overlay.adjusted(list));
+            self.instance_types_mut().set_pool_price(pool, (id, zone, kind), price);
+        }
     }
 
-    /// Whether an overlay changes what any offering of the type costs: Karpenter then asks EC2 to go by its own priorities
-    /// (core `nodeclaimtemplate.go` `ToNodeClaim`, v1.15.0).
+    /// Whether an overlay changes what any offering of the type costs a pool: Karpenter then asks EC2 to go by its own
+    /// priorities (core `nodeclaimtemplate.go` `ToNodeClaim`, v1.15.0).
     #[must_use]
-    pub fn is_overlaid(&self, id: TypeId) -> bool {
+    pub fn is_overlaid(&self, pool: PoolId, id: TypeId) -> bool {
         !self.overlays.is_empty()
             && self
                 .instance_types()
                 .get(id)
                 .offerings
                 .iter()
-                .any(|one| self.overlay_of(id, one.zone, one.capacity_type).is_some())
+                .any(|one| self.overlay_of(pool, id, one.zone, one.capacity_type).is_some())
     }
 
-    /// The heaviest overlay that selects an offering.
-    fn overlay_of(&self, id: TypeId, zone: ZoneId, kind: CapacityType) -> Option<PriceOverlay> {
+    /// The heaviest overlay that selects an offering of a pool: by the pool's name and labels, and by what the type and the
+    /// offering are (core `nodeoverlay/controller.go` `getOverlaidOfferings`, v1.15.0).
+    fn overlay_of(&self, pool: PoolId, id: TypeId, zone: ZoneId, kind: CapacityType) -> Option<PriceOverlay> {
         if self.overlays.is_empty() {
             return None;
         }
         let types = self.instance_types();
-        let mut labels = types.get(id).requirements.clone();
+        let mut labels = self.pool(pool).overlay_labels.clone();
+        labels.add_all(&types.get(id).requirements, self.vocabulary());
         labels.replace(Requirement::is(labels::ZONE, types.zone_label(zone)));
         labels.replace(Requirement::is(labels::CAPACITY_TYPE, types.capacity_type_label(kind)));
         if let Some(zone_id) = types.zone_id_label(zone) {

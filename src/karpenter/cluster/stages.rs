@@ -46,7 +46,10 @@ impl Cluster {
         let LaunchedAs { type_id, zone, capacity_type } = launched;
         let instance_type = self.instance_types.get(type_id);
         let (capacity, allocatable) = (instance_type.capacity, instance_type.allocatable);
-        let price = self.instance_types.offering(type_id, zone, capacity_type).map(|one| one.price);
+        let offering = self.instance_types.offering(type_id, zone, capacity_type);
+        let pool = self.live_ref(id).pool;
+        let of_pool = |one| pool.map(|pool| self.instance_types.price(pool, type_id, one));
+        let price = offering.and_then(of_pool);
         let node = self.live(id);
         assert_eq!(node.stage, NodeStage::Created, "a claim is launched once");
         node.stage = NodeStage::Launched;

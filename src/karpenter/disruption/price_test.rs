@@ -4,6 +4,7 @@ use super::super::cluster::{Cluster, NodeId};
 use super::super::instance_types::{InstanceTypes, OfferingSet, TypeId};
 use super::super::labels;
 use super::super::min_values::{satisfies_min_values, types_needed};
+use super::super::node_pools::PoolId;
 use super::super::pods::PodId;
 use super::super::requirements::Requirement;
 use super::super::solver::{NewClaim, PassResults};
@@ -97,7 +98,8 @@ fn spot_to_spot(
 ) -> Result<Replacement, Skip> {
     pin_to_spot(cluster, &mut replacement);
     let (types, allowed) = priced(cluster, &replacement);
-    replacement.types.retain(|id| types.cheapest(*id, allowed).is_some());
+    let pool = replacement.claim.pool;
+    replacement.types.retain(|id| types.cheapest(pool, *id, allowed).is_some());
     keep_cheaper_than(cluster, price, &mut replacement)?;
     if candidates == 1 {
         if replacement.types.len() < SPOT_TO_SPOT_TYPES {
@@ -116,7 +118,7 @@ fn in_price_order(cluster: &Cluster, claim: NewClaim) -> Replacement {
     let types = cluster.instance_types();
     let allowed = types.allowed_offerings(&claim.requirements, cluster.vocabulary());
     let mut priced = Vec::new();
-    types.by_price(&claim.types, allowed, &mut priced);
+    types.by_price(claim.pool, &claim.types, allowed, &mut priced);
     Replacement { claim, types: priced.into_iter().map(|(id, _)| id).collect() }
 }
 
@@ -137,7 +139,8 @@ pub(super) fn keep_cheaper_than(
     replacement: &mut Replacement,
 ) -> Result<(), Skip> {
     let (types, allowed) = priced(cluster, replacement);
-    replacement.types.retain(|id| worst_launch_price(types, *id, allowed) < price);
+    let pool = replacement.claim.pool;
+    replacement.types.retain(|id| worst_launch_price(types, pool, *id, allowed) < price);
     replacement.claim.types = replacement.types.iter().copied().collect();
     let requirements = &replacement.claim.requirements;
     let is_enough = !requirements.has_min_values()
@@ -147,12 +150,12 @@ pub(super) fn keep_cheaper_than(
 
 /// The dearest offering of the capacity type that would be bought: spot where any is to be had, else on demand. Without any
 /// offering it is beyond every price (core `cloudprovider/types.go` `WorstLaunchPrice`, v1.15.0).
-fn worst_launch_price(types: &InstanceTypes, id: TypeId, allowed: OfferingSet) -> f64 {
+fn worst_launch_price(types: &InstanceTypes, pool: PoolId, id: TypeId, allowed: OfferingSet) -> f64 {
     let dearest = |kind| {
         let usable = types.get(id).offerings.iter().filter(|offering| {
             offering.is_available && offering.capacity_type == kind && allowed.contains(offering.zone, kind)
         });
-        usable.map(|offering| offering.price).max()
+        usable.map(|offering| types.price(pool, id, offering)).max()
     };
     dearest(CapacityType::Spot)
         .or_else(|| dearest(CapacityType::OnDemand))
@@ -169,7 +172,7 @@ pub(super) fn estimated_savings(
     let source: f64 = candidates.iter().map(|candidate| candidate.price).sum();
     let cheapest = |replacement: &Replacement| {
         let (types, allowed) = priced(cluster, replacement);
-        types.cheapest(*replacement.types.first()?, allowed)
+        types.cheapest(replacement.claim.pool, *replacement.types.first()?, allowed)
     };
     source - replacement.and_then(cheapest).map_or(0.0, HourlyPrice::as_dollars)
 }

@@ -20,7 +20,9 @@ pub struct Surroundings<'a> {
 pub(super) fn node_price(cluster: &Cluster, id: NodeId) -> Option<f64> {
     let node = cluster.node(id)?;
     let (kind, zone, bought_as) = (node.type_id?, node.zone?, node.capacity_type?);
-    Some(cluster.instance_types().offering(kind, zone, bought_as)?.price.as_dollars())
+    let types = cluster.instance_types();
+    let offering = types.offering(kind, zone, bought_as)?;
+    Some(node.pool.map_or(offering.price, |pool| types.price(pool, kind, offering)).as_dollars())
 }
 
 /// Whether a pass expects pods on the node.

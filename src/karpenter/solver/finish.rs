@@ -114,7 +114,7 @@ impl Solver {
     fn price_order(&self, cluster: &Cluster, claim: &NewClaim, out: &mut Vec<(TypeId, Option<HourlyPrice>)>) {
         let types = cluster.instance_types();
         let allowed = types.allowed_offerings(&claim.requirements, cluster.vocabulary());
-        types.by_price(&claim.types, allowed, out);
+        types.by_price(claim.pool, &claim.types, allowed, out);
         out.truncate(self.options.max_instance_types);
     }
 }

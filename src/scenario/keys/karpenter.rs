@@ -30,7 +30,7 @@ pub(super) const KARPENTER: &[Key] = &[
     Key::new(
         "node_overlay",
         Kind::Named(NODE_OVERLAY),
-        "NodeOverlays: prices that Karpenter is told to believe, for all node pools.",
+        "NodeOverlays: prices that Karpenter is told to believe, for all node pools or, by karpenter.sh/nodepool, for some.",
     )
     .or("[]")
     .also(&["node_overlays"]),

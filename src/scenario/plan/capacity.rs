@@ -61,7 +61,7 @@ pub(super) fn plan(
             let types = fit::admitted_types(&pools, request.catalog);
             let drifts = karpenter_events::drifts(fleet.section("karpenter"), &pools, problems);
             let scales = karpenter_events::scales(fleet.section("karpenter"), &pools, problems);
-            let overlays = karpenter_events::overlays(fleet.section("karpenter"), problems);
+            let overlays = karpenter_events::overlays(fleet.section("karpenter"), &pools, problems);
             let list_prices = request.list_prices.cloned();
             let plan = KarpenterPlan {
                 drifts,

@@ -50,16 +50,13 @@ pub(super) fn scales(karpenter: &Table, pools: &[Pool], problems: &mut Problems)
 }
 
 /// `[[karpenter.node_overlay]]`.
-pub(super) fn overlays(karpenter: &Table, problems: &mut Problems) -> Vec<NodeOverlay> {
+pub(super) fn overlays(karpenter: &Table, pools: &[Pool], problems: &mut Problems) -> Vec<NodeOverlay> {
     let mut overlays = Vec::new();
     for (table, span) in karpenter.tables("node_overlay") {
         let mut requirements = Vec::new();
         for (own, own_span) in table.tables("requirements") {
             if own.text("key") == "karpenter.sh/nodepool" {
-                let message = "a NodeOverlay of one NodePool is not modelled: prices hold for all pools";
-                let label = "expected a label of instances";
-                problems.push(Diagnostic::new(Code::Conflict, own.span("key"), message, label));
-                continue;
+                named_pools(own, "values", pools, problems);
             }
             requirements.extend(requirement(own, own_span, problems));
         }

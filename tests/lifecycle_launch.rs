@@ -1,0 +1,84 @@
+//! Launches that fail for other reasons than capacity, in the whole loop, one rule per test.
+
+#[path = "support/plans.rs"]
+mod plans;
+
+use fleetsim::ec2::Throttle;
+use fleetsim::metrics::JobOutcome;
+use fleetsim::simulation::{Decision, Explanation};
+use fleetsim::units::{SimDuration, SimTime};
+use fleetsim::workload::Distribution;
+use plans::{Case, mins, secs};
+
+/// One job for a node of Karpenter's; EC2 fails every launch for so long.
+fn failing_for(span: SimDuration) -> Case {
+    let case = Case::new().at_once().manager(5).pool(&["m6i.large"], "on-demand", Some(secs(30)));
+    let case = case.class("test", 1500, 1024, Distribution::Constant(SimDuration::ZERO), |_| {});
+    let case = case.change(|plan| {
+        plan.executor.poll_timeout = mins(60);
+        plan.ec2.launch_stress.failures = vec![(SimTime::ZERO, SimTime::ZERO + span)];
+    });
+    case.job(secs(0), "test", mins(1))
+}
+
+/// When claims were opened by passes.
+fn claims(run: &plans::Run) -> Vec<u64> {
+    let opened = run.finished.decisions.iter().filter_map(|one| match one.what {
+        Decision::Pass { claims: 1.., .. } => Some(one.at.as_ms() / 1000),
+        _ => None,
+    });
+    opened.collect()
+}
+
+#[test]
+fn a_launch_that_fails_is_tried_again_after_one_second_then_two_up_to_a_minute() {
+    let run = failing_for(secs(90)).run();
+    let (_, reasons) = failing_for(secs(90)).explained();
+    let failed: Vec<(u64, u64)> = reasons
+        .iter()
+        .filter_map(|one| match &one.what {
+            Explanation::LaunchFailed { again_at, builds, .. } if builds[..] == [0] => {
+                Some((one.at.as_ms(), again_at.as_ms() - one.at.as_ms()))
+            }
+            _ => None,
+        })
+        .collect();
+    let waits: Vec<u64> = failed.iter().map(|(_, wait)| wait / 1000).collect();
+    assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60], "{failed:?}");
+    let node = run.nodes()[0];
+    assert_eq!(
+        (claims(&run).len(), node.launched_at.as_ms()),
+        (1, failed[0].0 + 123_000),
+        "the claim is the same"
+    );
+    assert_eq!(run.job(0).outcome, JobOutcome::Success);
+}
+
+#[test]
+fn a_claim_that_is_not_launched_within_five_minutes_is_deleted_and_its_pod_packed_anew() {
+    let run = failing_for(mins(12)).run();
+    let opened = claims(&run);
+    assert_eq!(opened.len(), 3, "{opened:?}");
+    for pair in opened.windows(2) {
+        let apart = pair[1] - pair[0];
+        assert!((300..=312).contains(&apart), "the pod triggers again within ten seconds: {apart}");
+    }
+    let node = run.nodes()[0];
+    assert!(
+        node.launched_at >= SimTime::ZERO + mins(12) && node.launched_at <= SimTime::ZERO + mins(13),
+        "{node:?}"
+    );
+    assert_eq!((run.nodes().len(), run.job(0).outcome), (1, JobOutcome::Success));
+}
+
+#[test]
+fn a_launch_that_waits_longer_than_five_minutes_for_its_answer_is_given_up_too() {
+    let throttle = Throttle { from: SimTime::ZERO, until: SimTime::ZERO + mins(8), spacing: mins(7) };
+    let case =
+        failing_for(SimDuration::ZERO).change(|plan| plan.ec2.launch_stress.throttles = vec![throttle]);
+    // The first call is taken up at once; the second job comes later and needs a node of its own.
+    let run = case.job(secs(20), "test", mins(30)).job(secs(20), "test", mins(30)).run();
+    assert!(run.jobs().iter().all(|job| job.outcome == JobOutcome::Success));
+    let late = run.nodes().iter().filter(|node| node.launched_at >= SimTime::ZERO + mins(7)).count();
+    assert!(late >= 1 && claims(&run).iter().any(|at| (300..=345).contains(at)), "{:?}", claims(&run));
+}
