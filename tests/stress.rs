@@ -114,7 +114,7 @@ fn a_throttled_api_takes_up_one_launch_after_the_other() {
     let mut case = case().pool(&["m6i.large"], "on-demand", Some(mins(5))).change(|plan| {
         let (from, until) = (at_secs(0), at_secs(3600));
         plan.executor.poll_timeout = hours(1);
-        plan.ec2.launch_stress.throttles = vec![Throttle { from, until, spacing: secs(120) }];
+        plan.ec2.launch_stress.throttles = vec![Throttle { from, until, spacing: secs(90) }];
     });
     for _ in 0..4 {
         case = case.job(secs(60), "test", mins(30));
@@ -122,7 +122,7 @@ fn a_throttled_api_takes_up_one_launch_after_the_other() {
     let mut launched: Vec<u64> = case.run().nodes().iter().map(|node| node.launched_at.as_ms()).collect();
     launched.sort_unstable();
     assert_eq!(launched.len(), 4);
-    assert!(launched.windows(2).all(|pair| pair[1] - pair[0] == 120_000), "{launched:?}");
+    assert!(launched.windows(2).all(|pair| pair[1] - pair[0] == 90_000), "{launched:?}");
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct LaunchStress {
     pub throttles: Vec<Throttle>,
     /// When instances boot slowly.
     pub slow_boots: Vec<SlowBoot>,
+    /// From when until when every launch request fails, for another reason than capacity.
+    pub failures: Vec<(SimTime, SimTime)>,
 }
 
 /// What is known of the requests that wait for their answer.
@@ -54,6 +56,12 @@ impl LaunchStress {
         at.min(throttle.until)
     }
 
+    /// Whether a launch request that is answered at `now` fails, for another reason than capacity.
+    #[must_use]
+    pub fn fails(&self, now: SimTime) -> bool {
+        self.failures.iter().any(|(from, until)| *from <= now && now < *until)
+    }
+
     /// How long start-up delays of a launch at `now` are, in percent of the usual ones.
     #[must_use]
     pub fn boot_percent(&self, now: SimTime) -> Option<u64> {
@@ -69,7 +77,7 @@ mod tests {
     fn throttled_requests_are_served_one_after_the_other_until_the_throttling_ends() {
         let at = |secs: u64| SimTime::from_ms(secs * 1000);
         let throttle = Throttle { from: at(60), until: at(100), spacing: SimDuration::from_secs(15) };
-        let stress = LaunchStress { throttles: vec![throttle], slow_boots: Vec::new() };
+        let stress = LaunchStress { throttles: vec![throttle], ..LaunchStress::default() };
         let mut queue = LaunchQueue::default();
         let mut asked = |secs| stress.taken_up_at(at(secs), &mut queue);
         assert_eq!([asked(0), asked(0)], [at(0); 2]);

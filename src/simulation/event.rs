@@ -65,6 +65,8 @@ pub(super) enum NodeStage {
     Ready,
     /// Karpenter has noted that the node is initialized.
     Initialized,
+    /// EC2 has not launched it in time: its claim is deleted.
+    LaunchTimeout,
     /// It has not registered in time: its claim is deleted.
     RegistrationTimeout,
     /// Karpenter looks at its removal again.

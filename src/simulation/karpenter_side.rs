@@ -47,6 +47,8 @@ pub(super) struct KarpenterSide {
 pub(super) struct Claim {
     pub request: ClaimRequest,
     pub replaces_for: Option<disruption::CommandId>,
+    /// How often its launch failed for another reason than capacity.
+    pub failures: u32,
 }
 
 impl KarpenterSide {

@@ -15,6 +15,7 @@ mod interruptions;
 mod karpenter_plan;
 mod karpenter_side;
 mod kinds;
+mod launch_faults;
 mod nodes;
 mod pipeline_steps;
 mod placement;

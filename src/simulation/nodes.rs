@@ -131,6 +131,9 @@ impl World<'_> {
             },
             NodeStage::Ready if !draining && !self.waits_its_turn(id) => self.node_ready(id),
             NodeStage::Initialized if !draining => self.karpenter_stage(id, stage),
+            NodeStage::LaunchTimeout if self.nodes[id].phase == NodePhase::Requested => {
+                self.claim_lost(id);
+            }
             NodeStage::RegistrationTimeout if !draining => self.delete_claim(id, NodeEnd::NeverRegistered),
             NodeStage::Expired if !draining => self.delete_claim(id, NodeEnd::Expired),
             NodeStage::Drifted if !draining => self.node_drifted(id),

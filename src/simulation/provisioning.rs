@@ -183,42 +183,28 @@ impl World<'_> {
         let id = self.insert_node(node);
         side.claims_created += 1;
         side.cluster.claim_created(now, cluster::NodeId(id.raw()), request.pool, &request.requirements);
-        side.keep_claim(id.index(), Claim { request, replaces_for: command });
+        side.keep_claim(id.index(), Claim { request, replaces_for: command, failures: 0 });
         // EC2's answer comes after the CreateFleet batch was sent.
         let mut random = self.streams.entity(LAUNCH_ANSWER, u64::from(ordinal));
         let answer = self.plan.ec2.launch_answer.draw(&mut random);
         let answered_at = self.answered_at(now + CREATE_FLEET_IDLE, answer);
         self.queue.push(answered_at, Event::Node { node: id, ordinal, stage: NodeStage::Launched });
+        self.limit_launch(id, answered_at);
     }
 
     /// EC2 answers the launch: an instance, or no capacity.
     pub(super) fn launched(&mut self, id: NodeId) {
+        if self.launch_failed(id) {
+            return;
+        }
         let mut side = self.karpenter.take().expect("Karpenter launches");
-        let mut lacking = None;
-        match self.choose_instance(&mut side, id) {
-            Some(chosen) => self.instance_chosen(&mut side, id, &chosen),
-            None => {
-                // The claim is deleted; its pods trigger again within 10 s, with what is unavailable left out.
-                let claim = side.claims[id.index()].take().expect("a claim in flight");
-                if let Some(command) = claim.replaces_for {
-                    side.disruption.replacement_lost(command);
-                }
-                for pod in &claim.request.pods {
-                    if let Some(job) = self.jobs.get_mut(Id::new(pod.0))
-                        && job.bound_at == SimTime::NEVER
-                    {
-                        job.planned_at = SimTime::NEVER;
-                    }
-                }
-                side.cluster.remove(cluster::NodeId(id.raw()));
-                let pool = self.nodes[id].pool;
-                self.nodes.remove(id);
-                lacking = Some(pool);
-            }
+        let chosen = self.choose_instance(&mut side, id);
+        if let Some(chosen) = &chosen {
+            self.instance_chosen(&mut side, id, chosen);
         }
         self.karpenter = Some(side);
-        if let Some(pool) = lacking {
-            self.static_pool_changed(pool);
+        if chosen.is_none() {
+            self.claim_lost(id);
         }
     }
 

@@ -66,6 +66,19 @@ pub enum Explanation {
         /// What EC2 took.
         chosen: Option<(TypeId, ZoneId, CapacityType)>,
     },
+    /// EC2 refused to launch a node for another reason than capacity: the claim tries again, until its five minutes are over.
+    LaunchFailed {
+        /// The node.
+        node: u32,
+        /// NodePool by number.
+        pool: u32,
+        /// Builds of the claim's pods that still exist.
+        builds: Vec<u32>,
+        /// How often it has failed so far.
+        failures: u32,
+        /// When it is tried again.
+        again_at: SimTime,
+    },
     /// A disruption command started.
     Commanded {
         /// Why.

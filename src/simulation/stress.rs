@@ -1,7 +1,7 @@
 //! What a scenario makes happen at an instant: nodes drained, GitLab away; and launches that are throttled or slow.
 
 use crate::ec2::{EndReason, Startup};
-use crate::engine::Id;
+use crate::engine::{Id, Purpose};
 use crate::fleet::{JobId, JobPhase, NodeId, NodePhase};
 use crate::gitlab::QueuedJob;
 use crate::metrics::NodeEnd;
@@ -10,6 +10,8 @@ use crate::units::{SimDuration, SimTime};
 use super::event::Event;
 use super::plan::CapacityPlan;
 use super::world::World;
+
+const ANSWER_AGAIN: Purpose = Purpose::named("ec2 launch answer again");
 
 impl World<'_> {
     /// Arms what the plan names.
@@ -97,6 +99,13 @@ impl World<'_> {
     /// When EC2 answers a request that reaches it at `now` and that it works on for `answer`.
     pub(super) fn answered_at(&mut self, now: SimTime, answer: SimDuration) -> SimTime {
         self.plan.ec2.launch_stress.taken_up_at(now, &mut self.launch_queue) + answer
+    }
+
+    /// When EC2 answers a call that is made again at `at`, after so many failures.
+    pub(super) fn answered_again(&mut self, at: SimTime, ordinal: u32, failures: u32) -> SimTime {
+        let draw = u64::from(ordinal) << 16 | u64::from(failures);
+        let answer = self.plan.ec2.launch_answer.draw(&mut self.streams.entity(ANSWER_AGAIN, draw));
+        self.answered_at(at, answer)
     }
 
     /// The start-up of the launch numbered `ordinal`, asked for at `requested_at`.

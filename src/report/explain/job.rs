@@ -151,6 +151,16 @@ fn until_bound(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTime
                 expected = Some(*node);
                 placed_lines(run, job, *node, one.at, lines);
             }
+            Explanation::LaunchFailed { node, builds, failures, again_at, .. }
+                if builds.contains(&job.ordinal) =>
+            {
+                let again = run.clock(*again_at);
+                let times = count(*failures as usize, "time");
+                lines.push((
+                    one.at,
+                    format!("EC2 refuses to launch node {node} for it, {times} now: again at {again}"),
+                ));
+            }
             _ => {}
         }
     }

@@ -24,6 +24,7 @@ pub(super) const EVENT: &[Key] = pool_keys![
             "price-rise",
             "on-demand-shortage",
             "launch-throttling",
+            "launch-failure",
             "slow-boot",
             "load-spike",
             "drain",

@@ -55,7 +55,7 @@ pub(crate) const ROOT: &[Key] = &[
     Key::new(
         "event",
         Kind::Named(EVENT),
-        "Stress on a schedule: Spot outages, price rises, shortages, throttling, spikes, drains.",
+        "Stress on a schedule: Spot outages, price rises, shortages, throttled and failing launches, spikes, drains.",
     )
     .or("[]")
     .also(&["events"]),

@@ -72,6 +72,7 @@ pub(super) fn stress(
                     stress.launches.throttles.push(Throttle { from, until, spacing });
                 }
             }
+            "launch-failure" => stress.launches.failures.push((from, until)),
             "slow-boot" => {
                 if let Some(factor) = needed(table, "factor", span, problems) {
                     let percent = (factor * 100.0).round() as u64;
