@@ -53,6 +53,12 @@ fn a_messy_scenario_is_told_all_its_surprises_with_what_repairs_are_worth() {
         ("FS0123", "lets one node of up to ten go at a time"),
         ("FS0124", "18 of 132 nodes never ran a job"),
         ("FS0126", "worth in mixed:"),
+        ("FS0106", "worth in"),
+        ("FS0107", "worth in spot:"),
+        ("FS0109", "worth"),
+        ("FS0110", "If instances were 10 % dearer, 1000 jobs would cost $"),
+        // The pool's types are all x86, so there is nothing that arm64 would win here.
+        ("FS0111", "worth nothing in spot: no difference"),
     ] {
         let about = about(&text, code).replace('\u{a0}', " ");
         assert!(about.contains(part), "{code}: {part}: {about}");
@@ -72,6 +78,8 @@ fn a_tidy_scenario_has_no_surprise_and_without_lint_nothing_is_simulated() {
 #[test]
 fn single_changes_bring_their_surprises() {
     for (set, code) in [
+        ("runner.eks.limit=2", "FS0125"),
+        ("runner.eks.limit=200", "FS0128"),
         ("node_pool.ci.zones=[\"eu-central-1a\"]", "FS0107"),
         ("runner.eks.poll_timeout=30s", "FS0101"),
         ("node_pool.ci.disruption.consolidation_policy=WhenEmptyOrUnderutilized", "FS0108"),
@@ -83,6 +91,9 @@ fn single_changes_bring_their_surprises() {
         if code == "FS0108" {
             arguments.extend(["--set", "node_pool.ci.disruption.consolidate_after=1m"]);
         }
+        if code == "FS0125" {
+            arguments.extend(["--set", "runner.eks.request_concurrency=1"]);
+        }
         let (exit, text) = validated(&arguments);
         assert!(exit == 0 && codes(&text).contains(code), "{set}: {text}");
     }
@@ -90,11 +101,69 @@ fn single_changes_bring_their_surprises() {
 
 #[test]
 fn every_code_of_a_lint_is_explained() {
-    for code in (101..=112).chain(121..=124).chain(126..=127) {
+    for code in (101..=112).chain(121..=128) {
         let code = format!("FS{code:04}");
         let output = fleetsim().args(["explain", &code]).assert().success().get_output().stdout.clone();
         let text = String::from_utf8(output).unwrap();
         assert!(text.starts_with(&code) && text.contains("example") && text.contains("  do "), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
+}
+
+#[test]
+fn node_pools_and_runner_configurations_are_linted_at_their_own_lines() {
+    let place = tempfile::tempdir().unwrap();
+    let report = place.path().join("codequality.json");
+    let emit = format!("codequality={}", report.display());
+    let (exit, text) = validated(&["--strict", "nodepool.yaml", "config.toml", "--emit", &emit]);
+    assert_eq!(exit, 13, "{text}");
+    for (code, at) in [
+        ("FS0101", "config.toml:11:"),
+        ("FS0105", "nodepool.yaml:9:"),
+        ("FS0107", "nodepool.yaml:15:"),
+        ("FS0108", "nodepool.yaml:22:"),
+        ("FS0123", "nodepool.yaml:"),
+        ("FS0125", "config.toml:16:"),
+        ("FS0128", "config.toml:7:"),
+    ] {
+        let about = about(&text, code);
+        let about = about.replace('\u{a0}', " ");
+        assert!(about.contains(&format!("--> {at}")) && about.contains("help: "), "{code} at {at}: {about}");
+        assert!(about.contains("note: worth"), "what the repair of {code} is worth: {about}");
+    }
+    assert!(about(&text, "FS0108").contains("worth"), "{text}");
+    assert!(!text.contains("around.toml"), "the scenario around the files is not told of: {text}");
+    let findings: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    assert_eq!(findings.len(), text.matches("warning[").count());
+    let mut prints = BTreeSet::new();
+    for finding in &findings {
+        let path = finding["location"]["path"].as_str().unwrap();
+        assert!(["nodepool.yaml", "config.toml"].contains(&path), "{finding}");
+        let line = finding["location"]["lines"]["begin"].as_u64().unwrap();
+        assert!(text.contains(&format!("{path}:{line}:")), "{finding}");
+        assert_eq!(finding["severity"], "major");
+        assert!(prints.insert(finding["fingerprint"].as_str().unwrap().to_owned()), "{finding}");
+    }
+}
+
+#[test]
+fn mistakes_in_node_pools_and_runner_configurations_are_told_at_their_own_lines() {
+    let place = tempfile::tempdir().unwrap();
+    let report = place.path().join("codequality.json");
+    let broken = place.path().join("nodepool.yaml");
+    let yaml =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lint/nodepool.yaml"));
+    std::fs::write(&broken, yaml.unwrap().replace("consolidateAfter: 30s", "consolidateAfter: 30")).unwrap();
+    let emit = format!("codequality={}", report.display());
+    let output = fleetsim()
+        .current_dir(place.path())
+        .args(["validate", "nodepool.yaml", "--emit", &emit])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("nodepool.yaml:23:") && !text.contains("around.toml"), "{text}");
+    let findings: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    assert_eq!(findings[0]["severity"], "critical");
+    assert_eq!(findings[0]["location"]["path"], "nodepool.yaml");
 }

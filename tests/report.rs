@@ -187,8 +187,8 @@ fn charts_are_drawn_in_both_formats_and_are_the_same_every_time() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("charts");
     std::fs::create_dir_all(&folder).unwrap();
     let summary = experiment(&FLEETS, 12);
-    let drawn = charts(&summary, &objectives()).unwrap();
-    assert_eq!(drawn.len(), 4 + FLEETS.len());
+    let drawn = charts(&summary, &objectives(), &[]).unwrap();
+    assert_eq!(drawn.len(), 5 + FLEETS.len());
     for chart in &drawn {
         std::fs::write(folder.join(format!("{}.png", chart.name)), &chart.png).unwrap();
         std::fs::write(folder.join(format!("{}.svg", chart.name)), &chart.svg).unwrap();
@@ -196,7 +196,7 @@ fn charts_are_drawn_in_both_formats_and_are_the_same_every_time() {
         assert!(chart.svg.contains("<title>") && chart.svg.trim_end().ends_with("</svg>"));
         assert!(chart.svg.contains("sans-serif") && !chart.svg.contains("NaN"));
     }
-    assert_eq!(drawn, charts(&summary, &objectives()).unwrap());
+    assert_eq!(drawn, charts(&summary, &objectives(), &[]).unwrap());
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn charts_of_many_similar_fleets_leave_no_fleet_unnamed() {
         .collect();
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("charts-crowded");
     std::fs::create_dir_all(&folder).unwrap();
-    for chart in charts(&experiment(&fleets, 3), &[]).unwrap() {
+    for chart in charts(&experiment(&fleets, 3), &[], &[]).unwrap() {
         std::fs::write(folder.join(format!("{}.png", chart.name)), &chart.png).unwrap();
         if chart.name == "cost_and_wait" || chart.name == "costs" {
             assert!(names.iter().all(|name| chart.svg.contains(name)), "{}", chart.name);
@@ -226,7 +226,7 @@ fn charts_of_one_run_without_jobs_are_still_drawn() {
         .finish(at(3_600_000), WorkCounters::default());
     let units = Units::from_results(1, vec![Some(empty)]);
     let summary = summarise(&["alone".to_owned()], &units, 0, Confidence::default()).unwrap();
-    assert_eq!(charts(&summary, &[]).unwrap().len(), 5);
+    assert_eq!(charts(&summary, &[], &[]).unwrap().len(), 5);
     for format in [SummaryFormat::Table, SummaryFormat::Markdown, SummaryFormat::Json, SummaryFormat::Csv] {
         assert!(!summary_text(&summary, &[], &[], format).is_empty());
     }

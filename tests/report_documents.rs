@@ -5,7 +5,9 @@ use fleetsim::catalog::{Arch, CapacityType};
 use fleetsim::experiment::{Bound, Confidence, ExperimentSummary, Metric, Objective, Units, summarise};
 use fleetsim::metrics::{CostKind, JobOutcome, JobRecord, WaitCause, WaitClock};
 use fleetsim::metrics::{Recorder, RecorderSettings, RunOutcome, WorkCounters};
-use fleetsim::report::{Artifact, ArtifactFacts, PageFacts, SlowJobs, artifact, charts, page_html};
+use fleetsim::report::{
+    Artifact, ArtifactFacts, ClassFacts, FleetFacts, PageFacts, artifact, charts, page_html,
+};
 use fleetsim::units::{HourlyPrice, SimDuration, SimTime};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -30,8 +32,15 @@ fn run(dollars: f64, wait_s: u64, replication: usize) -> RunOutcome {
 }
 
 fn summary(names: &[&str]) -> ExperimentSummary {
+    let dollars: Vec<f64> = (0..names.len()).map(|fleet| 1.0 + fleet as f64).collect();
+    summary_at(names, &dollars)
+}
+
+/// Each fleet at its price.
+fn summary_at(names: &[&str], dollars: &[f64]) -> ExperimentSummary {
     let units = (0..3).flat_map(|replication| {
-        (0..names.len()).map(move |fleet| Some(run(1.0 + fleet as f64, 5 + fleet as u64, replication)))
+        let of = move |(fleet, dollars): (usize, &f64)| Some(run(*dollars, 5 + fleet as u64, replication));
+        dollars.iter().enumerate().map(of)
     });
     let runs = Units::from_results(names.len(), units.collect());
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
@@ -41,16 +50,29 @@ fn summary(names: &[&str]) -> ExperimentSummary {
 fn page(names: &[&str]) -> String {
     let summary = summary(names);
     let objectives = [Objective { metric: Metric::WaitP95, bound: Bound::AtMost, limit: 60_000.0 }];
-    let drawn = charts(&summary, &objectives).unwrap();
+    let fleets: Vec<FleetFacts> = (0..names.len() as u64)
+        .map(|fleet| FleetFacts {
+            slots: 20 + fleet,
+            interruptions: vec![SimTime::from_ms(3 * HOUR_MS)],
+            settings: (0..fleet).map(|number| format!("key{number} = {number}")).collect(),
+        })
+        .collect();
+    let drawn = charts(&summary, &objectives, &fleets).unwrap();
+    let class = ClassFacts {
+        name: "unit & \"integration\"".to_owned(),
+        team: "shop/<web>".to_owned(),
+        core_hours: 3.5,
+    };
     let facts = PageFacts {
         scenario: "small".to_owned(),
         question: "Is it <b>cheap</b>?".to_owned(),
         command: "fleetsim run small.toml --seed 1 --reps 3".to_owned(),
         provenance: vec![("seed".to_owned(), "1".to_owned())],
-        classes: vec![vec!["unit & \"integration\"".to_owned()]; names.len()],
+        classes: vec![vec![class]; names.len()],
+        fleets,
         resolved: "name = \"small\"\n".to_owned(),
         start: Some("2026-11-02T09:00[Europe/Berlin]".parse().unwrap()),
-        slowest: SlowJobs::default(),
+        ..PageFacts::default()
     };
     page_html(&summary, &objectives, &drawn, &facts).unwrap()
 }
@@ -92,7 +114,13 @@ fn every_fleet_and_every_chart_with_its_numbers_is_on_the_page_and_the_page_is_t
     for name in names {
         assert!(first.contains(&format!("<th scope=\"row\">{name}")), "{name} has a row");
     }
-    assert_eq!(first.matches("<svg").count(), 4 + names.len(), "four charts and the levels of each fleet");
+    assert_eq!(first.matches("<svg").count(), 5 + names.len(), "five charts and the levels of each fleet");
+    assert!(first.contains("Waits and cost by team") && first.contains("&lt;web&gt;"));
+    assert!(
+        first.contains("concurrent 2") && first.contains("interrupted"),
+        "slots and interruptions are drawn"
+    );
+    assert!(first.contains("; the largest part is "), "between two fleets uses of the money are the steps");
     assert_eq!(
         first.matches("role=\"img\"").count(),
         first.matches("<svg").count() + first.matches("class=\"track\"").count()
@@ -100,6 +128,25 @@ fn every_fleet_and_every_chart_with_its_numbers_is_on_the_page_and_the_page_is_t
     assert!(first.matches("numbers behind").count() > 3 + names.len());
     assert!(first.len() < 1_500_000);
     assert_eq!(first, page(&names));
+}
+
+#[test]
+fn fleets_on_the_way_to_the_chosen_one_are_the_steps_of_the_waterfall() {
+    let summary = summary_at(&["today", "spot", "one-zone", "spot-short-idle"], &[5.0, 2.0, 6.0, 1.0]);
+    let settings = [&[][..], &["capacity = spot"], &["zones = 1"], &["capacity = spot", "after = 30s"]];
+    let facts = settings.map(|own| FleetFacts {
+        settings: own.iter().map(|setting| (*setting).to_owned()).collect(),
+        ..FleetFacts::default()
+    });
+    let drawn = charts(&summary, &[], &facts).unwrap();
+    let savings = drawn.iter().find(|chart| chart.name == "savings").unwrap();
+    assert!(
+        savings.title.starts_with("spot-short-idle costs ")
+            && savings.title.contains("; the largest step is spot (−"),
+        "{}",
+        savings.title
+    );
+    assert!(!savings.svg.contains("one-zone"), "a fleet with other settings is not on the way");
 }
 
 const ODD: [&str; 4] = ["x86 # \"od\"", "graviton|spot", "<arm & co>", "plain"];
@@ -174,8 +221,30 @@ fn junit_names_every_fleet_and_objective_once_and_says_why_one_fails() {
     assert_eq!(without.len(), ODD.len());
 }
 
+/// How Ruby's `Shellwords.split` cuts a line: at blanks outside of quotes; a quote that is not closed is an error.
+fn shell_split(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    let mut letters = line.chars();
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (Some(open), letter) if letter == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (None | Some('"'), '\\') => word.get_or_insert_default().extend(letters.next()),
+            (None, letter) if letter.is_whitespace() => words.extend(word.take()),
+            (_, letter) => word.get_or_insert_default().push(letter),
+        }
+    }
+    assert!(quote.is_none(), "an open quote: {line}");
+    words.extend(word);
+    words
+}
+
 #[test]
 fn metrics_survive_a_line_splitter() {
+    assert_eq!(shell_split("a{b=\"c d\",e='f'}  1.5 rest"), ["a{b=c d,e=f}", "1.5", "rest"]);
     let many: Vec<String> = (0..30).map(|number| format!("fleet {number}")).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     for names in [&ODD[..], &many[..]] {
@@ -185,10 +254,11 @@ fn metrics_survive_a_line_splitter() {
         for line in
             text.lines().map(|line| line.split('#').next().unwrap().trim()).filter(|line| !line.is_empty())
         {
-            let tokens: Vec<&str> = line.split_whitespace().collect();
+            let tokens = shell_split(line);
             assert_eq!(tokens.len(), 2, "{line}");
+            assert!(!line.split_once('}').unwrap().0.contains(' '), "no blank within labels: {line}");
             assert!(tokens[1].parse::<f64>().is_ok() && tokens[1].contains('.'), "{line}");
-            assert_eq!(tokens[0].matches('"').count(), 4, "{line}");
+            assert_eq!(line.matches('"').count(), 4, "{line}");
             assert!(seen.insert(tokens[0].to_owned()), "twice: {line}");
         }
         assert!(seen.len() >= names.len() && seen.len() <= names.len().max(20));

@@ -62,6 +62,11 @@ pub(super) enum Command {
     Catalog(CatalogCommand),
     /// Print the JSON Schema of scenarios, for editors.
     Schema,
+    /// Print a part of the reference as Markdown: what stands in `docs/reference`.
+    Reference {
+        /// The part.
+        part: super::reference::ReferencePart,
+    },
     /// Print the completion script of a shell.
     Completions {
         /// The shell.
@@ -101,12 +106,18 @@ pub(super) struct RunArguments {
     /// Only these fleets.
     #[arg(long, value_name = "NAME", env = "FLEETSIM_FLEET", value_delimiter = ',')]
     pub fleet: Vec<String>,
+    /// Put the charts of an earlier `fleetsim sweep`, as a tornado of assumptions, on the page too: its result folder.
+    #[arg(long, value_name = "DIR", env = "FLEETSIM_SWEEP", conflicts_with = "no_files")]
+    pub sweep: Option<PathBuf>,
     /// Say how long each part took.
     #[arg(long, env = "FLEETSIM_TIMINGS")]
     pub timings: bool,
     /// How to show progress.
     #[arg(long, value_name = "HOW", default_value = "auto", env = "FLEETSIM_PROGRESS")]
     pub progress: Progress,
+    /// Show pending jobs, running jobs and nodes of each fleet while its runs end, before the answer.
+    #[arg(long, env = "FLEETSIM_LIVE", conflicts_with = "progress")]
+    pub live: bool,
     /// How to print the answer.
     #[arg(long, value_name = "FORMAT", default_value = "table", env = "FLEETSIM_FORMAT")]
     pub format: Format,
@@ -125,7 +136,7 @@ pub(super) struct RunArguments {
 /// `validate`.
 #[derive(Args, Debug)]
 pub(super) struct ValidateArguments {
-    /// Scenario files.
+    /// Scenario files; NodePools, runner `config.toml` and Helm values too, together as one fleet with typical jobs.
     #[arg(required = true, value_name = "SCENARIO")]
     pub scenarios: Vec<PathBuf>,
     /// Change a key, as in `run`.
@@ -140,6 +151,9 @@ pub(super) struct ValidateArguments {
     /// As --lint, and end with exit code 13 if there is a surprise.
     #[arg(long)]
     pub strict: bool,
+    /// A Code Quality report of the mistakes and surprises for GitLab: `--emit codequality=codequality.json`.
+    #[arg(long, value_name = "codequality=FILE", env = "FLEETSIM_EMIT_CODEQUALITY", value_parser = super::validate::code_quality_file)]
+    pub emit: Option<PathBuf>,
 }
 
 /// `init`.
@@ -286,6 +300,8 @@ pub(super) enum Progress {
     Auto,
     /// A line now and then.
     Plain,
+    /// Jobs and nodes of each fleet, as `run --live`.
+    Live,
     /// Nothing.
     None,
 }

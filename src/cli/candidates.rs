@@ -98,7 +98,7 @@ impl<'a> Candidates<'a> {
         let units: Vec<usize> = (0..candidates.len() * replications.len()).collect();
         let rows: Mutex<Vec<Option<MetricRow>>> = Mutex::new(vec![None; units.len()]);
         let broken: Mutex<Option<Failed>> = Mutex::new(None);
-        let display = Display::new(self.how.progress, self.terminal, &self.sweep.base.name);
+        let display = Display::new(self.how.progress, self.terminal, &self.sweep.base);
         let run = |unit: usize| {
             // Replications first, so that the candidates of one go on together.
             let (candidate, replication) = (unit % candidates.len(), unit / candidates.len());

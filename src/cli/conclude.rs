@@ -5,6 +5,7 @@ use super::clock::Clock;
 use super::emit::{Emit, emit};
 use super::exit::{Exit, Failed};
 use super::files::ResultFolder;
+use super::page_facts::sweep_shown;
 use super::results::{Finished, write_results};
 use super::terminal::{Terminal, answer, say};
 use crate::experiment::{Confidence, Units, summarise};
@@ -23,6 +24,8 @@ pub(super) struct Answer<'a> {
     pub emit: &'a [Emit],
     /// Whether it says how long each part took.
     pub timings: bool,
+    /// Folder of an earlier sweep whose charts belong on the page.
+    pub sweep: Option<&'a Path>,
 }
 
 /// Summarises, writes and prints. The results are complete or not there at all.
@@ -42,7 +45,8 @@ pub(super) fn conclude(
     clock.lap("summarise");
     let mut files = Vec::new();
     if let Some(folder) = folder {
-        let finished = Finished { scenario, summary: &summary, units, seconds: clock.total() };
+        let sweep = how.sweep.map(sweep_shown).transpose()?;
+        let finished = Finished { scenario, summary: &summary, units, seconds: clock.total(), sweep };
         files = write_results(folder, &finished)?;
         clock.lap("write");
     }

@@ -28,6 +28,38 @@ pub(super) enum Exit {
     Interrupted = 130,
 }
 
+impl Exit {
+    /// Every way to end, by number.
+    pub(super) const ALL: [Self; 10] = [
+        Self::Success,
+        Self::Failure,
+        Self::Usage,
+        Self::InvalidInput,
+        Self::Incompatible,
+        Self::ObjectiveMissed,
+        Self::Regression,
+        Self::Inconclusive,
+        Self::Linted,
+        Self::Interrupted,
+    ];
+
+    /// What it says to a script.
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::Success => "all went well, or the gate is passed",
+            Self::Failure => "a file cannot be written, or fleetsim itself is wrong",
+            Self::Usage => "the command line is wrong",
+            Self::InvalidInput => "a scenario, trace or price file is wrong",
+            Self::Incompatible => "a baseline or the parts of a run do not fit: format, seed, fleets",
+            Self::ObjectiveMissed => "an objective is missed",
+            Self::Regression => "clearly worse than the baseline by more than the tolerance",
+            Self::Inconclusive => "inconclusive: more replications are needed",
+            Self::Linted => "`validate --strict` found a costly surprise",
+            Self::Interrupted => "stopped by Ctrl-C; what was finished is kept",
+        }
+    }
+}
+
 /// Why a command could not do its work.
 #[derive(Debug)]
 pub(super) enum Failed {

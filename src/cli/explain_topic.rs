@@ -12,7 +12,7 @@ pub(super) fn topic(name: &str, width: usize) -> Result<String, String> {
     let is_code = name.len() == 6 && name.to_ascii_uppercase().starts_with("FS");
     if is_code && name[2..].bytes().all(|byte| byte.is_ascii_digit()) {
         return code_doc(name).map(|doc| code_text(&doc, width)).ok_or_else(|| {
-            format!("there is no code {name}; codes are FS0001 to FS0015 and, of lints, FS0101 to FS0127")
+            format!("there is no code {name}; codes are FS0001 to FS0015 and, of lints, FS0101 to FS0128")
         });
     }
     if let Some(metric) = Metric::from_key(name) {

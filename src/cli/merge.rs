@@ -74,7 +74,8 @@ pub(super) fn merge(arguments: &MergeArguments, terminal: Terminal) -> Result<Ex
         .collect::<Result<Vec<Option<RunOutcome>>, _>>()?;
     let units = Units::from_results(header.fleets.len(), outcomes);
     clock.lap("merge");
-    let answer = Answer { path: &path, format: arguments.format, emit: &arguments.emit, timings: false };
+    let answer =
+        Answer { path: &path, format: arguments.format, emit: &arguments.emit, timings: false, sweep: None };
     conclude(&scenario, &units, folder, &answer, &mut clock, terminal)
 }
 

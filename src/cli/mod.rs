@@ -21,10 +21,12 @@ mod import_jobs;
 mod init;
 mod interrupt;
 mod merge;
+mod page_facts;
 mod parts;
 mod precision;
 mod progress;
 mod recommend;
+mod reference;
 mod replace;
 mod results;
 mod run;
@@ -37,6 +39,7 @@ mod sweep_results;
 mod terminal;
 mod traces;
 mod validate;
+mod validate_files;
 mod what_if;
 
 use args::{Arguments, Command};
@@ -82,6 +85,7 @@ fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Fit(arguments) => fit::fit(arguments, terminal),
         Command::Calibrate(arguments) => calibrate::calibrate(arguments, terminal),
         Command::Catalog(command) => catalog::catalog(command, terminal),
+        Command::Reference { part } => reference::reference(*part),
         Command::Schema => terminal::answer(&crate::scenario::json_schema()).map(|()| Exit::Success),
         Command::Completions { shell } => completions::completions(*shell),
     }

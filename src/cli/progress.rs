@@ -1,11 +1,50 @@
 //! How far the runs are, on standard error.
 
 use super::args;
-use super::terminal::{Terminal, say};
+use super::clock::Clock;
+use super::terminal::{Terminal, say, width};
 use crate::experiment::Progress;
+use crate::metrics::RunOutcome;
+use crate::report::LiveView;
+use crate::scenario::Scenario;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A live view, and what of it is on the screen.
+#[derive(Debug)]
+pub(super) struct Live {
+    view: LiveView,
+    clock: Clock,
+    /// After how many seconds the screen was last drawn, and how many lines it has.
+    drawn: Option<(f64, usize)>,
+    /// Whether frames are drawn over each other; elsewhere only the last one is written.
+    is_terminal: bool,
+}
+
+/// A screen is drawn anew after so many seconds at the soonest.
+const FRAME: f64 = 0.1;
+
+impl Live {
+    fn draw(&mut self, is_last: bool) {
+        let now = self.clock.total();
+        let is_due = self.drawn.is_none_or(|(at, _)| now - at >= FRAME);
+        if self.view.is_empty() || !(is_last || self.is_terminal && is_due) {
+            return;
+        }
+        let frame = self.view.frame(width(), now);
+        let mut text = String::new();
+        if let Some((_, lines)) = self.drawn {
+            // Up to the first line of the last frame, and everything below it away.
+            text.push_str(&format!("\u{1b}[{lines}A\u{1b}[J"));
+        }
+        text.push_str(&frame);
+        let mut out = std::io::stderr().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        self.drawn = Some((now, frame.lines().count()));
+    }
+}
 
 /// A bar, a line now and then, or nothing.
 #[derive(Debug)]
@@ -14,24 +53,35 @@ pub(super) enum Display {
     Bar(ProgressBar),
     /// A line per tenth.
     Lines(AtomicUsize),
+    /// Jobs and nodes of each fleet.
+    Live(Box<Mutex<Live>>),
     /// Nothing.
     Nothing,
 }
 
 impl Display {
     /// As asked for; `auto` is a bar on a terminal.
-    pub(super) fn new(how: args::Progress, terminal: Terminal, scenario: &str) -> Self {
+    pub(super) fn new(how: args::Progress, terminal: Terminal, scenario: &Scenario) -> Self {
         if terminal.quiet {
             return Self::Nothing;
         }
         match how {
             args::Progress::None => Self::Nothing,
+            args::Progress::Live => {
+                let names: Vec<String> = scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect();
+                Self::Live(Box::new(Mutex::new(Live {
+                    view: LiveView::new(&scenario.name, &names, scenario.replications),
+                    clock: Clock::start(),
+                    drawn: None,
+                    is_terminal: std::io::stderr().is_terminal(),
+                })))
+            }
             args::Progress::Plain => Self::Lines(AtomicUsize::new(0)),
             args::Progress::Auto if std::io::stderr().is_terminal() => {
                 let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
                 let style = ProgressStyle::with_template("{msg} {bar:30} {pos}/{len} runs, {eta} left");
                 bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-                bar.set_message(scenario.to_owned());
+                bar.set_message(scenario.name.clone());
                 Self::Bar(bar)
             }
             args::Progress::Auto => Self::Nothing,
@@ -51,14 +101,25 @@ impl Display {
                     say(&format!("{} of {} runs", progress.done, progress.total));
                 }
             }
-            Self::Nothing => {}
+            Self::Live(_) | Self::Nothing => {}
         }
     }
 
-    /// Takes the bar away.
+    /// A run of the fleet with this index has ended.
+    pub(super) fn ended(&self, fleet: usize, run: &RunOutcome) {
+        if let Self::Live(live) = self {
+            let mut live = live.lock().expect("no run panics while it draws");
+            live.view.add(fleet, run);
+            live.draw(false);
+        }
+    }
+
+    /// Takes the bar away; a live view stays as it is at the end.
     pub(super) fn end(&self) {
-        if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
+        match self {
+            Self::Bar(bar) => bar.finish_and_clear(),
+            Self::Live(live) => live.lock().expect("no run panics while it draws").draw(true),
+            Self::Lines(_) | Self::Nothing => {}
         }
     }
 }

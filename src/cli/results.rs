@@ -2,13 +2,15 @@
 
 use super::exit::Failed;
 use super::files::ResultFolder;
+use super::page_facts::{class_facts, fleet_facts, node_hours};
 use super::traces::trace_rows;
 use crate::catalog::prices_date;
 use crate::experiment::{ExperimentSummary, FleetValues, Units};
 use crate::metrics::{JobRecord, Names, RunOutcome};
 use crate::report::{
-    JobsCsv, NodesCsv, PageFacts, Provenance, Replications, SlowJobs, SummaryFormat, charts, chosen_fleet,
-    costs_csv, page_html, provenance_json, summary_csv, summary_text, timeline_csv, waste_csv,
+    FleetFacts, JobsCsv, NodesCsv, PageFacts, Provenance, Replications, SlowJobs, SummaryFormat, SweepShown,
+    charts, chosen_fleet, costs_csv, page_html, provenance_json, summary_csv, summary_text, timeline_csv,
+    waste_csv,
 };
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::CapacityPlan;
@@ -19,6 +21,8 @@ pub(super) struct Finished<'a> {
     pub summary: &'a ExperimentSummary,
     pub units: &'a Units<RunOutcome>,
     pub seconds: f64,
+    /// An earlier sweep whose charts belong on the page.
+    pub sweep: Option<SweepShown>,
 }
 
 /// Writes everything into `folder`, publishes it and returns the paths of the files people look at first.
@@ -41,15 +45,16 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
     folder.write("waste.csv", &csv_bytes(|out| waste_csv(out, summary))?)?;
     folder.write("timeline.csv", &csv_bytes(|out| timeline_csv(out, summary))?)?;
     write_detail(&folder, finished)?;
-    let charts = charts(summary, &scenario.objectives)
+    let fleets = fleet_facts(finished);
+    let charts = charts(summary, &scenario.objectives, &fleets)
         .map_err(|error| Failed::Output(format!("a chart cannot be drawn: {error}")))?;
     for chart in &charts {
         folder.write(&format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
         folder.write(&format!("charts/{}.png", chart.name), &chart.png)?;
     }
-    let page =
-        page_html(summary, &scenario.objectives, &charts, &page_facts(finished, &provenance, resolved))
-            .map_err(|error| Failed::Output(error.to_string()))?;
+    let facts = page_facts(finished, fleets, &provenance, resolved);
+    let page = page_html(summary, &scenario.objectives, &charts, &facts)
+        .map_err(|error| Failed::Output(error.to_string()))?;
     folder.write("report.html", page.as_bytes())?;
     let published = folder.publish()?;
     Ok(["report.html", "summary.csv", "charts"]
@@ -118,7 +123,12 @@ pub(super) fn names(fleet: &Fleet) -> Names {
 }
 
 /// What the page says besides the results. No day, machine or path: the same scenario gives the same page.
-fn page_facts(finished: &Finished<'_>, provenance: &Provenance, resolved: String) -> PageFacts {
+fn page_facts(
+    finished: &Finished<'_>,
+    fleets: Vec<FleetFacts>,
+    provenance: &Provenance,
+    resolved: String,
+) -> PageFacts {
     let scenario = finished.scenario;
     let fact = |name: &str, value: String| (name.to_owned(), value);
     let hash = &provenance.scenario_hash;
@@ -140,7 +150,10 @@ fn page_facts(finished: &Finished<'_>, provenance: &Provenance, resolved: String
             scenario.name, scenario.seed, scenario.replications
         ),
         provenance: shown,
-        classes: scenario.fleets.iter().map(|fleet| names(fleet).classes).collect(),
+        classes: class_facts(finished),
+        fleets,
+        node_hours: node_hours(finished),
+        sweep: finished.sweep.clone(),
         resolved,
         start: Some(scenario.start.clone()),
         slowest: slow_jobs(finished),

@@ -1,6 +1,6 @@
 //! `fleetsim run`: read, simulate, print, write.
 
-use super::args::RunArguments;
+use super::args::{Progress, RunArguments};
 use super::clock::Clock;
 use super::conclude::{Answer, conclude};
 use super::exit::{Exit, Failed};
@@ -41,7 +41,7 @@ fn one(
     let how = How {
         detail: !arguments.no_files && !arguments.no_detail,
         jobs: arguments.jobs,
-        progress: arguments.progress,
+        progress: if arguments.live { Progress::Live } else { arguments.progress },
     };
     let mut settings = settings(arguments);
     let mut scenario = read(path, &settings, &arguments.fleet)?;
@@ -77,7 +77,13 @@ fn one(
         scenario = read(path, &settings, &arguments.fleet)?;
     }
     clock.lap("simulate");
-    let answer = Answer { path, format: arguments.format, emit: &arguments.emit, timings: arguments.timings };
+    let answer = Answer {
+        path,
+        format: arguments.format,
+        emit: &arguments.emit,
+        timings: arguments.timings,
+        sweep: arguments.sweep.as_deref(),
+    };
     let exit = conclude(&scenario, &units, folder, &answer, &mut clock, terminal)?;
     if let Some(journal) = journal
         && !units.is_partial()

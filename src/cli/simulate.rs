@@ -56,8 +56,12 @@ impl Simulator<'_> {
         take: impl Fn(usize, RunOutcome) -> Result<(), Failed> + Sync,
     ) -> Result<(), Failed> {
         let broken: Mutex<Option<Failed>> = Mutex::new(None);
-        let display = Display::new(self.how.progress, self.terminal, &self.scenario.name);
-        let run = |unit: usize| match self.run(unit).and_then(|outcome| take(unit, outcome)) {
+        let display = Display::new(self.how.progress, self.terminal, self.scenario);
+        let fleets = self.scenario.fleets.len();
+        let run = |unit: usize| match self.run(unit).and_then(|outcome| {
+            display.ended(unit % fleets, &outcome);
+            take(unit, outcome)
+        }) {
             Ok(()) => true,
             Err(failed) => {
                 self.cancel.store(true, Ordering::Relaxed);

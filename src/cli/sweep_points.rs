@@ -42,7 +42,7 @@ impl Points<'_> {
         let per_point = base.fleets.len() * base.replications as usize;
         let units: Vec<usize> = (0..points.len() * per_point).collect();
         let start = Progress { done: (total - points.len()) * per_point, total: total * per_point };
-        let display = Display::new(self.how.progress, self.terminal, &base.name);
+        let display = Display::new(self.how.progress, self.terminal, base);
         let state = State::default();
         let run = |unit: usize| match self.unit(points[unit / per_point], unit % per_point, &state, part) {
             Ok(()) => true,

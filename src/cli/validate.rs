@@ -3,45 +3,95 @@
 use super::args::ValidateArguments;
 use super::exit::{Exit, Failed};
 use super::explain::{run_explained, summarised};
-use super::files::{beside, scenario_text};
+use super::files::{beside, scenario_text, write_file};
 use super::run::read;
 use super::terminal::{Terminal, answer, say};
 use super::traces::say_inputs;
+use super::validate_files::sorted;
 use crate::experiment::{FleetSummary, Metric, Verdict};
 use crate::metrics::RunOutcome;
-use crate::report::worth_text;
-use crate::scenario::{self, Finding, Scenario};
-use std::path::Path;
+use crate::report::{PlaceFinding, places_code_quality, worth_text};
+use crate::scenario::{self, Diagnostic, Finding, Scenario};
+use std::path::{Path, PathBuf};
 
-/// Checks all scenarios; the mistakes of all files are reported together.
+/// The FILE of `codequality=FILE`.
+pub(super) fn code_quality_file(text: &str) -> Result<PathBuf, String> {
+    match text.split_once('=') {
+        Some(("codequality", file)) if !file.is_empty() => Ok(PathBuf::from(file)),
+        _ => Err("expected codequality=FILE".to_owned()),
+    }
+}
+
+/// Checks all files; the mistakes of all of them are reported together.
 pub(super) fn validate(arguments: &ValidateArguments, terminal: Terminal) -> Result<Exit, Failed> {
-    let mut mistakes = Vec::new();
-    let mut findings = 0;
-    for path in &arguments.scenarios {
+    let (mut mistakes, mut findings) = (Vec::new(), Vec::new());
+    let files = sorted(&arguments.scenarios)?;
+    let around = files.around.as_ref().map(|around| (&around.scenario, around.prefix.as_str()));
+    for (path, prefix) in files.scenarios.iter().map(|path| (path, "")).chain(around) {
         let text = scenario_text(path)?;
         let name = path.display().to_string();
+        let is_given = prefix.is_empty();
         match scenario::resolve_with(&text, &name, &arguments.set, &mut beside(path)) {
             Ok(resolved) => {
-                if arguments.resolved {
+                if arguments.resolved && is_given {
                     answer(&resolved.to_toml())?;
                 }
-                terminal.note(&format!("{name}: no mistakes"));
-                say_inputs(&resolved, terminal);
+                if is_given {
+                    terminal.note(&format!("{name}: no mistakes"));
+                    say_inputs(&resolved, terminal);
+                } else {
+                    terminal.note("runner configurations and NodePools: no mistakes");
+                }
                 if arguments.lint || arguments.strict {
-                    findings += lint(path, &arguments.set, &resolved, terminal)?;
+                    findings.extend(lint(path, prefix, &arguments.set, &resolved, terminal)?);
                 }
             }
-            Err(diagnostics) => mistakes.extend(diagnostics),
+            Err(diagnostics) => mistakes.extend(diagnostics.iter().map(|one| without(one, prefix))),
         }
+    }
+    if let Some(file) = &arguments.emit {
+        let places = mistakes.iter().map(mistake).chain(findings.iter().cloned());
+        write_file(file, places_code_quality(&places.collect::<Vec<_>>()).as_bytes(), true)?;
     }
     if !mistakes.is_empty() {
         return Err(Failed::Input(mistakes));
     }
-    Ok(if arguments.strict && findings > 0 { Exit::Linted } else { Exit::Success })
+    Ok(if arguments.strict && !findings.is_empty() { Exit::Linted } else { Exit::Success })
 }
 
-/// Prints the costly surprises of a scenario and returns how many there are.
-fn lint(path: &Path, set: &[String], scenario: &Scenario, terminal: Terminal) -> Result<usize, Failed> {
+/// The mistake with the names of files as they were given.
+fn without(mistake: &Diagnostic, prefix: &str) -> Diagnostic {
+    let mut mistake = mistake.clone();
+    if !prefix.is_empty() {
+        let source = &mistake.span.source;
+        let source = scenario::Source::new(&source.name.replace(prefix, ""), &source.text);
+        mistake.span = scenario::Span::new(&source, mistake.span.range.clone());
+        mistake.message = mistake.message.replace(prefix, "");
+    }
+    mistake
+}
+
+/// A mistake as a place for Code Quality.
+fn mistake(diagnostic: &Diagnostic) -> PlaceFinding {
+    PlaceFinding {
+        code: diagnostic.code.id().to_owned(),
+        description: diagnostic.message.clone(),
+        is_mistake: true,
+        path: diagnostic.span.source.name.clone(),
+        line: diagnostic.span.line_and_column().0,
+        about: diagnostic.message.clone(),
+    }
+}
+
+/// Prints the costly surprises of a scenario and returns them. Of a scenario around other files only
+/// those are told that stand in these; `prefix` is left out of their names.
+fn lint(
+    path: &Path,
+    prefix: &str,
+    set: &[String],
+    scenario: &Scenario,
+    terminal: Terminal,
+) -> Result<Vec<PlaceFinding>, Failed> {
     let text = scenario_text(path)?;
     let name = path.display().to_string();
     let runs: Vec<RunOutcome> = scenario
@@ -49,15 +99,36 @@ fn lint(path: &Path, set: &[String], scenario: &Scenario, terminal: Terminal) ->
         .iter()
         .map(|fleet| run_explained(scenario, fleet, 0).map(|(run, _)| run.outcome))
         .collect::<Result<_, _>>()?;
-    let findings =
+    let mut findings =
         scenario::lint(scenario, (&text, &name), set, &mut beside(path), &runs).map_err(Failed::Input)?;
+    let is_around = !prefix.is_empty();
+    findings.retain(|finding| !is_around || finding.span.source.name != name);
+    let mut told = Vec::new();
     for finding in &findings {
         let worth = worth(path, set, scenario, finding, terminal)?;
-        say(&format!("{}\n", finding.render(worth.as_deref(), true)));
+        let text = finding.render(worth.as_deref(), true);
+        say(&format!("{}\n", if is_around { text.replace(prefix, "") } else { text }));
+        told.push(surprise(finding, worth.as_deref(), prefix));
     }
     let plural = if findings.len() == 1 { "" } else { "s" };
+    let name = if is_around { "given files" } else { &name };
     say(&format!("{name}: {} costly surprise{plural}; fleetsim explain CODE says more", findings.len()));
-    Ok(findings.len())
+    Ok(told)
+}
+
+/// A costly surprise as a place for Code Quality.
+fn surprise(finding: &Finding, worth: Option<&str>, prefix: &str) -> PlaceFinding {
+    let worth = worth.map_or_else(String::new, |worth| format!("; {worth}"));
+    let key = finding.set.first().and_then(|set| set.split('=').next()).unwrap_or(finding.title);
+    let name = &finding.span.source.name;
+    PlaceFinding {
+        code: finding.code.to_owned(),
+        description: format!("{}: {}; do: {}{worth}", finding.title, finding.evidence, finding.fix),
+        is_mistake: false,
+        path: if prefix.is_empty() { name.clone() } else { name.replace(prefix, "") },
+        line: finding.span.line_and_column().0,
+        about: key.to_owned(),
+    }
 }
 
 /// Replications of the short simulation.

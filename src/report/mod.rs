@@ -4,18 +4,21 @@
 mod artifact;
 mod calibration;
 mod chart;
+mod columns;
 mod comparison;
 mod csv;
 mod explain;
 mod format;
 mod gate;
 mod import_account;
+mod live;
 mod manifest;
 mod money;
 mod page;
 mod pairing;
 mod provenance;
 mod recommend;
+mod reference;
 mod replications;
 mod sweep;
 mod sweep_csv;
@@ -24,9 +27,9 @@ mod timings;
 mod verdict;
 mod waste;
 
-pub use artifact::{Artifact, ArtifactFacts, artifact};
+pub use artifact::{Artifact, ArtifactFacts, PlaceFinding, artifact, places_code_quality};
 pub use calibration::{calibration_chart, calibration_csv, calibration_text, constants_text};
-pub use chart::{Chart, ChartError, charts, sweep_charts};
+pub use chart::{Chart, ChartError, FleetFacts, charts, sweep_charts};
 pub use comparison::comparison_text;
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
 pub use explain::{
@@ -35,11 +38,16 @@ pub use explain::{
 };
 pub use gate::{baseline_text, gate_text};
 pub use import_account::import_account_text;
+pub use live::LiveView;
 pub use manifest::{Engine, ManifestFacts, manifest};
-pub use page::{PageError, PageFacts, SlowJobs, page_html};
+pub use page::{ClassFacts, NodeHours, PageError, PageFacts, SlowJobs, SweepShown, page_html};
 pub use pairing::pairing_text;
 pub use provenance::{Provenance, TraceRows, provenance_json};
 pub use recommend::{Recommendation, recommendation_csv, recommendation_text};
+pub use reference::{
+    CodeRow, KeyRow, KeyTable, codes_reference, columns_of, columns_reference, exits_reference,
+    keys_reference, metrics_reference,
+};
 pub use replications::Replications;
 pub use sweep::{SweepFacts, point_summary, sweep_text};
 pub use sweep_csv::{PointsCsv, SweepCsv};

@@ -8,6 +8,8 @@ mod junit;
 mod note;
 mod open_metrics;
 
+pub use code_quality::{PlaceFinding, places_code_quality};
+
 use super::format::{plain, plus_minus, shown_unit};
 use super::verdict::words;
 use crate::experiment::{Bound, ExperimentSummary, FleetSummary, Objective};

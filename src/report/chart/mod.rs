@@ -13,9 +13,12 @@ mod sweep_lines;
 mod sweep_map;
 mod tornado;
 mod wait_curves;
+mod waterfall;
 
 pub use self::image::ChartError;
+pub(super) use self::levels::TIME;
 pub(super) use self::load_duration::{at_share, load_duration};
+pub(super) use self::waterfall::{Savings, Step, signed};
 
 use plotters::drawing::DrawingAreaErrorKind;
 use plotters::prelude::DrawingBackend;
@@ -24,6 +27,7 @@ use plotters::style::RGBColor;
 use self::canvas::Canvas;
 use super::sweep::{Measure, SweepFacts};
 use crate::experiment::{Calibration, ExperimentSummary, Objective, PointSummary};
+use crate::units::SimTime;
 
 /// Okabe & Ito, *Color Universal Design* (2008): told apart by nearly everyone.
 mod colour {
@@ -70,22 +74,43 @@ pub struct Chart {
     pub png: Vec<u8>,
 }
 
-/// Every chart of an experiment: cost against wait, curves of waits, costs by kind, CPU by share of the
-/// time, and levels over time for each fleet.
+/// What charts show of a fleet besides its results, as told by the caller.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FleetFacts {
+    /// Job slots (`concurrent`) of all runner managers together; 0 where nobody told.
+    pub slots: u64,
+    /// When nodes were interrupted in the first replication.
+    pub interruptions: Vec<SimTime>,
+    /// What the fleet sets, as `KEY = VALUE`.
+    pub settings: Vec<String>,
+}
+
+/// Every chart of an experiment: cost against wait, the way from the baseline's cost to the chosen fleet's, curves of waits,
+/// costs by kind, CPU by share of the time, and levels over time for each fleet. `facts` are in the order of the fleets; where
+/// they are missing less is shown.
 ///
 /// # Errors
 /// Where the embedded font cannot be used or a backend fails.
-pub fn charts(summary: &ExperimentSummary, objectives: &[Objective]) -> Result<Vec<Chart>, ChartError> {
+pub fn charts(
+    summary: &ExperimentSummary,
+    objectives: &[Objective],
+    facts: &[FleetFacts],
+) -> Result<Vec<Chart>, ChartError> {
     let chosen = crate::report::chosen_fleet(summary, objectives);
-    let mut charts = vec![
-        render("cost_and_wait", &cost_wait::CostWait::of(summary, objectives))?,
+    let mut charts = vec![render("cost_and_wait", &cost_wait::CostWait::of(summary, objectives))?];
+    if let Some(savings) = Savings::of(summary, facts, chosen) {
+        charts.push(render("savings", &savings)?);
+    }
+    charts.extend([
         render("waits", &wait_curves::WaitCurves::of(summary, chosen))?,
         render("costs", &cost_by_kind::CostByKind::of(summary, chosen))?,
         render("load_duration", &load_duration::LoadDuration::of(summary, chosen))?,
-    ];
+    ]);
+    let nothing = FleetFacts::default();
     for (number, fleet) in summary.fleets.iter().enumerate() {
+        let facts = facts.get(number).unwrap_or(&nothing);
         let highest = levels::Highest::of(summary, fleet);
-        charts.push(render(&format!("levels_{}", number + 1), &levels::Levels { fleet, highest })?);
+        charts.push(render(&format!("levels_{}", number + 1), &levels::Levels { fleet, facts, highest })?);
     }
     Ok(charts)
 }

@@ -14,6 +14,7 @@ pub use cost::{CostSide, explain_cost};
 pub use decision::explain_decision;
 pub use job::{explain_job, longest_wait};
 pub use node::{explain_node, idlest_node};
+pub(super) use topic::metric_meaning;
 pub use topic::{metric_text, topic_text};
 pub use wait::{WaitFacts, WhatIf, explain_wait, worth_text};
 

@@ -37,10 +37,11 @@ pub fn metric_text(metric: Metric, width: usize) -> String {
         ("good", good.to_owned()),
         ("counted", "from the end of the warm-up; intervals are 95 % over replications".to_owned()),
     ];
-    topic_text(&metric.key(), &meaning(metric), &facts, width)
+    topic_text(&metric.key(), &metric_meaning(metric), &facts, width)
 }
 
-fn meaning(metric: Metric) -> String {
+/// What a metric means, in one sentence.
+pub(in crate::report) fn metric_meaning(metric: Metric) -> String {
     let text = match metric {
         Metric::CostTotal => "What the run cost, everything that is priced.",
         Metric::CostPerThousandJobs => {

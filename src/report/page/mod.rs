@@ -6,6 +6,7 @@ mod heat_map;
 mod model;
 mod parts;
 mod tables;
+mod teams;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -13,12 +14,13 @@ use minijinja::{AutoEscape, Environment, Value, context};
 
 use jiff::ZonedDateTime;
 
-use super::chart::Chart;
+use super::chart::{Chart, FleetFacts};
+use crate::catalog::{Arch, CapacityType};
 use crate::experiment::{ExperimentSummary, Objective};
 use crate::metrics::JobRecord;
 
 /// What the page says besides the results, as told by the caller.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct PageFacts {
     /// Name of the scenario.
     pub scenario: String,
@@ -28,14 +30,63 @@ pub struct PageFacts {
     pub command: String,
     /// Where the numbers come from: name and value.
     pub provenance: Vec<(String, String)>,
-    /// Names of the job classes of each fleet, by class id.
-    pub classes: Vec<Vec<String>>,
+    /// The job classes of each fleet, by class id.
+    pub classes: Vec<Vec<ClassFacts>>,
+    /// What charts show of each fleet besides its results.
+    pub fleets: Vec<FleetFacts>,
+    /// Nodes of the first replication by type and how they were bought.
+    pub node_hours: Vec<NodeHours>,
+    /// An earlier sweep whose charts belong on the page.
+    pub sweep: Option<SweepShown>,
     /// The scenario with every default, as TOML.
     pub resolved: String,
     /// When simulated time starts; without it hours of the week are not told.
     pub start: Option<ZonedDateTime>,
     /// The slowest jobs of one run.
     pub slowest: SlowJobs,
+}
+
+/// A job class.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClassFacts {
+    /// Its name.
+    pub name: String,
+    /// The GitLab project, which stands for the team; empty where the jobs name none.
+    pub team: String,
+    /// Core hours that its jobs requested in the counted time of the first replication; 0 where its jobs were not kept.
+    pub core_hours: f64,
+}
+
+/// The nodes of one kind of one fleet in the counted time of the first replication.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeHours {
+    /// Name of the fleet.
+    pub fleet: String,
+    /// Instance type.
+    pub instance_type: String,
+    /// Architecture.
+    pub arch: Arch,
+    /// How it is bought.
+    pub capacity: CapacityType,
+    /// Names of the zones.
+    pub zones: Vec<String>,
+    /// Nodes.
+    pub nodes: u64,
+    /// Hours that were billed.
+    pub hours: f64,
+}
+
+/// An earlier sweep: its charts and the values of its points.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SweepShown {
+    /// Where it lies.
+    pub folder: String,
+    /// Titles and SVG text of its charts.
+    pub charts: Vec<(String, String)>,
+    /// Names of the columns of its points.
+    pub head: Vec<String>,
+    /// Its points.
+    pub rows: Vec<Vec<String>>,
 }
 
 /// The slowest jobs of the first replication of one fleet.

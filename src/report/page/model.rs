@@ -2,16 +2,17 @@
 
 use serde::Serialize;
 
-use super::PageFacts;
 use super::assumptions::{ASSUMPTIONS, DEFINITIONS, Entry, NOT_PRICED};
 use super::heat_map::{HeatMap, heat_maps};
 use super::parts::{Bars, cost_bars, tail_bars, wait_bars, waste_bars};
 use super::tables::{
-    classes_table, ends_table, intervals_table, levels_table, load_table, nodes_table, quantiles_table,
-    slowest_table,
+    ends_table, intervals_table, levels_table, load_table, node_hours_table, nodes_table, quantiles_table,
+    savings_table, slowest_table,
 };
+use super::teams::{classes_table, teams_table};
+use super::{PageFacts, SweepShown};
 use crate::experiment::{Estimate, ExperimentSummary, FleetSummary, Metric, MetricUnit, Objective, Verdict};
-use crate::report::chart::Chart;
+use crate::report::chart::{Chart, Savings, TIME};
 use crate::report::format::{plus_minus, shown_unit};
 use crate::report::verdict::{
     biggest_causes, chosen_fleet, missing_results, objective_lines, short_verdict, verdict_sentence,
@@ -28,6 +29,7 @@ pub(super) struct Page {
     replications: usize,
     comparison: Comparison,
     charts: Vec<Figure>,
+    sweep: Option<Sensitivity>,
     bars: Vec<Bars>,
     heat_maps: Vec<HeatMap>,
     zone: String,
@@ -73,6 +75,25 @@ struct Figure {
     name: String,
     title: String,
     svg: String,
+    data: DataTable,
+    /// Of a chart of one fleet over time: its name, and where hours lie on the drawing.
+    time: Option<TimeAxis>,
+}
+
+/// Hours 0 to `hours` lie between `start` and `end` percent of the drawing's width.
+#[derive(Serialize)]
+struct TimeAxis {
+    fleet: String,
+    hours: String,
+    start: String,
+    end: String,
+}
+
+/// Charts of an earlier sweep.
+#[derive(Serialize)]
+struct Sensitivity {
+    folder: String,
+    charts: Vec<(String, String)>,
     data: DataTable,
 }
 
@@ -121,7 +142,8 @@ impl Page {
             remarks,
             replications: summary.fleets.first().map_or(0, |fleet| fleet.replications),
             comparison: comparison(summary, chosen),
-            charts: charts.iter().map(|chart| figure(summary, chart)).collect(),
+            charts: charts.iter().map(|chart| figure(summary, facts, chosen, chart)).collect(),
+            sweep: facts.sweep.as_ref().map(sensitivity),
             bars: vec![waste_bars(summary), wait_bars(summary), tail_bars(summary)],
             heat_maps: facts
                 .start
@@ -137,8 +159,10 @@ impl Page {
             tables: vec![
                 slowest_table(&facts.slowest),
                 nodes_table(summary),
+                node_hours_table(&facts.node_hours),
                 ends_table(summary),
                 classes_table(summary, &facts.classes),
+                teams_table(summary, &facts.classes),
             ],
             definitions: DEFINITIONS.to_vec(),
             assumptions: ASSUMPTIONS.to_vec(),
@@ -198,13 +222,15 @@ fn difference(fleet: &FleetSummary, metric: Metric, factor: f64) -> (String, &'s
     (text, tone)
 }
 
-fn figure(summary: &ExperimentSummary, chart: &Chart) -> Figure {
+fn figure(summary: &ExperimentSummary, facts: &PageFacts, chosen: usize, chart: &Chart) -> Figure {
+    let number = chart.name.strip_prefix("levels_").and_then(|number| number.parse::<usize>().ok());
     let mut data = match chart.name.as_str() {
         "cost_and_wait" => intervals_table(summary),
+        "savings" => savings_table(Savings::of(summary, &facts.fleets, chosen).as_ref()),
         "waits" => quantiles_table(summary),
         "costs" => cost_bars(summary).as_table(),
         "load_duration" => load_table(summary),
-        name => match name.strip_prefix("levels_").and_then(|number| number.parse::<usize>().ok()) {
+        _ => match number {
             Some(number) => levels_table(&summary.fleets[number - 1]),
             None => {
                 DataTable { title: String::new(), note: String::new(), head: Vec::new(), rows: Vec::new() }
@@ -212,7 +238,35 @@ fn figure(summary: &ExperimentSummary, chart: &Chart) -> Figure {
         },
     };
     data.title = format!("The numbers behind: {}", chart.title);
-    Figure { name: chart.name.clone(), title: chart.title.clone(), svg: inline(&chart.svg), data }
+    let time = number.map(|number| time_axis(summary, &summary.fleets[number - 1]));
+    Figure { name: chart.name.clone(), title: chart.title.clone(), svg: inline(&chart.svg), data, time }
+}
+
+fn time_axis(summary: &ExperimentSummary, fleet: &FleetSummary) -> TimeAxis {
+    let hours = summary
+        .fleets
+        .iter()
+        .map(|fleet| fleet.timeline.starts_at(fleet.timeline.len()).as_ms() as f64 / 3_600_000.0);
+    let percent = |pixel: f64| format!("{:.3}", pixel / 9.6);
+    TimeAxis {
+        fleet: fleet.name.clone(),
+        hours: format!("{:.3}", hours.fold(0.0, f64::max)),
+        start: percent(TIME.0),
+        end: percent(TIME.1),
+    }
+}
+
+fn sensitivity(sweep: &SweepShown) -> Sensitivity {
+    Sensitivity {
+        folder: sweep.folder.clone(),
+        charts: sweep.charts.iter().map(|(title, svg)| (title.clone(), inline(svg))).collect(),
+        data: DataTable {
+            title: "The points of the sweep".to_owned(),
+            note: String::new(),
+            head: sweep.head.clone(),
+            rows: sweep.rows.clone(),
+        },
+    }
 }
 
 /// The drawing as an element of the page: without the line that makes it a document, at the page's width.

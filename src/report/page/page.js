@@ -25,8 +25,10 @@
   }
 
   const cellText = (cell) => cell.dataset.sort ?? cell.textContent.trim();
+  // A value may carry its interval or its share behind it.
   const order = (a, b) => {
-    const [x, y] = [a, b].map((text) => Number(text.replace(/[\u00a0\s]/g, "").replace("\u2212", "-")));
+    const [x, y] = [a, b].map((text) =>
+      parseFloat(text.split("±")[0].replace(/[\u00a0\s]/g, "").replace("\u2212", "-").replace("–", "-Infinity")));
     return Number.isNaN(x) || Number.isNaN(y) ? a.localeCompare(b) : x - y;
   };
   all("table.sortable").forEach((table) => {
@@ -46,6 +48,45 @@
       });
     });
   });
+
+  // Tooltips: of parts and cells what their title says, of charts over time the levels at the pointer.
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  tip.setAttribute("role", "status");
+  document.querySelector("main").append(tip);
+  const show = (text, x, y) => {
+    tip.textContent = text;
+    tip.hidden = false;
+    tip.style.left = Math.max(4, Math.min(x + 12, innerWidth - tip.offsetWidth - 6)) + "px";
+    tip.style.top = Math.max(4, y + 14 + tip.offsetHeight > innerHeight ? y - tip.offsetHeight - 8 : y + 14) + "px";
+  };
+  const hide = () => { tip.hidden = true; };
+  all("main [title]").forEach((part) => {
+    part.dataset.tip = part.title;
+    part.removeAttribute("title");
+    part.addEventListener("pointermove", (event) => show(part.dataset.tip, event.clientX, event.clientY));
+    part.addEventListener("pointerleave", hide);
+  });
+  all(".chart[data-hours]").forEach((chart) => {
+    const table = chart.parentElement.querySelector("table.data");
+    const svg = chart.querySelector("svg");
+    if (!table || !svg) return;
+    const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+    const [hours, start, end] = ["hours", "start", "end"].map((name) => Number(chart.dataset[name]));
+    chart.addEventListener("pointermove", (event) => {
+      const box = svg.getBoundingClientRect();
+      const place = (100 * (event.clientX - box.left)) / box.width;
+      if (place < start || place > end) return hide();
+      const at = (hours * (place - start)) / (end - start);
+      const away = (row) => Math.abs(parseFloat(row.cells[0].textContent.replace(/[\u00a0\s]/g, "")) - at);
+      const row = [...table.tBodies[0].rows].reduce((a, b) => (away(b) < away(a) ? b : a));
+      const lines = [...row.cells].map((cell, column) => heads[column] + ": " + cell.textContent.trim());
+      show(lines.filter((line) => !/: 0(\.0)?$/.test(line)).join("\n"), event.clientX, event.clientY);
+    });
+    chart.addEventListener("pointerleave", hide);
+  });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
 
   const quoted = (text) => (/[",\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text);
   all("table").forEach((table) => {

@@ -1,10 +1,10 @@
 //! The page's plain tables: numbers behind charts, nodes, ends of jobs, classes, slowest jobs.
 
-use super::SlowJobs;
 use super::model::{DataTable, names};
+use super::{NodeHours, SlowJobs};
 use crate::experiment::{ExperimentSummary, FleetSummary, Metric};
 use crate::metrics::{Distribution, GaugeKey, JobOutcome, NodeEnd, WaitCause};
-use crate::report::chart::{at_share, load_duration};
+use crate::report::chart::{Savings, at_share, load_duration, signed};
 use crate::report::format::{number, plus_minus, three_digits};
 use crate::report::verdict::words;
 
@@ -37,7 +37,7 @@ pub(super) fn intervals_table(summary: &ExperimentSummary) -> DataTable {
 
 const QUANTILES: [f64; 8] = [0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999];
 
-fn quantiles(waits: &Distribution) -> impl Iterator<Item = String> + '_ {
+pub(super) fn quantiles(waits: &Distribution) -> impl Iterator<Item = String> + '_ {
     QUANTILES.iter().map(|q| seconds(waits.quantile_ms(*q)))
 }
 
@@ -45,7 +45,7 @@ fn seconds(ms: Option<u64>) -> String {
     ms.map_or_else(|| "–".to_owned(), |ms| number(ms as f64 / 1000.0, 1))
 }
 
-fn quantile_head(first: &str) -> Vec<String> {
+pub(super) fn quantile_head(first: &str) -> Vec<String> {
     let mut head = names(&[first, "jobs"]);
     head.extend(QUANTILES.iter().map(|q| format!("p{} s", crate::report::format::plain(q * 100.0))));
     head
@@ -65,7 +65,7 @@ pub(super) fn quantiles_table(summary: &ExperimentSummary) -> DataTable {
 }
 
 /// At most so many rows of a timeline are shown; the files have all of them.
-const TIMELINE_ROWS: usize = 28;
+const TIMELINE_ROWS: usize = 56;
 
 pub(super) fn levels_table(fleet: &FleetSummary) -> DataTable {
     let timeline = &fleet.timeline;
@@ -127,34 +127,6 @@ pub(super) fn ends_table(summary: &ExperimentSummary) -> DataTable {
     }
 }
 
-/// Most job classes that the page lists per fleet, those with most jobs first; traces may bring thousands.
-const CLASSES: usize = 12;
-
-pub(super) fn classes_table(summary: &ExperimentSummary, names: &[Vec<String>]) -> DataTable {
-    let mut rows = Vec::new();
-    for (fleet, names) in summary.fleets.iter().zip(names) {
-        let mut classes: Vec<(usize, &Distribution)> =
-            fleet.waits.wait_by_class.iter().enumerate().filter(|(_, waits)| waits.count() > 0).collect();
-        classes.sort_by_key(|(class, waits)| (std::cmp::Reverse(waits.count()), *class));
-        for (class, waits) in classes.into_iter().take(CLASSES) {
-            let name = names.get(class).cloned().unwrap_or_else(|| format!("class {class}"));
-            let mut row = vec![fleet.name.clone(), name, number(waits.count() as f64, 0)];
-            row.extend(quantiles(waits));
-            rows.push(row);
-        }
-    }
-    let mut head = quantile_head("class");
-    head.insert(0, "fleet".to_owned());
-    DataTable {
-        title: "Waits by job class".to_owned(),
-        note: format!(
-            "All replications together; at most {CLASSES} classes per fleet, those with most jobs."
-        ),
-        head,
-        rows,
-    }
-}
-
 /// Shares of the time of which the load-duration table tells.
 const SHARES: [f64; 8] = [0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0];
 
@@ -192,5 +164,52 @@ pub(super) fn slowest_table(slow: &SlowJobs) -> DataTable {
         note: format!("First replication. The life line of one of them: {}", slow.command),
         head: names(&["job", "class", "wait, s", "largest cause", "of that, s"]),
         rows: rows.collect(),
+    }
+}
+
+/// The steps of the way from the baseline's cost to another fleet's.
+pub(super) fn savings_table(savings: Option<&Savings>) -> DataTable {
+    let row = |step: &crate::report::chart::Step| {
+        vec![
+            step.name.clone(),
+            number(step.from, 2),
+            signed(step.to - step.from),
+            number(step.to, 2),
+            if step.settings.is_empty() { "–".to_owned() } else { step.settings.join("; ") },
+        ]
+    };
+    DataTable {
+        title: "Numbers".to_owned(),
+        note: savings.map_or_else(String::new, |way| {
+            format!(
+                "From {} ({}\u{a0}$) to {} ({}\u{a0}$). Means of the replications; the interval of the whole difference stands in the comparison.",
+                way.baseline,
+                number(way.from, 2),
+                way.fleet,
+                number(way.to, 2)
+            )
+        }),
+        head: names(&["step", "before, $ per 1000 jobs", "change", "after", "settings that it adds"]),
+        rows: savings.map(|way| way.steps.iter().map(row).collect()).unwrap_or_default(),
+    }
+}
+
+pub(super) fn node_hours_table(nodes: &[NodeHours]) -> DataTable {
+    let row = |kind: &NodeHours| {
+        vec![
+            kind.fleet.clone(),
+            kind.instance_type.clone(),
+            kind.arch.label().to_owned(),
+            kind.capacity.label().to_owned(),
+            kind.zones.join(", "),
+            number(kind.nodes as f64, 0),
+            number(kind.hours, 1),
+        ]
+    };
+    DataTable {
+        title: "Node hours by type".to_owned(),
+        note: "First replication, after the warm-up; of each fleet the types with most hours.".to_owned(),
+        head: names(&["fleet", "type", "architecture", "bought", "zones", "nodes", "hours"]),
+        rows: nodes.iter().map(row).collect(),
     }
 }

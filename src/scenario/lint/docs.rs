@@ -127,6 +127,13 @@ pub(in crate::scenario) const LINTS: &[CodeDoc] = &[
         "A longer batch_idle_duration; larger pods or nodes.",
     ),
     doc(
+        "FS0125",
+        "a limit of one or two, asked for one at a time",
+        "A runner that may run one or two jobs and have one request open spends its slots waiting: while GitLab holds the request (long polling, up to 50 s) nothing else is asked for. GitLab Runner warns of it at its start (checkConfigConcurrency, 18.5 to 19.4).",
+        "limit = 2 with request_concurrency = 1",
+        "A higher limit, or none, and request_concurrency of 2 to 4.",
+    ),
+    doc(
         "FS0126",
         "Spot and on-demand in one pool",
         "Where a claim allows both, Karpenter drops Spot offerings dearer than its cheapest on-demand one before it asks EC2, which leaves few and shallow Spot pools.",
@@ -139,5 +146,12 @@ pub(in crate::scenario) const LINTS: &[CodeDoc] = &[
         "kube-scheduler's default spreads pods to the emptiest node, which is the largest: it rarely becomes empty, and WhenEmpty never takes it.",
         "scoring = \"LeastAllocated\"",
         "A scheduler profile with MostAllocated for job pods.",
+    ),
+    doc(
+        "FS0128",
+        "a limit above concurrent is never reached",
+        "concurrent caps all runners of a process together; a larger limit of one of them does nothing. gitlab-runner register says that it will not enlarge concurrent.",
+        "concurrent = 10 with limit = 50",
+        "concurrent of at least the limits together, or no limit.",
     ),
 ];

@@ -1,8 +1,9 @@
 //! Surprises that jobs meet: long jobs on Spot, emulation, nodes without jobs, half-empty nodes, old prices.
 
-use super::{Found, Subject, percent};
+use super::super::document::Table;
+use super::{Found, Subject, elements, percent};
 use crate::catalog::{CapacityType, prices_date};
-use crate::metrics::{JobOutcome, WasteKind};
+use crate::metrics::{CostKind, JobOutcome, WasteKind};
 use crate::simulation::CapacityPlan;
 
 /// FS0106: attempts that Spot takes and nobody makes again, or long ones that it takes again and again.
@@ -34,8 +35,21 @@ pub(super) fn long_on_spot(subject: &Subject<'_>, found: &mut Vec<Found>) {
             longest as f64 / 60_000.0
         ),
         fix: "retry = 2 with retry_when = [\"runner_system_failure\"], and an on-demand pool for the longest jobs".to_owned(),
-        set: Vec::new(),
+        set: retries(subject.table),
     });
+}
+
+/// Settings that let every kind of job be tried again after a failure of the system.
+fn retries(table: &Table) -> Vec<String> {
+    let workload = table.section("workload");
+    let classes = elements(workload, "class").map(|(name, _)| format!("workload.class.{name}"));
+    let jobs = elements(workload, "pipeline").flat_map(|(pipeline, table)| {
+        elements(table, "job").map(move |(name, _)| format!("workload.pipeline.{pipeline}.job.{name}"))
+    });
+    classes
+        .chain(jobs)
+        .flat_map(|job| [format!("{job}.retry=2"), format!("{job}.retry_when=[\"runner_system_failure\"]")])
+        .collect()
 }
 
 /// FS0110: the scenario starts long after the day of the prices.
@@ -51,10 +65,21 @@ pub(super) fn old_prices(subject: &Subject<'_>, found: &mut Vec<Found>) {
     found.push(Found {
         code: "FS0110",
         span: ec2.span("region"),
-        evidence: format!("the scenario starts {days} days after the newest prices of the catalogue ({day}); Spot discounts are older"),
+        evidence: format!(
+            "the scenario starts {days} days after the newest prices of the catalogue ({day}); Spot discounts are older. If instances were 10 % dearer, 1000 jobs would cost $ {:.2} more and wait as long",
+            tenth_of_instances(subject)
+        ),
         fix: "[ec2] prices = \"prices.csv\" with today's prices of the types that matter".to_owned(),
         set: Vec::new(),
     });
+}
+
+/// A tenth of what the instances of 1,000 jobs cost, in dollars: what prices that are so far off would move.
+fn tenth_of_instances(subject: &Subject<'_>) -> f64 {
+    let of = |kind: &CostKind| subject.run.costs.of(*kind).read().as_dollars();
+    let instances: f64 =
+        CostKind::ALL.iter().filter(|kind| matches!(kind, CostKind::Instance(..))).map(of).sum();
+    100.0 * instances / subject.run.jobs.jobs().max(1) as f64
 }
 
 /// FS0111: jobs for arm64 under emulation.
@@ -69,8 +94,15 @@ pub(super) fn emulated(subject: &Subject<'_>, found: &mut Vec<Found>) {
         span: kubernetes.span("emulate_arm64"),
         evidence: format!("jobs for arm64 run emulated on amd64, several times as long; {timed_out} jobs hit their time-out in a run"),
         fix: "a NodePool with arch = [\"arm64\"] and a runner for it".to_owned(),
-        set: Vec::new(),
+        set: native(subject),
     });
+}
+
+/// Settings that switch emulation off and open every NodePool to both architectures.
+fn native(subject: &Subject<'_>) -> Vec<String> {
+    let pools = elements(subject.table, "node_pool")
+        .map(|(name, _)| format!("node_pool.{name}.arch=[\"amd64\", \"arm64\"]"));
+    std::iter::once("kubernetes.emulate_arm64=false".to_owned()).chain(pools).collect()
 }
 
 /// FS0124: nodes that no job ever runs on.

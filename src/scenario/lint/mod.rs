@@ -11,10 +11,10 @@ mod runners;
 pub(super) use docs::LINTS;
 
 use super::diagnostic::Diagnostic;
-use super::document::Table;
+use super::document::{Table, Value};
 use super::layers::{self, FileProvider};
 use super::resolve::{Fleet, Scenario};
-use super::source::Span;
+use super::source::{Source, Span};
 use crate::metrics::{RunOutcome, WaitCause};
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -122,6 +122,8 @@ const RULES: &[Rule] = &[
     runners::slots,
     runners::starving,
     runners::queueing,
+    runners::small_limit,
+    runners::limit_above_concurrent,
     pools::spot_only,
     pools::one_zone,
     pools::consolidation,
@@ -187,6 +189,35 @@ fn finding(found: Found, fleet: &str) -> Finding {
 /// The names of enabled elements of a list, with their tables.
 fn elements<'t>(table: &'t Table, list: &'t str) -> impl Iterator<Item = (&'t str, &'t Table)> {
     table.tables(list).map(|(element, _)| (element.text("name"), element))
+}
+
+/// Where the first of these keys stands that is there.
+fn place(table: &Table, keys: &[&str]) -> Span {
+    let found =
+        keys.iter().find_map(|key| table.get(key)).or_else(|| table.entries.first().map(|entry| &entry.item));
+    found.map_or_else(|| Span::start_of(&Source::new("", "")), |item| item.span.clone())
+}
+
+/// A place that only names an imported file is moved into that file: to the first thing that is known of the element there.
+fn at(element: &Table, span: Span) -> Span {
+    let files: Vec<&str> =
+        span.text().split(',').map(|file| file.trim_matches(['[', ']', '"', ' '])).collect();
+    let is_there = |own: &Span| files.contains(&own.source.name.as_str());
+    inside(element, &is_there).unwrap_or(span)
+}
+
+fn inside(table: &Table, is_there: &impl Fn(&Span) -> bool) -> Option<Span> {
+    table.entries.iter().find_map(|entry| match &entry.item.value {
+        _ if is_there(&entry.item.span) => Some(entry.item.span.clone()),
+        _ if is_there(&entry.key_span) => Some(entry.key_span.clone()),
+        Value::Table(table) => inside(table, is_there),
+        Value::Array(items) => items.iter().find_map(|item| match &item.value {
+            _ if is_there(&item.span) => Some(item.span.clone()),
+            Value::Table(table) => inside(table, is_there),
+            _ => None,
+        }),
+        _ => None,
+    })
 }
 
 fn percent(share: f64) -> String {

@@ -1,7 +1,9 @@
 //! Surprises of NodePools: capacity types, zones, limits, consolidation, budgets.
 
-use super::super::document::Table;
-use super::{Found, Subject, elements, percent};
+use super::super::document::{Item, Table, Value};
+use super::super::resolved::inline;
+use super::super::source::Span;
+use super::{Found, Subject, at, elements, percent, place};
 use crate::metrics::{GaugeKey, JobOutcome, NodeEnd};
 use crate::units::SimDuration;
 
@@ -15,6 +17,27 @@ fn allowed<'t>(pool: &'t Table, short: &'t str, label: &str) -> Vec<&'t str> {
     }
     values
 }
+
+/// Where a pool says what it allows for a label: in a requirement, else in the short key, else anywhere.
+fn place_of(pool: &Table, short: &str, label: &str) -> Span {
+    let own = pool.tables("requirements").find(|(requirement, _)| requirement.text("key") == label);
+    own.map_or_else(|| at(pool, place(pool, &[short, "requirements", "name"])), |(_, span)| span.clone())
+}
+
+/// Settings that let a pool allow `values` for a label, in place of its requirements on it.
+fn allowing(name: &str, pool: &Table, (short, label): (&str, &str), values: &str) -> Vec<String> {
+    let mut set = vec![format!("node_pool.{name}.{short}={values}")];
+    let is_on_it = |item: &Item| matches!(&item.value, Value::Table(own) if own.text("key") == label);
+    let requirements = pool.list("requirements");
+    if requirements.iter().any(is_on_it) {
+        let others: Vec<String> = requirements.iter().filter(|item| !is_on_it(item)).map(inline).collect();
+        set.push(format!("node_pool.{name}.requirements=[{}]", others.join(", ")));
+    }
+    set
+}
+
+const CAPACITY: (&str, &str) = ("capacity_type", "karpenter.sh/capacity-type");
+const ZONES: (&str, &str) = ("zones", "topology.kubernetes.io/zone");
 
 fn capacities(pool: &Table) -> Vec<&str> {
     allowed(pool, "capacity_type", "karpenter.sh/capacity-type")
@@ -50,10 +73,10 @@ pub(super) fn spot_only(subject: &Subject<'_>, found: &mut Vec<Found>) {
         }
         found.push(Found {
             code: "FS0105",
-            span: pool.span("capacity_type"),
+            span: place_of(pool, CAPACITY.0, CAPACITY.1),
             evidence: format!("pool {name} allows Spot only and no other pool of its architecture has on-demand: where Spot has no capacity, pods stay pending"),
             fix: format!("node_pool.{name}.capacity_type = [\"spot\", \"on-demand\"], or a second pool of lower weight"),
-            set: vec![format!("node_pool.{name}.capacity_type=[\"spot\", \"on-demand\"]")],
+            set: allowing(name, pool, CAPACITY, "[\"spot\", \"on-demand\"]"),
         });
     }
 }
@@ -64,23 +87,30 @@ pub(super) fn one_zone(subject: &Subject<'_>, found: &mut Vec<Found>) {
     if ec2.texts("zones").count() == 1 && has_karpenter(subject) {
         found.push(Found {
             code: "FS0107",
-            span: ec2.span("zones"),
+            span: place(ec2, &["zones"]),
             evidence: "[ec2] has one zone: its Spot pools and its failures are everything's".to_owned(),
             fix: "leave ec2.zones out, or name two or three".to_owned(),
-            set: Vec::new(),
+            set: vec![format!("ec2.zones={}", zones(subject))],
         });
     }
     for (name, pool) in pools(subject) {
         if allowed(pool, "zones", "topology.kubernetes.io/zone").len() == 1 {
             found.push(Found {
                 code: "FS0107",
-                span: pool.span("zones"),
+                span: place_of(pool, ZONES.0, ZONES.1),
                 evidence: format!("pool {name} is in one zone: a third of the Spot pools, and no fallback where that zone lacks capacity"),
                 fix: format!("leave node_pool.{name}.zones out, or name two or three"),
-                set: Vec::new(),
+                set: allowing(name, pool, ZONES, &zones(subject)),
             });
         }
     }
+}
+
+/// The zones of the region as a list of TOML.
+fn zones(subject: &Subject<'_>) -> String {
+    let zones = subject.fleet.plan.ec2.catalog.zones();
+    let quoted: Vec<String> = zones.iter().map(|zone| format!("\"{}\"", zone.name)).collect();
+    format!("[{}]", quoted.join(", "))
 }
 
 /// FS0108: consolidation kills jobs.
@@ -123,7 +153,7 @@ pub(super) fn consolidation(subject: &Subject<'_>, found: &mut Vec<Found>) {
         });
         found.push(Found {
             code: "FS0108",
-            span: disruption.span("consolidation_policy"),
+            span: at(pool, disruption.span("consolidation_policy")),
             evidence: format!("pool {name} consolidates busy nodes {after} after their last pod came or went and job pods do not carry karpenter.sh/do-not-disrupt: in a run {killed} jobs lost their node to it"),
             fix: "pod_annotations = { \"karpenter.sh/do-not-disrupt\" = \"true\" } on every runner, or consolidation_policy = \"WhenEmpty\"".to_owned(),
             set: set.collect(),
@@ -142,10 +172,10 @@ pub(super) fn spot_to_spot(subject: &Subject<'_>, found: &mut Vec<Found>) {
         if (1..15).contains(&types) && capacities(pool).contains(&"spot") {
             found.push(Found {
                 code: "FS0109",
-                span: pool.span("instance_type"),
+                span: at(pool, place(pool, &["instance_type", "requirements"])),
                 evidence: format!("pool {name} allows {types} types; Karpenter replaces a Spot node by Spot only where 15 cheaper types are left"),
                 fix: "allow more types, or switch spot_to_spot_consolidation off and save its work".to_owned(),
-                set: Vec::new(),
+                set: vec!["karpenter.spot_to_spot_consolidation=false".to_owned()],
             });
         }
     }
@@ -171,7 +201,7 @@ pub(super) fn limits(subject: &Subject<'_>, found: &mut Vec<Found>) {
         let twice = u64::from(cpu.0) / 500;
         found.push(Found {
             code: "FS0112",
-            span: limits.span("cpu"),
+            span: at(pool, place(limits, &["cpu"])),
             evidence: format!(
                 "nodes for pods reach {:.0} CPU and the pools' limits are {:.0} together: pods wait for room in pool {name}",
                 most.unwrap_or(0) as f64 / 1000.0,
@@ -198,7 +228,7 @@ pub(super) fn budgets(subject: &Subject<'_>, found: &mut Vec<Found>) {
         let kept = "[{ nodes = \"100%\", reasons = [\"Empty\"] }, { nodes = \"10%\", reasons = [\"Underutilized\", \"Drifted\"] }]";
         found.push(Found {
             code: "FS0123",
-            span: disruption.span("budgets"),
+            span: at(pool, disruption.span("budgets")),
             evidence: format!("pool {name} takes empty nodes away after {after}, but its budget of 10 % lets one node of up to ten go at a time, each about 25 s after the last"),
             fix: format!("node_pool.{name}.disruption.budgets = {kept}"),
             set: vec![format!("node_pool.{name}.disruption.budgets={kept}")],
@@ -217,13 +247,13 @@ pub(super) fn mixed_capacity(subject: &Subject<'_>, found: &mut Vec<Found>) {
         let (spot, all) = (launches[1] + launches[3], launches.iter().sum::<u64>());
         found.push(Found {
             code: "FS0126",
-            span: pool.span("capacity_type"),
+            span: place_of(pool, CAPACITY.0, CAPACITY.1),
             evidence: format!(
                 "pool {name} is open to Spot and on-demand: of a claim's types only those stay whose Spot price is below the cheapest on-demand one, so few Spot pools are left to choose from; {} of nodes were Spot",
                 percent(spot as f64 / (all.max(1)) as f64)
             ),
             fix: "two pools: one of Spot with the higher weight, one of on-demand".to_owned(),
-            set: vec![format!("node_pool.{name}.capacity_type=[\"spot\"]")],
+            set: allowing(name, pool, CAPACITY, "[\"spot\"]"),
         });
     }
 }

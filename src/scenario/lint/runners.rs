@@ -1,11 +1,23 @@
 //! Surprises of runner managers: time-outs, slots, requests, polls.
 
-use super::{Found, Subject, elements, percent};
+use super::super::document::Table;
+use super::{Found, Subject, at, elements, percent};
 use crate::catalog::Arch;
 use crate::engine::Streams;
 use crate::metrics::{GaugeKey, JobOutcome, WaitCause};
 use crate::simulation::CapacityPlan;
 use crate::units::SimDuration;
+
+/// Settings of a key that belongs to the process: of every runner that shares the manager of the one called `name`.
+fn of_process(subject: &Subject<'_>, name: &str, key: &str, value: &str) -> Vec<String> {
+    let manager = |runner: &Table| runner.text("manager").to_owned();
+    let own = elements(subject.table, "runner").find(|(other, _)| *other == name);
+    let own = own.map(|(_, runner)| manager(runner)).unwrap_or_default();
+    elements(subject.table, "runner")
+        .filter(|(other, runner)| *other == name || (!own.is_empty() && manager(runner) == own))
+        .map(|(other, _)| format!("runner.{other}.{key}={value}"))
+        .collect()
+}
 
 /// Launches that are drawn for the tail of the start-up.
 const LAUNCHES: u64 = 2000;
@@ -43,7 +55,7 @@ pub(super) fn poll_timeout(subject: &Subject<'_>, found: &mut Vec<Found>) {
         };
         found.push(Found {
             code: "FS0101",
-            span: runner.span("poll_timeout"),
+            span: at(runner, runner.span("poll_timeout")),
             evidence: format!(
                 "poll_timeout of runner {name} is {timeout}; a node takes pods {median} after the request in half of the launches and {slow} in 99 %.{lost} In a run {given_up} attempts were given up"
             ),
@@ -78,14 +90,14 @@ pub(super) fn slots(subject: &Subject<'_>, found: &mut Vec<Found>) {
         let concurrent = runner.integer("concurrent");
         found.push(Found {
             code,
-            span: runner.span("concurrent"),
+            span: at(runner, runner.span("concurrent")),
             evidence: format!(
                 "up to {most} jobs run at once and {slots} are allowed; in {} of the time all slots are taken while jobs wait, {:.1} s per job on average",
                 percent(times_full as f64 / buckets as f64),
                 subject.mean_of(WaitCause::GitlabQueue)
             ),
             fix: format!("runner.{name}.concurrent = {}", 2 * concurrent),
-            set: vec![format!("runner.{name}.concurrent={}", 2 * concurrent)],
+            set: of_process(subject, name, "concurrent", &(2 * concurrent).to_string()),
         });
     }
 }
@@ -116,7 +128,7 @@ pub(super) fn starving(subject: &Subject<'_>, found: &mut Vec<Found>) {
         };
         found.push(Found {
             code: "FS0103",
-            span: runner.span(if is_starved { "request_concurrency" } else { "concurrent" }),
+            span: at(runner, runner.span(if is_starved { "request_concurrency" } else { "concurrent" })),
             evidence,
             fix: format!(
                 "runner.{name}.request_concurrency = 4, and concurrent of at least the number of runners"
@@ -137,20 +149,20 @@ pub(super) fn queueing(subject: &Subject<'_>, found: &mut Vec<Found>) {
         if interval > SimDuration::from_secs(1) {
             found.push(Found {
                 code: "FS0121",
-                span: runner.span("check_interval"),
+                span: at(runner, runner.span("check_interval")),
                 evidence: format!(
                     "jobs wait {mean:.1} s in GitLab's queue, {} of all waits; a manager asks every {interval}, and of the slots that come free in between only the first gets work at once",
                     percent(share)
                 ),
                 fix: format!("runner.{name}.check_interval = \"1s\""),
-                set: vec![format!("runner.{name}.check_interval=1s")],
+                set: of_process(subject, name, "check_interval", "1s"),
             });
         }
         let requests = runner.integer("request_concurrency");
         if requests > 1 && requests < 50 && mean > 3.0 {
             found.push(Found {
                 code: "FS0122",
-                span: runner.span("request_concurrency"),
+                span: at(runner, runner.span("request_concurrency")),
                 evidence: format!(
                     "jobs wait {mean:.1} s in GitLab's queue; request_concurrency is {requests}, but GitLab Runner starts at 1 and grows with success (FF_USE_ADAPTIVE_REQUEST_CONCURRENCY)"
                 ),
@@ -158,5 +170,50 @@ pub(super) fn queueing(subject: &Subject<'_>, found: &mut Vec<Found>) {
                 set: vec![format!("runner.{name}.request_concurrency=50")],
             });
         }
+    }
+}
+
+/// FS0125: the last of the runner's own warnings about long polling (`checkConfigConcurrency` in `commands/multi.go`, GitLab
+/// Runner 18.5 to 19.4): a limit of one or two with one request at a time.
+pub(super) fn small_limit(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    for (name, runner) in elements(subject.table, "runner") {
+        let (limit, requests) = (runner.integer("limit"), runner.integer("request_concurrency"));
+        if !(1..=2).contains(&limit) || requests != 1 {
+            continue;
+        }
+        let slots = runner.integer("concurrent");
+        let more = slots.max(4);
+        found.push(Found {
+            code: "FS0125",
+            span: at(runner, runner.span("limit")),
+            evidence: format!(
+                "runner {name} has limit = {limit}, request_concurrency = 1 and {slots} slots: GitLab Runner warns of it at its start; jobs wait {:.1} s in GitLab's queue, {} of all waits",
+                subject.mean_of(WaitCause::GitlabQueue),
+                percent(subject.share_of(WaitCause::GitlabQueue))
+            ),
+            fix: format!("runner.{name}.limit = {more} and request_concurrency = 4"),
+            set: vec![format!("runner.{name}.limit={more}"), format!("runner.{name}.request_concurrency=4")],
+        });
+    }
+}
+
+/// FS0128: a limit that `concurrent` never lets a runner reach, of which `gitlab-runner register` warns.
+pub(super) fn limit_above_concurrent(subject: &Subject<'_>, found: &mut Vec<Found>) {
+    for (name, runner) in elements(subject.table, "runner") {
+        let (limit, slots) = (runner.integer("limit"), runner.integer("concurrent"));
+        if limit <= slots {
+            continue;
+        }
+        found.push(Found {
+            code: "FS0128",
+            span: at(runner, runner.span("limit")),
+            evidence: format!(
+                "runner {name} may run {limit} jobs, but its process has {slots} slots: the limit is never reached; jobs wait {:.1} s in GitLab's queue, {} of all waits",
+                subject.mean_of(WaitCause::GitlabQueue),
+                percent(subject.share_of(WaitCause::GitlabQueue))
+            ),
+            fix: format!("runner.{name}.concurrent = {limit}"),
+            set: of_process(subject, name, "concurrent", &limit.to_string()),
+        });
     }
 }
