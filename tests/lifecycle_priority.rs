@@ -4,8 +4,9 @@
 mod plans;
 
 use fleetsim::gitlab::{EntryConfig, ManagerConfig, RunnerConfig};
+use fleetsim::kubernetes::{DisruptionLimit, PodShare};
 use fleetsim::metrics::JobOutcome;
-use fleetsim::simulation::OwnExecutor;
+use fleetsim::simulation::{OwnExecutor, PodDisruptionBudget};
 use fleetsim::units::SimDuration;
 use fleetsim::workload::Distribution;
 use plans::{Case, at_secs, mins, secs};
@@ -59,4 +60,25 @@ fn karpenter_launches_no_node_for_a_pod_that_others_make_room_for() {
     assert!(bound_at >= at_secs(5 * 60 + 30) && bound_at < at_secs(5 * 60 + 40), "{bound_at:?}");
     let patient = case(0);
     assert_eq!((patient.nodes().len(), patient.count(JobOutcome::Interrupted)), (2, 0));
+}
+
+#[test]
+fn a_disruption_budget_spares_its_pods_where_others_can_make_room() {
+    // Both nodes are full; the younger job would go, but its budget lets none of its pods go.
+    let run = with_priority(100)
+        .nodes(2, "m6i.large")
+        .class("kept", 1500, 1024, Distribution::Constant(SimDuration::ZERO), |_| {})
+        .change(|plan| {
+            plan.kubernetes.disruption_budgets.push(PodDisruptionBudget {
+                name: "kept".into(),
+                classes: vec!["kept".into()],
+                limit: DisruptionLimit::MinAvailable(PodShare::Pods(1)),
+            });
+        })
+        .job(secs(0), "usual", mins(20))
+        .job(secs(60), "kept", mins(20))
+        .job(secs(120), "urgent", mins(1))
+        .run();
+    assert_eq!(run.job(0).outcome, JobOutcome::Interrupted);
+    assert_eq!((run.job(1).outcome, run.job(2).outcome), (JobOutcome::Success, JobOutcome::Success));
 }

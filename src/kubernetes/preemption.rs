@@ -1,17 +1,27 @@
 //! Preemption by priority: which pods make room for one that fits nowhere. Not their eviction.
 //!
-//! The rules of kube-scheduler's `DefaultPreemption` for pods without disruption budgets: on every node take all pods of
-//! lower priority away, put back the most important ones that still leave room, and choose the node whose victims
-//! matter least. The room is kept for the pod until it is placed, there or elsewhere, against pods of no higher priority.
-//! Left out: the random sample of candidate nodes in large clusters, and PodDisruptionBudgets of the victims, which the real one
-//! respects as far as it can.
+//! The rules of kube-scheduler's `DefaultPreemption` (1.37): on every node take all pods of lower priority away, put back first
+//! those whose PodDisruptionBudget allows no deletion, then the others, the most important first, as long as that leaves
+//! room, and choose the node whose victims matter least. Budgets are respected as far as that goes: where nothing else
+//! helps, their pods are deleted too. Beyond 100 nodes that could help, nodes are looked at in a random order until a tenth
+//! of them, at least 100, has been found to help. The room is kept for the pod until it is placed, there or elsewhere,
+//! against pods of no higher priority.
 
 use super::cluster::Cluster;
 use super::row::Reserved;
 use super::scheduler::{Pod, PodState, Scheduler};
 use super::score::reason;
+use super::shape::PodShape;
 use super::{NodeKey, PodKey};
+use crate::engine::Purpose;
 use crate::units::SimTime;
+use rand::Rng;
+
+const SAMPLE: Purpose = Purpose::named("kube-scheduler preemption candidates");
+/// Nodes found to help after which no more are looked at, at the least (`minCandidateNodesAbsolute`) …
+const FEWEST_CANDIDATES: usize = 100;
+/// … and as a share of those that could (`minCandidateNodesPercentage`).
+const CANDIDATES_PERCENT: usize = 10;
 
 /// A pod that is to be deleted (with its grace period) to make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,52 +56,124 @@ struct Lesser {
     shape: u32,
 }
 
-/// What nodes are compared by; the smallest wins (`pickOneNodeForPreemption`): the highest priority among the victims,
-/// the sum of their priorities, their number, the age of the oldest of the highest priority (younger is better).
-type Harm = (i32, i64, usize, u64);
+/// What nodes are compared by; the smallest wins (`pickOneNodeForPreemption`): victims against their budget, the highest
+/// priority among the victims, the sum of their priorities, their number, the age of the oldest of the highest priority
+/// (younger is better).
+type Harm = (usize, i32, i64, usize, u64);
 
-/// The victims for a pod of `shape` among `lesser`, which is reordered.
-fn choose_victims(cluster: &Cluster, shape: usize, lesser: &mut [Lesser]) -> Vec<Lesser> {
-    let row = &cluster.rows[shape];
-    // By node, on each the most important first: higher priority, then older.
-    lesser.sort_unstable_by_key(|pod| (pod.slot, -i64::from(pod.priority), pod.ordinal));
-    let mut best: Option<(Harm, Vec<Lesser>)> = None;
-    for on_node in lesser.chunk_by(|one, other| one.slot == other.slot) {
+/// The order of importance: higher priority, then older.
+fn importance(pod: &Lesser) -> (i64, u64) {
+    (-i64::from(pod.priority), pod.ordinal)
+}
+
+/// What a search for victims reads.
+struct Search<'a> {
+    cluster: &'a Cluster,
+    shapes: &'a [PodShape],
+    /// Disruptions that each budget allows.
+    allowed: &'a [u32],
+    /// Shape of the pod that needs room.
+    shape: usize,
+}
+
+impl Search<'_> {
+    /// Whether only the load of the node is in the way: else no victim would help.
+    fn could_help(&self, slot: u32) -> bool {
+        let node = &self.cluster.nodes[slot as usize];
+        let refusal = self.cluster.rows[self.shape].evaluate(node, self.cluster.rules()).1;
+        let is_load = refusal & reason::FIT != 0 && refusal & reason::TOO_BIG == 0;
+        // What pods around keep it off by are most likely no victims.
+        is_load && !self.cluster.is_kept_off(self.shape, slot)
+    }
+
+    /// The victims among `lesser`, which is reordered. `draw` tells where a node comes in the order of looking.
+    fn victims(&self, lesser: &mut [Lesser], draw: impl Fn(u32) -> u64) -> Vec<Lesser> {
+        lesser.sort_unstable_by_key(|pod| (pod.slot, importance(pod)));
+        let mut nodes: Vec<&[Lesser]> = lesser
+            .chunk_by(|one, other| one.slot == other.slot)
+            .filter(|on| self.could_help(on[0].slot))
+            .collect();
+        let mut enough = usize::MAX;
+        if nodes.len() > FEWEST_CANDIDATES {
+            let slots = 0..self.cluster.nodes.len() as u32;
+            let alive = |slot: &u32| self.cluster.nodes[*slot as usize].alive;
+            let could = slots.filter(alive).filter(|slot| self.could_help(*slot)).count();
+            enough = FEWEST_CANDIDATES.max(could * CANDIDATES_PERCENT / 100);
+            nodes.sort_by_cached_key(|on_node| draw(on_node[0].slot));
+        }
+        let mut best: Option<(Harm, Vec<Lesser>)> = None;
+        let (mut found, mut spares_budgets) = (0, false);
+        for on_node in nodes {
+            let Some((harm, victims)) = self.on_node(on_node) else { continue };
+            found += 1;
+            spares_budgets |= harm.0 == 0;
+            if best.as_ref().is_none_or(|(least, _)| harm < *least) {
+                best = Some((harm, victims));
+            }
+            if found >= enough && spares_budgets {
+                break;
+            }
+        }
+        best.map(|(_, victims)| victims).unwrap_or_default()
+    }
+
+    /// The fewest pods of one node, given in order of importance, whose end makes room (`SelectVictimsOnNode`).
+    fn on_node(&self, on_node: &[Lesser]) -> Option<(Harm, Vec<Lesser>)> {
+        let (cluster, row) = (self.cluster, &self.cluster.rows[self.shape]);
         let node = &cluster.nodes[on_node[0].slot as usize];
-        let refusal = row.evaluate(node, cluster.rules()).1;
-        if refusal & reason::FIT == 0 || refusal & reason::TOO_BIG != 0 {
-            continue; // Taints, labels or sheer size: no victim would help.
-        }
-        if cluster.is_kept_off(shape, on_node[0].slot) {
-            continue; // Most likely by pods that are no victims.
-        }
         let mut load = node.load;
         on_node.iter().for_each(|pod| load.remove(cluster.rows[pod.shape as usize].footprint));
         if row.load_refusal(load, node.reserved) != 0 {
-            continue;
+            return None;
         }
-        let mut victims = Vec::new();
-        for pod in on_node {
-            let mut with = load;
-            with.add(cluster.rows[pod.shape as usize].footprint);
-            if row.load_refusal(with, node.reserved) == 0 {
-                load = with;
-            } else {
-                victims.push(*pod);
+        let protected = self.protected(on_node);
+        let (mut victims, mut violations) = (Vec::new(), 0);
+        for is_protected in [true, false] {
+            for (pod, _) in on_node.iter().zip(&protected).filter(|(_, one)| **one == is_protected) {
+                let mut with = load;
+                with.add(cluster.rows[pod.shape as usize].footprint);
+                if row.load_refusal(with, node.reserved) == 0 {
+                    load = with;
+                } else {
+                    victims.push(*pod);
+                    violations += usize::from(is_protected);
+                }
             }
         }
-        let Some(first) = victims.first() else { continue };
+        victims.sort_unstable_by_key(importance);
+        let first = victims.first()?;
         // As the real sum: every priority is shifted to be positive, so that fewer victims weigh less.
         let sum = victims.iter().map(|pod| i64::from(pod.priority) + i64::from(i32::MAX) + 1).sum();
-        let harm = (first.priority, sum, victims.len(), u64::MAX - first.ordinal);
-        if best.as_ref().is_none_or(|(least, _)| harm < *least) {
-            best = Some((harm, victims));
-        }
+        Some(((violations, first.priority, sum, victims.len(), u64::MAX - first.ordinal), victims))
     }
-    best.map(|(_, victims)| victims).unwrap_or_default()
+
+    /// Which of the pods a budget protects, if all of them were to go in this order (`filterPodsWithPDBViolation`).
+    fn protected(&self, on_node: &[Lesser]) -> Vec<bool> {
+        let mut left: Vec<i64> = self.allowed.iter().map(|allowed| i64::from(*allowed)).collect();
+        let is_protected = |pod: &Lesser| {
+            let mut is_protected = false;
+            for budget in &self.shapes[pod.shape as usize].budgets {
+                if let Some(left) = left.get_mut(usize::from(*budget)) {
+                    *left -= 1;
+                    is_protected |= *left < 0;
+                }
+            }
+            is_protected
+        };
+        on_node.iter().map(is_protected).collect()
+    }
 }
 
 impl Scheduler {
+    /// How many more pods a PodDisruptionBudget lets go now (`status.disruptionsAllowed`); it selects pods by their shape.
+    pub fn set_budget(&mut self, budget: u16, disruptions_allowed: u32) {
+        let index = usize::from(budget);
+        if index >= self.budgets.len() {
+            self.budgets.resize(index + 1, 0);
+        }
+        self.budgets[index] = disruptions_allowed;
+    }
+
     /// A victim is gone: the pods it gave way to wait for one less.
     pub(super) fn mourn(&mut self, victim: PodKey) {
         let pods = &mut self.pods;
@@ -160,7 +242,15 @@ impl Scheduler {
             return;
         }
         let mut lesser = self.lesser_pods(self.shapes[shape as usize].priority);
-        let victims = choose_victims(&self.cluster, shape as usize, &mut lesser);
+        let search = Search {
+            cluster: &self.cluster,
+            shapes: &self.shapes,
+            allowed: &self.budgets,
+            shape: shape as usize,
+        };
+        let (streams, ordinal) = (&self.streams, self.pods[by.0 as usize].ordinal);
+        let draw = |slot: u32| streams.entity(SAMPLE, (ordinal << 24) | u64::from(slot)).next_u64();
+        let victims = search.victims(&mut lesser, draw);
         let Some(slot) = victims.first().map(|victim| victim.slot) else {
             self.cluster.note_futile(shape as usize);
             return;

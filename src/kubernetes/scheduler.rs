@@ -63,7 +63,7 @@ pub(super) struct Pod {
 #[derive(Clone, Debug)]
 pub struct Scheduler {
     pub(super) config: SchedulerConfig,
-    streams: Streams,
+    pub(super) streams: Streams,
     pub(super) shapes: Vec<PodShape>,
     pub(super) classes: Vec<NodeClass>,
     pub(super) cluster: Cluster,
@@ -84,6 +84,8 @@ pub struct Scheduler {
     pub(super) doomed: Vec<(PodKey, PodKey)>,
     /// Priorities in use, sorted: with one only nobody can be preempted.
     pub(super) priorities: Vec<i32>,
+    /// Disruptions that each PodDisruptionBudget allows.
+    pub(super) budgets: Vec<u32>,
     messages_sent: u64,
     /// Those not even taken up (see `retry`) included.
     pub(super) retries_in_vain: u64,
@@ -112,6 +114,7 @@ impl Scheduler {
             nominations: Vec::new(),
             doomed: Vec::new(),
             priorities: Vec::new(),
+            budgets: Vec::new(),
             messages_sent: 0,
             retries_in_vain: 0,
             bindings: 0,

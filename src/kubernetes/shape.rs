@@ -83,6 +83,8 @@ pub struct PodShape {
     pub priority: i32,
     /// What it asks of the pods around it.
     pub neighbours: NeighbourRules,
+    /// The PodDisruptionBudgets that select it, by number: preemption heeds them.
+    pub budgets: Vec<u16>,
 }
 
 impl PodShape {

@@ -1,4 +1,4 @@
-//! PodDisruptionBudgets of job pods in a run: which pods count, and Karpenter and the drain hearing of it.
+//! PodDisruptionBudgets of job pods in a run: which pods count, and kube-scheduler, Karpenter and the drain hearing of it.
 
 use crate::fleet::JobId;
 use crate::karpenter::disruption::PodPdb;
@@ -29,15 +29,19 @@ impl PodBudgets {
     }
 }
 
-/// The budgets among `budgets` that select jobs of the class called `class`.
-pub(super) fn selecting(budgets: &[PodDisruptionBudget], class: &str) -> PodPdb {
+/// The numbers of the budgets among `budgets` that select jobs of the class called `class`.
+pub(super) fn selecting(budgets: &[PodDisruptionBudget], class: &str) -> Vec<u16> {
     let selects = |budget: &PodDisruptionBudget| {
         budget.classes.is_empty() || budget.classes.iter().any(|name| name == class)
     };
-    let mut selecting = (0..).zip(budgets).filter(|(_, budget)| selects(budget)).map(|(number, _)| number);
-    match (selecting.next(), selecting.next()) {
-        (None, _) => PodPdb::None,
-        (Some(only), None) => PodPdb::One(only),
+    (0..).zip(budgets).filter(|(_, budget)| selects(budget)).map(|(number, _)| number).collect()
+}
+
+/// The same as Karpenter tells them apart.
+pub(super) fn pdb(selecting: &[u16]) -> PodPdb {
+    match selecting {
+        [] => PodPdb::None,
+        [only] => PodPdb::One(*only),
         _ => PodPdb::Several,
     }
 }
@@ -86,6 +90,7 @@ impl World<'_> {
     fn report_pod_budget(&mut self, number: usize) {
         let limit = self.pod_budgets.limits[number];
         let allowed = limit.disruptions_allowed(self.pod_budgets.healthy[number]);
+        self.scheduler.set_budget(number as u16, allowed);
         if let Some(side) = &mut self.karpenter {
             side.disruption.set_pdb(number as u16, allowed, limit.is_fully_blocking());
             side.cluster.set_pdb(number as u16, limit.is_fully_blocking());

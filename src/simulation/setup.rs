@@ -166,6 +166,9 @@ impl World<'_> {
         }
         let labels_matter = placement::looks_at_pods(self.plan);
         let placement = placement::of(self.plan, executor, &class.name, labels_matter);
+        let do_not_disrupt = protection(self.plan, class, executor.do_not_disrupt);
+        let budgets = pod_budgets::selecting(&self.plan.kubernetes.disruption_budgets, &class.name);
+        let pdb = pod_budgets::pdb(&budgets);
         let shape = PodShape {
             containers: vec![ContainerRequests::of(total)],
             node_selector: node_selector.clone(),
@@ -173,10 +176,9 @@ impl World<'_> {
             tolerations: executor.tolerations.clone(),
             priority: executor.priority,
             neighbours: placement.neighbours(),
+            budgets,
             ..PodShape::default()
         };
-        let do_not_disrupt = protection(self.plan, class, executor.do_not_disrupt);
-        let pdb = pod_budgets::selecting(&self.plan.kubernetes.disruption_budgets, &class.name);
         let spec = PodClassSpec {
             requests: total,
             labels: placement.labels,
