@@ -4,9 +4,9 @@
 mod plans;
 
 use fleetsim::ec2::Throttle;
-use fleetsim::metrics::JobOutcome;
-use fleetsim::simulation::{Decision, Explanation};
-use fleetsim::units::{SimDuration, SimTime};
+use fleetsim::metrics::{JobOutcome, NodeEnd};
+use fleetsim::simulation::{CapacityPlan, Decision, Explanation};
+use fleetsim::units::{Ppm, SimDuration, SimTime};
 use fleetsim::workload::Distribution;
 use plans::{Case, mins, secs};
 
@@ -81,4 +81,39 @@ fn a_launch_that_waits_longer_than_five_minutes_for_its_answer_is_given_up_too()
     assert!(run.jobs().iter().all(|job| job.outcome == JobOutcome::Success));
     let late = run.nodes().iter().filter(|node| node.launched_at >= SimTime::ZERO + mins(7)).count();
     assert!(late >= 1 && claims(&run).iter().any(|at| (300..=345).contains(at)), "{:?}", claims(&run));
+}
+
+#[test]
+fn a_node_that_never_registers_is_deleted_after_fifteen_minutes_and_its_pod_gets_another() {
+    let case = failing_for(SimDuration::ZERO).change(|plan| plan.ec2.startup.hang = Ppm::ONE);
+    let run = case.until(mins(40)).run();
+    let nodes = run.nodes();
+    let timed_out = nodes.iter().filter(|node| node.end == NodeEnd::NeverRegistered).count();
+    assert_eq!((timed_out, nodes.len()), (2, 3), "{nodes:?}");
+    for pair in nodes.windows(2) {
+        let apart = (pair[1].launched_at - pair[0].launched_at).as_ms() / 1000;
+        assert!((900..=925).contains(&apart), "{apart}");
+    }
+}
+
+#[test]
+fn a_pass_whose_minute_is_over_leaves_the_other_pods_to_the_next_one() {
+    let claims_of_passes = |most_tries: Option<u64>| {
+        let mut case = failing_for(SimDuration::ZERO).change(|plan| {
+            let CapacityPlan::Karpenter(karpenter) = &mut plan.capacity else {
+                unreachable!("a pool was added")
+            };
+            karpenter.pass.most_tries = most_tries;
+        });
+        for _ in 0..4 {
+            case = case.job(secs(0), "test", mins(5));
+        }
+        let opened = case.run().finished.decisions.clone().into_iter().filter_map(|one| match one.what {
+            Decision::Pass { claims, .. } if claims > 0 => Some(claims),
+            _ => None,
+        });
+        opened.collect::<Vec<_>>()
+    };
+    assert_eq!(claims_of_passes(None), [5]);
+    assert_eq!(claims_of_passes(Some(2)), [2, 2, 1]);
 }

@@ -32,6 +32,13 @@ fn fixed(count: u32) -> Case {
     jobs(Case::new().at_once().manager(40).nodes(count, "m6i.xlarge"))
 }
 
+/// The fullest node is best for kube-scheduler, so that nothing spreads by itself.
+fn filling(case: Case) -> Case {
+    case.change(|plan| {
+        plan.kubernetes.scheduler.strategy = fleetsim::kubernetes::ScoringStrategy::MostAllocated;
+    })
+}
+
 fn placed(case: Case, class: &str, placement: Placement) -> Case {
     let class = class.to_owned();
     case.change(|plan| plan.kubernetes.placements.push(ClassPlacement { class, placement }))
@@ -87,7 +94,7 @@ fn pods_spread_over_hosts_wait_for_a_node_of_their_own() {
 
 #[test]
 fn kube_scheduler_binds_no_pod_that_would_skew_the_hosts_though_there_is_room() {
-    let case = many(placed(fixed(3), "test", spread(HOST, false)), 6, "test", mins(5));
+    let case = many(placed(filling(fixed(3)), "test", spread(HOST, false)), 6, "test", mins(5));
     let (_, nodes) = places(&case.run());
     assert_eq!(nodes.into_values().collect::<Vec<_>>(), [2, 2, 2]);
 }
@@ -95,9 +102,7 @@ fn kube_scheduler_binds_no_pod_that_would_skew_the_hosts_though_there_is_room() 
 #[test]
 fn a_constraint_that_may_be_broken_spreads_pods_over_hosts_that_would_be_filled_otherwise() {
     let fill = |placement: Placement| {
-        let case = placed(fixed(3), "test", placement).change(|plan| {
-            plan.kubernetes.scheduler.strategy = fleetsim::kubernetes::ScoringStrategy::MostAllocated;
-        });
+        let case = placed(filling(fixed(3)), "test", placement);
         places(&many(case, 6, "test", mins(5)).run()).1.len()
     };
     assert_eq!((fill(Placement::default()), fill(spread(HOST, true))), (1, 3));
@@ -121,6 +126,16 @@ fn pods_that_keep_apart_get_one_node_each_and_a_preference_to_gives_way_to_limit
     let late = required.jobs().iter().filter(|job| job.bound_at.as_ms() > 300_000).count();
     assert_eq!(late, 1, "two nodes are all there may be, so the third pod waits for the first");
     assert!(preferred.jobs().iter().all(|job| job.bound_at.as_ms() < 60_000));
+}
+
+#[test]
+fn a_pod_that_keeps_others_away_keeps_them_away_though_they_ask_for_nothing() {
+    let wish = Placement { anti_affinity: vec![near(HOST, "other", None)], ..Placement::default() };
+    for case in [filling(fixed(2)), karpenter()] {
+        let case = placed(case, "test", wish.clone()).job(secs(0), "test", mins(10));
+        let run = case.job(secs(60), "other", mins(5)).run();
+        assert_ne!(run.job(0).node, run.job(1).node);
+    }
 }
 
 #[test]

@@ -296,7 +296,7 @@ impl Entry<'_> {
         let Some(anti) = table(affinity, "pod_anti_affinity") else {
             findings.remark(
                 &self.span("kubernetes.affinity"),
-                "node and pod affinity of job pods are not modelled",
+                "affinity of job pods is not taken over: write it as pod_affinity or preferred_node_affinity",
             );
             return;
         };
@@ -322,7 +322,7 @@ impl Entry<'_> {
                 &place,
                 format!(
                     "preferred pod anti-affinity, weight {weight}, over {topology}, {}: job pods spread over \
-                     nodes; not modelled",
+                     nodes; not taken over: write it as pod_anti_affinity",
                     labels.join(", ")
                 ),
             );
