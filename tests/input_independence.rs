@@ -16,6 +16,29 @@ cpu_bound = 0.0
 duration = { median = "2m", p95 = "5m" }
 "#;
 
+/// A source of another kind, which also draws what each of its jobs needs.
+const PIPELINE: &str = r#"
+[[workload.pipeline]]
+name = "request"
+stages = ["build", "test"]
+arrivals = { per_hour = 20, burstiness = 0.4 }
+[[workload.pipeline.job]]
+name = "build"
+stage = "build"
+tags = ["linux"]
+cpu_bound = 0.0
+duration = { median = "2m", p95 = "5m" }
+[[workload.pipeline.job]]
+name = "test"
+stage = "test"
+tags = ["linux"]
+cpu_bound = 0.0
+duration = { median = "1m", p95 = "3m" }
+"#;
+
+/// The class of its first job.
+const BUILD: &str = "request:build";
+
 /// A class with runner and nodes of its own.
 const OTHER_CLASS: &str = r#"
 [[workload.class]]
@@ -100,30 +123,35 @@ proptest! {
 
     #[test]
     fn what_is_added_changes_nothing_that_others_meet(seed in 0u64..1_000_000, replication in 0u32..50) {
-        let alone = read(&[UNIT, REST]);
+        let alone = read(&[UNIT, PIPELINE, REST]);
         let reference = run(&alone, "a", seed, replication);
         let jobs = met(&alone, "unit", &reference);
-        prop_assert!(jobs.len() > 100);
+        // When the second stage comes depends on the fleet; the first comes with the pipeline.
+        let builds = met(&alone, BUILD, &reference);
+        prop_assert!(jobs.len() > 100 && builds.len() > 30);
 
         // A fleet more: not a byte of the others moves.
-        let fleets = read(&[UNIT, REST, OTHER_FLEETS]);
+        let fleets = read(&[UNIT, PIPELINE, REST, OTHER_FLEETS]);
         prop_assert_eq!(&run(&fleets, "a", seed, replication), &reference);
         // And the further fleets meet the same jobs, whatever else they draw.
         for other in ["spot", "slow"] {
             let other = run(&fleets, other, seed, replication);
             prop_assert!(same(&met(&fleets, "unit", &other), &jobs));
+            prop_assert!(same(&met(&fleets, BUILD, &other), &builds));
         }
 
         // A class more.
-        let with = read(&[UNIT, OTHER_CLASS, REST]);
+        let with = read(&[UNIT, OTHER_CLASS, PIPELINE, REST]);
         let outcome = run(&with, "a", seed, replication);
         prop_assert!(met(&with, "other", &outcome).len() > 150);
         prop_assert!(same(&met(&with, "unit", &outcome), &jobs));
+        prop_assert!(same(&met(&with, BUILD, &outcome), &builds));
 
         // A draw more per job: whether its script fails.
         let failing = UNIT.replace("cpu_bound", "failure = 0.2\ncpu_bound");
-        let failing = read(&[&failing, REST]);
+        let failing = read(&[&failing, PIPELINE, REST]);
         let outcome = run(&failing, "a", seed, replication);
         prop_assert!(same(&met(&failing, "unit", &outcome), &jobs));
+        prop_assert!(same(&met(&failing, BUILD, &outcome), &builds));
     }
 }

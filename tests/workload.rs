@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout)] // says what was absent
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Cursor, Write};
 use std::path::PathBuf;
@@ -277,13 +278,14 @@ fn sources_are_merged_by_time_and_repeat_for_a_seed() {
             until: SimTime::NEVER,
         });
     }
-    let run = |seed| {
+    let run_of = |workload: &Workload, seed| {
         let mut text = String::from("submitted_s,duration_s\n");
         (0..500).for_each(|row| text += &format!("{},7\n", row * 100));
         let trace = TraceReplay::open(Cursor::new(text.into_bytes()), options()).unwrap();
         let end = SimTime::from_ms(3 * 86_400_000);
-        all(Arrivals::new(&mixed, vec![trace], Streams::new(seed, 0), end).unwrap()).unwrap().0
+        all(Arrivals::new(workload, vec![trace], Streams::new(seed, 0), end).unwrap()).unwrap().0
     };
+    let run = |seed| run_of(&mixed, seed);
     let first = run(5);
     assert!(first.is_sorted_by_key(|arrival| arrival.at));
     assert_eq!(first, run(5));
@@ -292,7 +294,13 @@ fn sources_are_merged_by_time_and_repeat_for_a_seed() {
     ordinals.sort_unstable();
     ordinals.dedup();
     assert_eq!(ordinals.len(), first.len());
-    assert_eq!(first.iter().filter(|arrival| arrival.ordinal >> 40 == 2).count(), 500);
+    // A source of jobs more, after the others of its kind: what the others make is the same, to the last draw.
+    let mut more = mixed.clone();
+    more.synthetic.push(Synthetic { name: "more".into(), per_day: 3_000.0, ..mixed.synthetic[0].clone() });
+    let with_more = run_of(&more, 5);
+    assert!(with_more.len() > first.len() + 3_000);
+    let numbers: BTreeSet<u64> = first.iter().map(|arrival| arrival.ordinal).collect();
+    assert!(with_more.iter().filter(|arrival| numbers.contains(&arrival.ordinal)).eq(&first));
 }
 
 #[test]

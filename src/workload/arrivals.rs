@@ -22,6 +22,25 @@ pub struct Workload {
     pub clock: WeekClock,
 }
 
+/// The first number of each kind of source. What a source is numbered by is the key of the draws of its jobs, so each kind
+/// counts from a number of its own: a class more, after the others, moves no draw of a pipeline or of a trace.
+const FIRST_CLASS: u64 = 0;
+const FIRST_PIPELINE: u64 = 1 << 10;
+const FIRST_TRACE: u64 = 1 << 11;
+
+/// The numbers of synthetic sources, in their order: each counted among those that make the same kind of thing.
+fn source_numbers(sources: &[Synthetic]) -> impl Iterator<Item = u64> + '_ {
+    let (mut class, mut pipeline) = (FIRST_CLASS, FIRST_PIPELINE);
+    sources.iter().map(move |source| {
+        let next = match source.makes {
+            Makes::Jobs(_) => &mut class,
+            Makes::Pipelines(_) => &mut pipeline,
+        };
+        *next += 1;
+        *next - 1
+    })
+}
+
 /// The arrivals of one replication in time order; at one instant synthetic sources come first, in the order of the
 /// scenario, then traces.
 ///
@@ -52,14 +71,14 @@ impl Arrivals {
         streams: Streams,
         until: SimTime,
     ) -> Result<Self, TraceError> {
-        let synthetic = workload.synthetic.iter().enumerate().map(|(index, source)| Source::Synthetic {
+        let numbers = source_numbers(&workload.synthetic);
+        let synthetic = workload.synthetic.iter().zip(numbers).map(|(source, number)| Source::Synthetic {
             makes: source.makes,
-            times: Box::new(source.times(&workload.clock, streams, index as u32, until)),
-            next_ordinal: (index as u64) << 40,
+            times: Box::new(source.times(&workload.clock, streams, number as u32, until)),
+            next_ordinal: number << 40,
         });
-        let n_synthetic = workload.synthetic.len();
-        let traces = traces.into_iter().enumerate().map(|(index, mut trace)| {
-            trace.begin(streams, (n_synthetic + index) as u64, until);
+        let traces = traces.into_iter().zip(FIRST_TRACE..).map(|(mut trace, number)| {
+            trace.begin(streams, number, until);
             Source::Trace(Box::new(trace))
         });
         let sources: Vec<Source> = synthetic.chain(traces).collect();

@@ -51,8 +51,8 @@ impl JobSpec {
 pub struct Arrival {
     /// When.
     pub at: SimTime,
-    /// The number of the pipeline: the source in the upper bits, counted within it below. Unique in a run, and the
-    /// same in every fleet.
+    /// The number of the pipeline: the source in the upper bits (counted by kind: class, pipeline, trace), counted within
+    /// it below. Unique in a run, and the same in every fleet.
     pub ordinal: u64,
     /// What.
     pub kind: ArrivalKind,
