@@ -4,7 +4,9 @@
 #[path = "support/plans.rs"]
 mod plans;
 
-use fleetsim::experiment::{Confidence, Estimate, FEWEST_REPLICATIONS, Metric, Precision, Sample};
+use fleetsim::experiment::{
+    Confidence, Estimate, FEWEST_REPLICATIONS, FleetValues, Metric, Precision, Sample,
+};
 use fleetsim::metrics::RunOutcome;
 use fleetsim::simulation::Keep;
 use fleetsim::workload::Distribution;
@@ -32,8 +34,12 @@ fn experiments(
             let runs: Vec<RunOutcome> = own.map(|r| case.replication(r, Keep::default()).outcome).collect();
             let runs: Vec<&RunOutcome> = runs.iter().collect();
             let estimate = |metric: &Metric| metric.sample(&runs).unwrap().estimate(Confidence::default());
+            let kept = FleetValues::of("kept", runs.iter().copied());
+            let of_kept =
+                |metric: &Metric| kept.sample(*metric, runs.len()).unwrap().estimate(Confidence::default());
             Experiment {
-                estimates: metrics.iter().map(estimate).collect(),
+                // As `run` makes them, then as `compare`, `sweep` and `check` do, who keep one value per replication.
+                estimates: metrics.iter().map(estimate).chain(metrics.iter().map(of_kept)).collect(),
                 terms: runs.iter().map(|run| term(run)).collect(),
             }
         })
@@ -89,10 +95,14 @@ fn intervals_of_ten_slots_with_exponential_work_contain_the_erlang_c_values() {
     let experiments = experiments(&case, &[Metric::QueueMean, Metric::QueueP95], term);
     let terms: Vec<(f64, f64)> = experiments.iter().flat_map(|one| one.terms.clone()).collect();
     let (of_mean, of_p95) = (covered(&experiments, 0, mean), covered(&experiments, 1, p95));
+    let (of_kept_mean, of_kept_p95) = (covered(&experiments, 2, mean), covered(&experiments, 3, p95));
     let (until, used) = covered_until_precise(&terms, 0.1, mean);
     println!(
-        "M/M/10: mean {of_mean:.3}, p95 {of_p95:.3}; until 10 %: {until:.3} with {used:.0} replications"
+        "M/M/10: mean {of_mean:.3}, p95 {of_p95:.3} (kept values {of_kept_mean:.3}, {of_kept_p95:.3}); until 10 %: \
+         {until:.3} with {used:.0} replications"
     );
+    assert!((0.93..=0.97).contains(&of_kept_mean), "mean of kept values: {of_kept_mean}");
+    assert!(of_kept_p95 >= 0.92, "p95 of kept values: {of_kept_p95}");
     assert!((0.93..=0.97).contains(&of_mean), "mean: {of_mean}");
     assert!(of_p95 >= 0.92, "p95: {of_p95}");
     assert!(until >= 0.92, "until the interval is within 10 %: {until}");

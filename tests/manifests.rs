@@ -1,4 +1,9 @@
-//! Manifests of `shards`: read by a YAML or JSON library, their commands run here as the engine would run them.
+//! Manifests of `shards`: read by a YAML or JSON library, held against a schema of what the engine takes, their commands
+//! run here as the engine would run them.
+//!
+//! `tests/engine_schemas` holds schemas of exactly what is used. With `FLEETSIM_ENGINE_SCHEMAS` naming a folder, what the
+//! engines publish is tried as well where it is there: `gitlab.json` (GitLab's editor), `github.json` (SchemaStore) and
+//! `k8s.json` (the Job of a strict kubernetes-json-schema).
 
 #[path = "support/command.rs"]
 mod command;
@@ -6,7 +11,7 @@ mod command;
 use command::{SMALL, bytes_below, differing, said, scenario};
 use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The documents of a YAML text.
@@ -57,6 +62,51 @@ fn value<'a>(event: Event<'a>, events: &mut impl Iterator<Item = Event<'a>>) -> 
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// What a schema finds wrong with a document.
+fn mistakes(schema: &Value, document: &Value) -> Vec<String> {
+    let validator = jsonschema::validator_for(schema).unwrap();
+    validator.iter_errors(document).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+/// The schemas of an engine: ours, and the published one where there is one at hand.
+fn schemas(engine: &str) -> Vec<Value> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engine_schemas");
+    let published = std::env::var_os("FLEETSIM_ENGINE_SCHEMAS").map(PathBuf::from);
+    let folders = [Some(own), published];
+    let files = folders.into_iter().flatten().map(|folder| folder.join(format!("{engine}.json")));
+    let texts = files.filter_map(|file| std::fs::read_to_string(file).ok());
+    texts.map(|text| serde_json::from_str(&text).unwrap()).collect()
+}
+
+/// Every document of a manifest is what its engine takes, and a misspelt key of it is not.
+fn is_taken(engine: &str, text: &str) {
+    let documents = match engine {
+        "slurm" => {
+            let shell = Command::new("sh").args(["-n", "-c", text]).status().unwrap();
+            assert!(shell.success(), "a POSIX shell reads it");
+            return;
+        }
+        "batch" => vec![serde_json::from_str(text).unwrap()],
+        _ => documents(text),
+    };
+    let schemas = schemas(engine);
+    assert!(!schemas.is_empty());
+    for (schema, document) in schemas.iter().flat_map(|schema| documents.iter().map(move |one| (schema, one)))
+    {
+        assert_eq!(mistakes(schema, document), [""; 0], "{engine}: {document}");
+    }
+    let key = match engine {
+        "gitlab" => "parallel",
+        "k8s" => "completions",
+        "batch" => "jobQueue",
+        _ => "runs-on",
+    };
+    let misspelt =
+        serde_json::to_string(&documents[0]).unwrap().replace(&format!("\"{key}\""), "\"misspelt\"");
+    let misspelt = serde_json::from_str(&misspelt).unwrap();
+    assert!(schemas.iter().all(|schema| !mistakes(schema, &misspelt).is_empty()), "{engine}: {misspelt}");
 }
 
 /// Runs a command as an engine does: in `folder`, with its variables and the program on the path.
@@ -207,6 +257,7 @@ fn the_commands_of_every_manifest_make_the_results_of_one_run() {
         let arguments = [&["shards", "--engine", engine, "-n", "3", "--"][..], &here].concat();
         let (code, text, errors) = said(&arguments, &[]);
         assert_eq!(code, 0, "{errors}");
+        is_taken(engine, &text);
         let text = text.replace(&small, "small.toml");
         let runs = reader(&text);
         for shard in (0..SHARDS).rev() {

@@ -19,12 +19,12 @@ use std::sync::atomic::Ordering;
 /// `baseline`.
 #[derive(Debug, Subcommand)]
 pub(super) enum BaselineCommand {
-    /// Simulate a scenario and keep the values of every replication.
+    /// Simulate scenarios and keep the values of every replication.
     Save {
-        /// Scenario file.
-        #[arg(value_name = "SCENARIO")]
-        scenario: PathBuf,
-        /// File to write; an older one is replaced.
+        /// Scenario files.
+        #[arg(required = true, value_name = "SCENARIO")]
+        scenarios: Vec<PathBuf>,
+        /// File to write, or of several scenarios the folder for one file each; older ones are replaced.
         #[arg(short, long, value_name = "FILE")]
         out: PathBuf,
         /// Change a key, as in `run`.
@@ -51,31 +51,51 @@ pub(super) enum BaselineCommand {
 /// Saves, shows or compares.
 pub(super) fn baseline(command: &BaselineCommand, terminal: Terminal) -> Result<Exit, Failed> {
     match command {
-        BaselineCommand::Save { scenario, out, set } => save(scenario, out, set, terminal),
+        BaselineCommand::Save { scenarios, out, set } => save(scenarios, out, set, terminal),
         BaselineCommand::Show { baseline } => {
             answer(&baseline_text(&load(baseline)?, Confidence::default()))?;
             Ok(Exit::Success)
         }
         BaselineCommand::Diff { old, new } => {
-            let lines = compared(&load(new)?, &load(old)?, &super::check::default_rules())?;
+            let (old, new) = (load(old)?, load(new)?);
+            let mut rules = super::check::default_rules();
+            rules.together = new.fleets.len() * rules.metrics.len();
+            let lines = compared(&new, &old, &rules)?;
             answer(&gate_text(&lines))?;
             Ok(verdict_exit(&lines))
         }
     }
 }
 
-fn save(path: &Path, out: &Path, set: &[String], terminal: Terminal) -> Result<Exit, Failed> {
+fn save(paths: &[PathBuf], out: &Path, set: &[String], terminal: Terminal) -> Result<Exit, Failed> {
     let cancel = interrupt::flag()?;
-    let scenario = read(path, set, &[])?;
-    let how = How { detail: false, jobs: None, progress: Progress::Auto };
-    let units = simulate_all(&scenario, how, cancel, terminal)?;
-    if cancel.load(Ordering::Relaxed) {
-        terminal.note("interrupted: no baseline was written");
-        return Ok(Exit::Interrupted);
+    let scenarios = paths.iter().map(|path| read(path, set, &[])).collect::<Result<Vec<_>, _>>()?;
+    for scenario in &scenarios {
+        let how = How { detail: false, jobs: None, progress: Progress::Auto };
+        let units = simulate_all(scenario, how, cancel, terminal)?;
+        if cancel.load(Ordering::Relaxed) {
+            terminal.note("interrupted: no baseline was written");
+            return Ok(Exit::Interrupted);
+        }
+        let bytes = csv_bytes(|out| replications(scenario, &units).write(out))?;
+        if scenarios.len() == 1 {
+            write_file(out, &bytes, true)?;
+        } else {
+            write_file(&out.join(format!("{}.csv", scenario.name)), &bytes, true)?;
+        }
     }
-    let bytes = csv_bytes(|out| replications(&scenario, &units).write(out))?;
-    write_file(out, &bytes, true)?;
     Ok(Exit::Success)
+}
+
+/// The baseline of the scenario called `name`: `path` itself, where it `is_alone`, or what is called so in the folder
+/// `path`, as `baseline save` and `run` leave it.
+pub(super) fn load_of(path: &Path, name: &str, is_alone: bool) -> Result<Replications, Failed> {
+    let inside = [path.join(format!("{name}.csv")), path.join(name)];
+    match inside.iter().find(|one| one.exists()) {
+        Some(found) if path.is_dir() => load(found),
+        _ if is_alone => load(path),
+        _ => Err(Failed::Incompatible(format!("`{}` has no baseline of `{name}`", path.display()))),
+    }
 }
 
 /// A baseline, or the `replications.csv` of a result folder.

@@ -9,6 +9,8 @@ use crate::experiment::{
     FleetValues, Metric, MetricRow, Observed, Observer, Progress, Selection, Term, for_each_unit, metric_row,
     pareto_front,
 };
+use crate::metrics::JobOutcome;
+use crate::report::{Measured, Unserved};
 use crate::scenario::Scenario;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -44,8 +46,47 @@ fn value(row: &MetricRow, metric: Metric) -> Option<f64> {
     })
 }
 
-/// Cost per 1,000 jobs and wait p95 in milliseconds, means over so many replications.
-pub(super) type Measured = BTreeMap<usize, (f64, f64, usize)>;
+/// What is summed of every run, whatever the goal: cost, wait and the jobs that the wait does not tell of.
+const SUMMED: [Metric; 7] = [
+    Metric::CostPerThousandJobs,
+    Metric::WaitP95,
+    Metric::Jobs,
+    Metric::JobsLost,
+    Metric::JobsTimedOut,
+    Metric::JobsEnded(JobOutcome::Canceled),
+    Metric::JobsEnded(JobOutcome::StillWaiting),
+];
+
+/// Sums of [`SUMMED`] over so many runs.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sums {
+    of: [f64; SUMMED.len()],
+    runs: usize,
+}
+
+impl Sums {
+    /// A run without a value of cost or wait is the worst there can be.
+    fn add(&mut self, row: &MetricRow) {
+        for (sum, metric) in self.of.iter_mut().zip(SUMMED) {
+            *sum += value(row, metric).unwrap_or(f64::INFINITY);
+        }
+        self.runs += 1;
+    }
+
+    fn means(&self) -> Measured {
+        let mean = |metric: Metric| {
+            let place = SUMMED.iter().position(|one| *one == metric)?;
+            Some(self.of[place] / self.runs as f64).filter(|mean| mean.is_finite())
+        };
+        let or_worst = |metric| mean(metric).unwrap_or(f64::INFINITY);
+        Measured {
+            cost: or_worst(Metric::CostPerThousandJobs),
+            wait_ms: or_worst(Metric::WaitP95),
+            unserved: Unserved::of_means(mean),
+            replications: self.runs,
+        }
+    }
+}
 
 type Read = Arc<OnceLock<Option<Scenario>>>;
 
@@ -57,8 +98,8 @@ pub(super) struct Candidates<'a> {
     cancel: &'a AtomicBool,
     terminal: Terminal,
     scenarios: BTreeMap<usize, Read>,
-    /// Sums of cost and wait, and replications, by candidate.
-    sums: Measured,
+    /// By candidate.
+    sums: BTreeMap<usize, Sums>,
 }
 
 impl<'a> Candidates<'a> {
@@ -171,9 +212,8 @@ impl<'a> Candidates<'a> {
     }
 
     /// Cost and wait of every candidate that was run.
-    pub(super) fn measured(&self) -> Measured {
-        let mean = |(cost, wait, n): &(f64, f64, usize)| (cost / *n as f64, wait / *n as f64, *n);
-        self.sums.iter().map(|(candidate, sums)| (*candidate, mean(sums))).collect()
+    pub(super) fn measured(&self) -> BTreeMap<usize, Measured> {
+        self.sums.iter().map(|(candidate, sums)| (*candidate, sums.means())).collect()
     }
 
     /// Candidates that no other one beats in both cost and wait, from the cheapest on; those that clearly miss an objective
@@ -185,7 +225,7 @@ impl<'a> Candidates<'a> {
         };
         let places: Vec<usize> = measured.keys().copied().filter(is_possible).collect();
         let points: Vec<(f64, f64)> =
-            places.iter().map(|candidate| (measured[candidate].0, measured[candidate].1)).collect();
+            places.iter().map(|candidate| (measured[candidate].cost, measured[candidate].wait_ms)).collect();
         pareto_front(&points).into_iter().map(|index| places[index]).collect()
     }
 }
@@ -198,12 +238,8 @@ impl Observer<Failed> for Candidates<'_> {
     ) -> Result<Vec<Vec<Observed>>, Failed> {
         let rows = self.rows(candidates, replications)?;
         for (candidate, rows) in candidates.iter().zip(&rows) {
-            let sums = self.sums.entry(*candidate).or_insert((0.0, 0.0, 0));
-            for row in rows {
-                sums.0 += value(row, Metric::CostPerThousandJobs).unwrap_or(f64::INFINITY);
-                sums.1 += value(row, Metric::WaitP95).unwrap_or(f64::INFINITY);
-                sums.2 += 1;
-            }
+            let sums = self.sums.entry(*candidate).or_default();
+            rows.iter().for_each(|row| sums.add(row));
         }
         let objectives = &self.sweep.base.objectives;
         let observed = |row: &MetricRow| Observed {

@@ -1,7 +1,7 @@
-//! `fleetsim check`: simulates, judges objectives and regressions, and ends with the exit code that says what was found.
+//! `fleetsim check`: simulates one or several scenarios, judges objectives and regressions, and ends with the exit code that says what was found.
 
 use super::args::Progress;
-use super::baseline::load;
+use super::baseline::load_of;
 use super::exit::{Exit, Failed};
 use super::interrupt;
 use super::results::replications;
@@ -12,6 +12,7 @@ use crate::experiment::{
     Confidence, GateLine, GateRules, GateTest, GateVerdict, Metric, gate_objectives, gate_regressions,
 };
 use crate::report::{Replications, gate_text};
+use crate::scenario::Scenario;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -19,10 +20,11 @@ use std::sync::atomic::Ordering;
 /// `check`.
 #[derive(Args, Debug)]
 pub(super) struct CheckArguments {
-    /// Scenario file.
-    #[arg(value_name = "SCENARIO")]
-    pub scenario: PathBuf,
-    /// Baseline of `baseline save`, or the result folder of a run. Without it only objectives are judged.
+    /// Scenario files; several are judged together.
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenarios: Vec<PathBuf>,
+    /// Baseline of `baseline save`, or the result folder of a run; of several scenarios the folder that holds them, by
+    /// name. Without it only objectives are judged.
     #[arg(long, value_name = "FILE", env = "FLEETSIM_BASELINE")]
     pub baseline: Option<PathBuf>,
     /// By how many per cent a metric may be worse than the baseline.
@@ -58,26 +60,52 @@ pub(super) fn default_rules() -> GateRules {
         tolerance: 0.02,
         work_tolerance: None,
         confidence: Confidence::default(),
+        together: 1,
     }
 }
 
-/// Simulates one scenario and judges it.
+/// One scenario, what it is held against, and what was found of it.
+struct Checked {
+    scenario: Scenario,
+    baseline: Option<Replications>,
+    now: Replications,
+}
+
+/// Simulates scenarios and judges them all together.
 pub(super) fn check(arguments: &CheckArguments, terminal: Terminal) -> Result<Exit, Failed> {
-    let rules = rules(arguments)?;
-    // A baseline that cannot be used is found out before anything is simulated.
-    let baseline = arguments.baseline.as_deref().map(load).transpose()?;
+    let mut rules = rules(arguments)?;
     let cancel = interrupt::flag()?;
-    let scenario = read(&arguments.scenario, &arguments.set, &arguments.fleet)?;
-    let how = How { detail: false, jobs: arguments.jobs, progress: Progress::Auto };
-    let units = simulate_all(&scenario, how, cancel, terminal)?;
-    if cancel.load(Ordering::Relaxed) {
-        terminal.note("interrupted: nothing was judged");
-        return Ok(Exit::Interrupted);
+    let mut checked = Vec::new();
+    // Scenarios that are wrong and a baseline that cannot be used are found out before anything is simulated.
+    for path in &arguments.scenarios {
+        let scenario = read(path, &arguments.set, &arguments.fleet)?;
+        let is_alone = arguments.scenarios.len() == 1;
+        let baseline = arguments.baseline.as_deref();
+        let baseline = baseline.map(|baseline| load_of(baseline, &scenario.name, is_alone)).transpose()?;
+        checked.push(Checked { scenario, baseline, now: Replications::default() });
     }
-    let now = replications(&scenario, &units);
-    let mut lines = gate_objectives(&now.fleets, &scenario.objectives, rules.confidence);
-    if let Some(baseline) = &baseline {
-        lines.extend(compared(&now, baseline, &rules)?);
+    for one in &mut checked {
+        let how = How { detail: false, jobs: arguments.jobs, progress: Progress::Auto };
+        let units = simulate_all(&one.scenario, how, cancel, terminal)?;
+        if cancel.load(Ordering::Relaxed) {
+            terminal.note("interrupted: nothing was judged");
+            return Ok(Exit::Interrupted);
+        }
+        one.now = replications(&one.scenario, &units);
+    }
+    let compared_fleets: usize =
+        checked.iter().filter(|one| one.baseline.is_some()).map(|one| one.now.fleets.len()).sum();
+    rules.together = compared_fleets * rules.metrics.len();
+    let mut lines = Vec::new();
+    for one in &checked {
+        let mut own = gate_objectives(&one.now.fleets, &one.scenario.objectives, rules.confidence);
+        if let Some(baseline) = &one.baseline {
+            own.extend(compared(&one.now, baseline, &rules)?);
+        }
+        if checked.len() > 1 {
+            own.iter_mut().for_each(|line| line.fleet = format!("{}#{}", one.scenario.name, line.fleet));
+        }
+        lines.extend(own);
     }
     answer(&gate_text(&lines))?;
     Ok(verdict_exit(&lines))
@@ -99,6 +127,7 @@ fn rules(arguments: &CheckArguments) -> Result<GateRules, Failed> {
         tolerance: share(arguments.tolerance)?,
         work_tolerance: arguments.work_tolerance.map(share).transpose()?,
         confidence: Confidence::default(),
+        together: 1,
     })
 }
 

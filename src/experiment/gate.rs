@@ -10,7 +10,8 @@ use super::values::FleetValues;
 pub enum GateVerdict {
     /// The whole interval is within the tolerance.
     Pass,
-    /// The whole interval is worse than the tolerance.
+    /// The whole interval, made so wide that all tests fail together by chance no more often than one does, is worse
+    /// than the tolerance.
     Fail,
     /// The interval contains the tolerance, or there is none.
     Inconclusive,
@@ -63,6 +64,19 @@ pub struct GateRules {
     pub work_tolerance: Option<f64>,
     /// How sure the intervals are.
     pub confidence: Confidence,
+    /// How many regressions are judged together, of all fleets and scenarios: metrics times fleets.
+    pub together: usize,
+}
+
+impl GateRules {
+    /// How sure an interval has to be for a failure. The gate fails where any of its tests does, so each may do so by
+    /// chance only as often that all together stay below the chance to be wrong (Bonferroni; one side of an interval
+    /// misses half as often as both, so two tests need no more than one interval gives). Passing needs no such care: the
+    /// gate passes only where every test does, and then the chance to pass wrongly is that of one (intersection-union).
+    fn sure_to_fail(&self) -> Confidence {
+        let miss = 1.0 - self.confidence.share();
+        Confidence::new(1.0 - miss * 2.0 / self.together.max(2) as f64).unwrap_or(self.confidence)
+    }
 }
 
 /// Judges the objectives of every fleet.
@@ -123,16 +137,16 @@ fn regression(
     let change = mine.paired_change(&base);
     // A share has no change where the baseline is zero: then any clear difference is one too many.
     let tolerance = if change.is_some() { rules.tolerance } else { 0.0 };
-    let found = change.unwrap_or_else(|| mine.paired_difference(&base)).estimate(rules.confidence);
+    let sample = change.unwrap_or_else(|| mine.paired_difference(&base));
+    let found = sample.estimate(rules.confidence);
     if is_identical {
         return (Some(found), GateVerdict::Pass);
     }
-    let Some((lower, upper)) = found.interval else { return (Some(found), GateVerdict::Inconclusive) };
-    let (best, worst) = match metric.direction() {
-        Direction::LowerIsBetter => (lower, upper),
-        Direction::HigherIsBetter => (-upper, -lower),
-        Direction::Neutral => (if lower > 0.0 { lower } else { -upper }, upper.max(-lower)),
+    let surely = sample.estimate(rules.sure_to_fail());
+    let Some((interval, surely)) = found.interval.zip(surely.interval) else {
+        return (Some(found), GateVerdict::Inconclusive);
     };
+    let (best, worst) = (best_and_worst(surely, metric).0, best_and_worst(interval, metric).1);
     let verdict = if best > tolerance {
         GateVerdict::Fail
     } else if worst <= tolerance {
@@ -141,6 +155,15 @@ fn regression(
         GateVerdict::Inconclusive
     };
     (Some(found), verdict)
+}
+
+/// By how much a metric is worse than the baseline at the good and at the bad end of an interval.
+fn best_and_worst((lower, upper): (f64, f64), metric: Metric) -> (f64, f64) {
+    match metric.direction() {
+        Direction::LowerIsBetter => (lower, upper),
+        Direction::HigherIsBetter => (-upper, -lower),
+        Direction::Neutral => (if lower > 0.0 { lower } else { -upper }, upper.max(-lower)),
+    }
 }
 
 /// Work counters that grew by more than `tolerance`, and one line that says pass where none did.

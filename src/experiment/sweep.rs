@@ -58,8 +58,8 @@ pub struct PointSummary {
     pub costs: Vec<Option<Estimate>>,
     /// Wait that 95 % of jobs do not exceed, in milliseconds, by fleet.
     pub waits: Vec<Option<Estimate>>,
-    /// Share of jobs without a result because of the fleet, by fleet.
-    pub lost: Vec<Option<Estimate>>,
+    /// Shares of jobs that no wait tells of, by fleet: lost with the fleet, canceled, timed out, still waiting at the end.
+    pub unserved: Vec<[Option<f64>; 4]>,
 }
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::format::{mean, plus_minus, shown_unit};
+use super::format::{plus_minus, shown_unit};
 use super::pairing::times;
+use super::unserved::{Unserved, in_per_cent};
 use super::verdict::words;
 use crate::experiment::{ComparisonRules, Direction, ExperimentSummary, FleetSummary, Metric, MetricUnit};
-use crate::metrics::JobOutcome;
 
 /// Width of a terminal on which everything must fit.
 const COLUMNS: u16 = 80;
@@ -95,28 +95,9 @@ fn row(fleet: &FleetSummary, metric: Metric) -> Vec<String> {
     ];
     if is_wait(metric) {
         row.remove(3);
-        row.push(share(fleet.estimate(Metric::JobsLost).map(|lost| lost.mean)));
-        let jobs = fleet.estimate(Metric::Jobs).map(|jobs| jobs.mean).filter(|jobs| *jobs > 0.0);
-        let of_jobs = |outcome| {
-            let ended = fleet.estimate(Metric::JobsEnded(outcome))?;
-            Some(ended.mean / jobs?)
-        };
-        row.push(share(of_jobs(JobOutcome::Canceled)));
-        row.push(share(fleet.estimate(Metric::JobsTimedOut).map(|late| late.mean)));
-        row.push(share(of_jobs(JobOutcome::StillWaiting)));
+        row.extend(Unserved::of(fleet).shares().map(in_per_cent));
     }
     row
-}
-
-fn share(share: Option<f64>) -> String {
-    match share {
-        None => "–".to_owned(),
-        Some(0.0) => "0\u{a0}%".to_owned(),
-        Some(share) => {
-            let estimate = crate::experiment::Estimate { mean: share, interval: None, n: 1 };
-            format!("{}\u{a0}%", mean(&estimate, 100.0))
-        }
-    }
 }
 
 fn for_people(header: &[&str], rows: &[Vec<String>]) -> String {

@@ -2,6 +2,7 @@
 
 use super::format::{plain, plus_minus, shown_unit};
 use super::replications::Replications;
+use super::table::wrapped;
 use super::verdict::words;
 use crate::experiment::{Bound, Confidence, GateLine, GateTest, Metric};
 
@@ -27,6 +28,13 @@ pub fn gate_text(lines: &[GateLine]) -> String {
             GateTest::Work(counter) => format!("work, {}: {}", words(counter), value(100.0, "%")),
         };
         out.push_str(&format!("{:<12} {}: {text}\n", line.verdict.label(), line.fleet));
+    }
+    let regressions = lines.iter().filter(|line| matches!(line.test, GateTest::Regression(_))).count();
+    if regressions > 1 {
+        out.push_str(&wrapped(&format!(
+            "Each interval holds with 95\u{a0}% by itself; a FAIL against the baseline is so sure that all {regressions} \
+             comparisons together give a false one in at most 5\u{a0}% (Bonferroni)."
+        )));
     }
     if lines.is_empty() {
         out.push_str("nothing to judge: the scenario has no objective and no baseline was given\n");

@@ -24,6 +24,7 @@ mod sweep;
 mod sweep_csv;
 mod table;
 mod timings;
+mod unserved;
 mod verdict;
 mod waste;
 
@@ -43,7 +44,7 @@ pub use manifest::{Engine, ManifestFacts, manifest};
 pub use page::{ClassFacts, NodeHours, PageError, PageFacts, SlowJobs, SweepShown, page_html};
 pub use pairing::pairing_text;
 pub use provenance::{Provenance, TraceRows, provenance_json};
-pub use recommend::{Recommendation, recommendation_csv, recommendation_text};
+pub use recommend::{Measured, Recommendation, recommendation_csv, recommendation_text};
 pub use reference::{
     CodeRow, KeyRow, KeyTable, codes_reference, columns_of, columns_reference, exits_reference,
     keys_reference, metrics_reference,
@@ -53,5 +54,6 @@ pub use sweep::{SweepFacts, point_summary, sweep_text};
 pub use sweep_csv::{PointsCsv, SweepCsv};
 pub use table::{SUMMARY_SCHEMA, SummaryFormat, summary_text, wrapped};
 pub use timings::timings_text;
+pub use unserved::Unserved;
 pub use verdict::{biggest_causes, chosen_fleet, objective_lines, short_verdict, verdict_sentence};
 pub use waste::waste_csv;

@@ -8,10 +8,24 @@ use super::csv::real;
 use super::format::{plain, plus_minus, shown_unit, three_digits};
 use super::sweep::short_key;
 use super::sweep_csv::state;
+use super::unserved::Unserved;
 use super::verdict::words;
 use crate::experiment::{
     Bound, ExperimentSummary, Fate, Metric, Objective, ObjectiveState, Point, Selection,
 };
+
+/// What the runs of one candidate say on average, whatever the goal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// USD per 1,000 jobs.
+    pub cost: f64,
+    /// The wait that 95 % of jobs do not exceed, in milliseconds.
+    pub wait_ms: f64,
+    /// Jobs that the wait does not tell of.
+    pub unserved: Unserved,
+    /// Replications behind it.
+    pub replications: usize,
+}
 
 /// Everything that was found out.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,8 +54,8 @@ pub struct Recommendation {
     pub share: f64,
     /// Candidates that nothing beats in both cost and wait.
     pub front: Vec<usize>,
-    /// Mean cost per 1,000 jobs, mean wait p95 in milliseconds and replications of each candidate.
-    pub measured: BTreeMap<usize, (f64, f64, usize)>,
+    /// By candidate that was run.
+    pub measured: BTreeMap<usize, Measured>,
     /// What was selected.
     pub selection: Selection,
     /// The scenario's baseline and the pick on fresh replications; none without a pick.
@@ -102,8 +116,7 @@ fn fresh(found: &Recommendation) -> String {
     let Some(summary) = &found.fresh else { return String::new() };
     let (base, pick) = (&summary.fleets[0], &summary.fleets[1]);
     let mut out = format!("On {} fresh replications, beside {}:\n", pick.replications, base.name);
-    let mut metrics =
-        vec![Metric::CostPerThousandJobs, Metric::WaitP95, Metric::JobsLost, Metric::JobsTimedOut];
+    let mut metrics = vec![Metric::CostPerThousandJobs, Metric::WaitP95];
     metrics.extend(Metric::from_key(&found.goal));
     metrics.extend(found.objectives.iter().map(|objective| objective.metric));
     let mut told: Vec<Metric> = Vec::new();
@@ -129,6 +142,8 @@ fn fresh(found: &Recommendation) -> String {
             value(base)
         ));
     }
+    out.push_str(&format!("  no wait tells of: {}\n", Unserved::of(pick).sentence()));
+    out.push_str(&format!("    before: {}\n", Unserved::of(base).sentence()));
     for objective in &found.objectives {
         let (factor, unit) = shown_unit(objective.metric.unit());
         let sign = if objective.bound == Bound::AtMost { "≤" } else { "≥" };
@@ -182,16 +197,20 @@ fn how_sure(found: &Recommendation, pick: usize) -> String {
 }
 
 fn front(found: &Recommendation, pick: usize) -> String {
-    let mut out =
-        String::from("Nothing is both cheaper and faster (means so far, $ per 1000 jobs and p95 in s):\n");
+    let mut out = String::from(
+        "Nothing is both cheaper and faster (means so far: $ per 1000 jobs, wait p95 in s, % of\n\
+             jobs lost/canceled/timed out/still waiting):\n",
+    );
     for candidate in found.front.iter().take(TOLD) {
-        let (cost, wait, n) = found.measured[candidate];
+        let measured = found.measured[candidate];
         let mark = if *candidate == pick { " ← recommended" } else { "" };
         out.push_str(&format!(
-            "  {}, {}: {} ({n} replications){mark}\n",
-            three_digits(cost),
-            three_digits(wait / 1000.0),
-            found.name(*candidate)
+            "  {}, {}, {}: {} ({} runs){mark}\n",
+            three_digits(measured.cost),
+            three_digits(measured.wait_ms / 1000.0),
+            measured.unserved.cell(),
+            found.name(*candidate),
+            measured.replications
         ));
     }
     if found.front.len() > TOLD {
@@ -226,6 +245,10 @@ pub fn recommendation_csv<W: Write>(out: W, found: &Recommendation) -> csv::Resu
         "cost_per_1000_jobs_usd",
         "wait_p95_ms",
         "on_front",
+        "jobs_lost_share",
+        "jobs_canceled_share",
+        "jobs_timed_out_share",
+        "jobs_still_waiting_share",
     ]))?;
     for (index, candidate) in found.selection.candidates.iter().enumerate() {
         let mut row = vec![(index + 1).to_string()];
@@ -239,9 +262,11 @@ pub fn recommendation_csv<W: Write>(out: W, found: &Recommendation) -> csv::Resu
         ]);
         row.push(state(candidate.state).to_owned());
         let measured = found.measured.get(&index);
-        row.push(measured.map(|(cost, _, _)| real(*cost)).unwrap_or_default());
-        row.push(measured.map(|(_, wait, _)| real(*wait)).unwrap_or_default());
+        row.push(measured.map(|measured| real(measured.cost)).unwrap_or_default());
+        row.push(measured.map(|measured| real(measured.wait_ms)).unwrap_or_default());
         row.push(found.front.contains(&index).to_string());
+        let unserved = measured.map_or_else(Unserved::default, |measured| measured.unserved);
+        row.extend(unserved.shares().map(|share| share.map(real).unwrap_or_default()));
         csv.write_record(row)?;
     }
     Ok(csv.flush()?)

@@ -2,8 +2,9 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::format::{mean, plus_minus, three_digits};
+use super::format::{plus_minus, three_digits};
 use super::sweep_csv::state;
+use super::unserved::Unserved;
 use super::verdict::{chosen_fleet, worst_state};
 use crate::experiment::{
     Estimate, ExperimentSummary, Metric, Objective, ObjectiveState, Point, PointSummary,
@@ -11,6 +12,8 @@ use crate::experiment::{
 
 /// Width of a terminal on which everything must fit.
 const COLUMNS: u16 = 80;
+/// Heading of what stands beside a wait.
+const UNSERVED: &str = "unserved %";
 /// How many points the terminal shows.
 const SHOWN: usize = 12;
 
@@ -75,7 +78,7 @@ pub fn point_summary(
         state: worst_state(&summary.fleets[chosen], objectives),
         costs: all(Metric::CostPerThousandJobs),
         waits: all(Metric::WaitP95),
-        lost: all(Metric::JobsLost),
+        unserved: summary.fleets.iter().map(|fleet| Unserved::of(fleet).shares()).collect(),
     }
 }
 
@@ -128,7 +131,9 @@ pub fn sweep_text(facts: &SweepFacts, points: &[PointSummary], files: &[String])
         out.push_str(&format!("… and {} more points in points.csv.\n", points.len() - SHOWN));
     }
     out.push_str(&format!(
-        "{} points × {} fleets × {} replications on the same random numbers; ±: 95\u{a0}% intervals, each for itself.\n",
+        "{} points × {} fleets × {} replications on the same random numbers.\n\
+         ±: 95\u{a0}% intervals, each for itself: of many, some miss by chance.\n\
+         {UNSERVED}: jobs that no wait tells of, lost/canceled/timed out/still waiting.\n",
         points.len(),
         facts.fleets.len(),
         facts.replications
@@ -150,7 +155,7 @@ fn best_points(facts: &SweepFacts, points: &[PointSummary]) -> String {
         header.push("fleet".to_owned());
     }
     let texts = header.len();
-    header.extend(["$/1000 jobs", "p95 s", "lost", "objectives"].map(str::to_owned));
+    header.extend(["$/1000 jobs", "p95 s", UNSERVED, "objectives"].map(str::to_owned));
     table
         .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Dynamic)
@@ -167,8 +172,7 @@ fn best_points(facts: &SweepFacts, points: &[PointSummary]) -> String {
         };
         row.push(show(point.costs[point.chosen], 1.0));
         row.push(show(point.waits[point.chosen], 1e-3));
-        let lost = point.lost[point.chosen];
-        row.push(lost.map_or_else(|| "–".to_owned(), |lost| format!("{}\u{a0}%", mean(&lost, 100.0))));
+        row.push(Unserved::of_shares(point.unserved[point.chosen]).cell());
         row.push(state(point.state).to_owned());
         table.add_row(row);
     }

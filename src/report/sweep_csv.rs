@@ -51,7 +51,7 @@ impl<W: Write> SweepCsv<W> {
     }
 }
 
-/// One row per point: its values, the fleet that is recommended there with cost, wait and losses, and whether it keeps the
+/// One row per point: its values, the fleet that is recommended there with cost, wait and the jobs that no wait tells of, and whether it keeps the
 /// objectives.
 #[derive(Debug)]
 pub struct PointsCsv<'a, W: Write> {
@@ -77,6 +77,9 @@ impl<'a, W: Write> PointsCsv<'a, W> {
             "wait_lower",
             "wait_upper",
             "jobs_lost_share",
+            "jobs_canceled_share",
+            "jobs_timed_out_share",
+            "jobs_still_waiting_share",
         ]))?;
         Ok(Self { csv, fleets })
     }
@@ -91,7 +94,7 @@ impl<'a, W: Write> PointsCsv<'a, W> {
         row.extend([self.fleets[point.chosen].clone(), state(point.state).to_owned()]);
         row.extend(estimate_columns(point.costs[point.chosen]));
         row.extend(estimate_columns(point.waits[point.chosen]));
-        row.push(point.lost[point.chosen].map(|lost| real(lost.mean)).unwrap_or_default());
+        row.extend(point.unserved[point.chosen].map(|share| share.map(real).unwrap_or_default()));
         self.csv.write_record(row)
     }
 
