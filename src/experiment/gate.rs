@@ -3,6 +3,8 @@
 use super::metric::{Direction, Metric};
 use super::objective::{Objective, ObjectiveState};
 use super::statistics::{Confidence, Estimate};
+#[cfg(doc)]
+use super::summary::Difference;
 use super::values::FleetValues;
 
 /// What the gate says of one test.
@@ -49,6 +51,9 @@ pub struct GateLine {
     pub test: GateTest,
     /// What was found: the metric, or its change as a share where the baseline is not zero.
     pub found: Option<Estimate>,
+    /// By what common random numbers divide the variance of the change, as in [`Difference::variance_reduction`]; none for
+    /// what is no comparison.
+    pub variance_reduction: Option<f64>,
     /// What that means.
     pub verdict: GateVerdict,
 }
@@ -97,7 +102,13 @@ pub fn gate_objectives(
                 ObjectiveState::Unclear => GateVerdict::Inconclusive,
             };
             let test = GateTest::Objective(*objective);
-            lines.push(GateLine { fleet: fleet.name.clone(), test, found, verdict });
+            lines.push(GateLine {
+                fleet: fleet.name.clone(),
+                test,
+                found,
+                variance_reduction: None,
+                verdict,
+            });
         }
     }
     lines
@@ -112,7 +123,10 @@ pub fn gate_regressions(now: &FleetValues, baseline: &FleetValues, rules: &GateR
         .iter()
         .map(|metric| {
             let (found, verdict) = regression(now, baseline, *metric, n, rules);
-            GateLine { fleet: now.name.clone(), test: GateTest::Regression(*metric), found, verdict }
+            let samples = now.sample(*metric, n).zip(baseline.sample(*metric, n));
+            let variance_reduction = samples.and_then(|(mine, base)| mine.variance_reduction(&base));
+            let test = GateTest::Regression(*metric);
+            GateLine { fleet: now.name.clone(), test, found, variance_reduction, verdict }
         })
         .collect();
     if let Some(tolerance) = rules.work_tolerance {
@@ -173,6 +187,7 @@ fn work(now: &FleetValues, baseline: &FleetValues, n: usize, tolerance: f64) -> 
         fleet: now.name.clone(),
         test: GateTest::Work(name.to_owned()),
         found: Some(Estimate { mean: change, interval: None, n }),
+        variance_reduction: None,
         verdict,
     };
     let mut lines = Vec::new();

@@ -158,6 +158,15 @@ impl Sample {
         self.combine(other, self.point - other.point, |a, b| a - b)
     }
 
+    /// How often the variance of the difference without pairing (Var A + Var B) is that with pairing: what common random
+    /// numbers are worth. None without spread.
+    #[must_use]
+    pub fn variance_reduction(&self, other: &Self) -> Option<f64> {
+        let (mine, theirs) = (self.variance()?, other.variance()?);
+        let paired = self.paired_difference(other).variance()?;
+        (paired > 0.0).then(|| (mine + theirs) / paired)
+    }
+
     /// `self / other - 1`, paired by replication, by the delta method: each part is the ratio's linearisation at the
     /// point estimates. None where `other` is zero.
     #[must_use]

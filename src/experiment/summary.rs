@@ -202,11 +202,10 @@ pub(super) fn compare(
     let difference = mine.paired_difference(base);
     let absolute = difference.estimate(confidence);
     let identical = !mine.parts.is_empty() && mine.parts == base.parts && mine.point == base.point;
-    let variances = mine.variance().zip(base.variance()).zip(difference.variance());
     Difference {
         absolute,
         relative: mine.paired_change(base).map(|change| change.estimate(confidence)),
-        variance_reduction: variances.and_then(|((a, b), d)| (d > 0.0).then(|| (a + b) / d)),
+        variance_reduction: mine.variance_reduction(base),
         verdict: if identical { Verdict::Identical } else { verdict(&absolute, direction) },
     }
 }

@@ -1,16 +1,18 @@
 //! Fleets against a baseline, metric by metric: value, difference, what the interval says of it, and what became of the
 //! jobs that a wait does not tell of.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::format::{plus_minus, shown_unit};
 use super::pairing::times;
-use super::unserved::{Unserved, in_per_cent};
+use super::unserved::Unserved;
 use super::verdict::words;
 use crate::experiment::{ComparisonRules, Direction, ExperimentSummary, FleetSummary, Metric, MetricUnit};
 
 /// Width of a terminal on which everything must fit.
 const COLUMNS: u16 = 80;
+/// Names of fleets up to this length are not broken.
+const NAME: usize = 24;
 
 /// A table per metric, for people or as Markdown.
 #[must_use]
@@ -20,7 +22,7 @@ pub fn comparison_text(
     rules: ComparisonRules,
     is_markdown: bool,
 ) -> String {
-    let mut out = head(summary, rules);
+    let mut out = head(summary, metrics, rules);
     for metric in metrics {
         let header = header(*metric);
         let rows: Vec<Vec<String>> = summary.fleets.iter().map(|fleet| row(fleet, *metric)).collect();
@@ -41,7 +43,7 @@ pub fn comparison_text(
     out
 }
 
-fn head(summary: &ExperimentSummary, rules: ComparisonRules) -> String {
+fn head(summary: &ExperimentSummary, metrics: &[Metric], rules: ComparisonRules) -> String {
     let replications = summary.fleets.first().map_or(0, |fleet| fleet.replications);
     let comparisons = summary.fleets.len() - 1;
     let baseline = &summary.fleets[summary.baseline].name;
@@ -62,8 +64,16 @@ fn head(summary: &ExperimentSummary, rules: ComparisonRules) -> String {
         text.push_str(&format!("Tolerance: {}\u{a0}% either way.\n", 100.0 * rules.tolerance));
     }
     text.push_str("CRN: by what common random numbers divide the variance of the difference.\n");
+    if metrics.iter().any(|metric| is_wait(*metric)) {
+        text.push_str(&format!(
+            "{UNSERVED}: jobs that no wait tells of, lost/canceled/timed out/still waiting.\n"
+        ));
+    }
     text
 }
+
+/// Heading of what stands beside a wait.
+const UNSERVED: &str = "unserved %";
 
 const fn is_wait(metric: Metric) -> bool {
     matches!(metric.unit(), MetricUnit::Milliseconds)
@@ -74,7 +84,7 @@ fn header(metric: Metric) -> Vec<&'static str> {
     if is_wait(metric) {
         // Too wide for all: the change of a wait says little, since waits may be near zero.
         header.remove(3);
-        header.extend(["lost", "canc.", "timed out", "waiting"]);
+        header.push(UNSERVED);
     }
     header
 }
@@ -95,7 +105,7 @@ fn row(fleet: &FleetSummary, metric: Metric) -> Vec<String> {
     ];
     if is_wait(metric) {
         row.remove(3);
-        row.extend(Unserved::of(fleet).shares().map(in_per_cent));
+        row.push(Unserved::of(fleet).cell());
     }
     row
 }
@@ -114,6 +124,10 @@ fn for_people(header: &[&str], rows: &[Vec<String>]) -> String {
         let is_text = matches!(header[index], "fleet" | "verdict");
         column.set_cell_alignment(if is_text { CellAlignment::Left } else { CellAlignment::Right });
         column.set_padding((0, 1));
+        // A number is never broken; names and verdicts are, where there is no room.
+        if !is_text || (header[index] == "fleet" && rows.iter().all(|row| row[0].chars().count() <= NAME)) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }

@@ -1,6 +1,7 @@
 //! What the gate found, and what a baseline holds, as lines for people.
 
 use super::format::{plain, plus_minus, shown_unit};
+use super::pairing::times;
 use super::replications::Replications;
 use super::table::wrapped;
 use super::verdict::words;
@@ -23,7 +24,10 @@ pub fn gate_text(lines: &[GateLine]) -> String {
                 format!("{name} {sign} {limit}\u{a0}{unit}: {}", value(factor, unit))
             }
             GateTest::Regression(metric) => {
-                format!("{} against the baseline: {}", words(&metric.key()), value(100.0, "%"))
+                let factor = line
+                    .variance_reduction
+                    .map_or_else(String::new, |factor| format!(", CRN {}", times(factor)));
+                format!("{} against the baseline: {}{factor}", words(&metric.key()), value(100.0, "%"))
             }
             GateTest::Work(counter) => format!("work, {}: {}", words(counter), value(100.0, "%")),
         };
@@ -33,7 +37,8 @@ pub fn gate_text(lines: &[GateLine]) -> String {
     if regressions > 1 {
         out.push_str(&wrapped(&format!(
             "Each interval holds with 95\u{a0}% by itself; a FAIL against the baseline is so sure that all {regressions} \
-             comparisons together give a false one in at most 5\u{a0}% (Bonferroni)."
+             comparisons together give a false one in at most 5\u{a0}% (Bonferroni). CRN: by what common random numbers \
+             divide the variance of a change."
         )));
     }
     if lines.is_empty() {

@@ -6,8 +6,10 @@ use std::io::Write;
 
 use super::csv::real;
 use super::format::{plain, plus_minus, shown_unit, three_digits};
+use super::pairing::times;
 use super::sweep::short_key;
 use super::sweep_csv::state;
+use super::table::wrapped;
 use super::unserved::Unserved;
 use super::verdict::words;
 use crate::experiment::{
@@ -104,10 +106,10 @@ pub fn recommendation_text(found: &Recommendation) -> String {
             selection.runs
         );
     };
-    let mut out = format!("Recommended: {}\n", found.name(pick));
-    out.push_str(&fresh(found));
-    out.push_str(&how_sure(found, pick));
-    out.push_str(&front(found, pick));
+    let mut out = wrapped(&format!("Recommended: {}", found.name(pick)));
+    for line in fresh(found).lines().chain(how_sure(found, pick).lines()).chain(front(found, pick).lines()) {
+        out.push_str(&wrapped(line));
+    }
     out.push_str(&format!("Run it: {}\n", found.command(pick)));
     out
 }
@@ -130,10 +132,13 @@ fn fresh(found: &Recommendation) -> String {
             let estimate = fleet.estimate(metric);
             estimate.map_or_else(|| "–".to_owned(), |estimate| plus_minus(&estimate, factor))
         };
-        let change = pick.difference(metric).and_then(|difference| difference.relative);
+        let difference = pick.difference(metric);
+        let change = difference.and_then(|difference| difference.relative);
         let change = change.filter(|change| change.mean != 0.0).map_or_else(String::new, |change| {
             let sign = if change.mean > 0.0 { "+" } else { "" };
-            format!(" ({sign}{}\u{a0}%)", plus_minus(&change, 100.0))
+            let factor = difference.and_then(|difference| difference.variance_reduction);
+            let factor = factor.map_or_else(String::new, |factor| format!(", CRN {}", times(factor)));
+            format!(" ({sign}{}\u{a0}%{factor})", plus_minus(&change, 100.0))
         });
         out.push_str(&format!(
             "  {}: {}\u{a0}{unit}, before {}{change}\n",
@@ -142,6 +147,7 @@ fn fresh(found: &Recommendation) -> String {
             value(base)
         ));
     }
+    out.push_str("  CRN: by what common random numbers divide the variance of the change.\n");
     out.push_str(&format!("  no wait tells of: {}\n", Unserved::of(pick).sentence()));
     out.push_str(&format!("    before: {}\n", Unserved::of(base).sentence()));
     for objective in &found.objectives {

@@ -1,9 +1,12 @@
 //! What a sweep says: the best point in a sentence, the best points as a table, and what each single change moves.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use std::ops::Range;
+
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::format::{plus_minus, three_digits};
 use super::sweep_csv::state;
+use super::table::wrapped;
 use super::unserved::Unserved;
 use super::verdict::{chosen_fleet, worst_state};
 use crate::experiment::{
@@ -125,7 +128,7 @@ pub(super) fn finding(facts: &SweepFacts, points: &[PointSummary]) -> String {
 /// The answer on the terminal; `files` are named at its end.
 #[must_use]
 pub fn sweep_text(facts: &SweepFacts, points: &[PointSummary], files: &[String]) -> String {
-    let mut out = format!("{}.\n\n", finding(facts, points));
+    let mut out = wrapped(&format!("{}.", finding(facts, points))) + "\n";
     out.push_str(&best_points(facts, points));
     if points.len() > SHOWN {
         out.push_str(&format!("… and {} more points in points.csv.\n", points.len() - SHOWN));
@@ -180,8 +183,26 @@ fn best_points(facts: &SweepFacts, points: &[PointSummary]) -> String {
         let is_text = index < texts || index == texts + 3;
         column.set_cell_alignment(if is_text { CellAlignment::Left } else { CellAlignment::Right });
         column.set_padding((0, 1));
+        if !is_text {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// A sentence, with a space before it, on the jobs that the waits of a sweep do not tell of; nothing where there are none.
+/// Looked at are the `fleets` of a point that the chart shows.
+pub(super) fn left_out(points: &[PointSummary], fleets: impl Fn(&PointSummary) -> Range<usize>) -> String {
+    let of = |point: &PointSummary, fleet: usize| point.unserved[fleet].iter().flatten().sum::<f64>();
+    let of_point = |point| fleets(point).map(|fleet| of(point, fleet)).fold(0.0, f64::max);
+    let most = points.iter().map(of_point).fold(0.0, f64::max);
+    if most == 0.0 {
+        return String::new();
+    }
+    let most = format!("{}\u{a0}%", three_digits(100.0 * most));
+    format!(
+        " Waits do not tell of jobs that were lost, canceled, timed out or still waiting: up to {most} of a point's jobs."
+    )
 }
 
 /// What the values of one key do to a measure of the fleet that is recommended for the scenario as it is.
@@ -241,12 +262,12 @@ fn single_changes(facts: &SweepFacts, points: &[PointSummary]) -> String {
             [] => "changes nothing of the recommendation".to_owned(),
             flips => format!("FLIPS it: {}", flips.join(", ")),
         };
-        out.push_str(&format!(
-            "  {}: {} to {}; {flips}\n",
+        out.push_str(&wrapped(&format!(
+            "  {}: {} to {}; {flips}",
             facts.keys[sensitivity.key],
             end(&sensitivity.low),
             end(&sensitivity.high)
-        ));
+        )));
     }
     out
 }

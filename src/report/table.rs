@@ -118,22 +118,29 @@ fn percent(share: f64) -> String {
     if share == 0.0 { "0\u{a0}%".to_owned() } else { format!("{:.2}\u{a0}%", 100.0 * share) }
 }
 
-/// Text broken into lines of at most 80 characters, with a line break at the end.
+/// Text broken into lines of at most 80 characters, with a line break at the end. Where it is set in, further lines are set
+/// in by two more.
 #[must_use]
 pub fn wrapped(text: &str) -> String {
-    let mut out = String::new();
-    let mut width = 0;
-    for word in text.split(' ') {
+    let rest = text.trim_start_matches(' ');
+    let indent = text.len() - rest.len();
+    let further = if indent > 0 { indent + 2 } else { 0 };
+    let mut out = " ".repeat(indent);
+    let mut width = indent;
+    let mut starts_line = true;
+    for word in rest.split(' ') {
         let length = word.chars().count();
-        if width > 0 && width + 1 + length > usize::from(COLUMNS) {
+        if !starts_line && width + 1 + length > usize::from(COLUMNS) {
             out.push('\n');
-            width = 0;
-        } else if width > 0 {
+            out.push_str(&" ".repeat(further));
+            width = further;
+        } else if !starts_line {
             out.push(' ');
             width += 1;
         }
         out.push_str(word);
         width += length;
+        starts_line = width == 0;
     }
     out.push('\n');
     out

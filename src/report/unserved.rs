@@ -1,6 +1,6 @@
 //! Jobs that no wait tells of: an overloaded fleet that sheds them looks fast, so their shares stand beside every wait.
 
-use super::format::{mean, three_digits};
+use super::format::number;
 use crate::experiment::{Estimate, FleetSummary, Metric};
 use crate::metrics::JobOutcome;
 
@@ -57,9 +57,7 @@ impl Unserved {
         if shares.iter().all(|share| *share == Some(0.0)) {
             return "0".to_owned();
         }
-        shares
-            .map(|share| share.map_or_else(|| "–".to_owned(), |share| three_digits(100.0 * share)))
-            .join("/")
+        shares.map(in_per_cent).join("/")
     }
 
     /// Each that is not zero in words: `lost 0.2 %, timed out 3.1 %`; or that there are none.
@@ -67,7 +65,7 @@ impl Unserved {
         let told = Self::NAMES.iter().zip(self.shares());
         let told: Vec<String> = told
             .filter(|(_, share)| *share != Some(0.0))
-            .map(|(name, share)| format!("{name} {}", in_per_cent(share)))
+            .map(|(name, share)| format!("{name} {}\u{a0}%", in_per_cent(share)))
             .collect();
         if told.is_empty() {
             "no job lost, canceled, timed out or still waiting".to_owned()
@@ -77,12 +75,16 @@ impl Unserved {
     }
 }
 
-/// A share in per cent with its sign, or a dash.
-pub(super) fn in_per_cent(share: Option<f64>) -> String {
-    match share {
+/// A share in per cent in as few characters as will do: `0`, `<0.01`, `0.2`, `3.14`, `27.9`, or a dash.
+fn in_per_cent(share: Option<f64>) -> String {
+    match share.map(|share| 100.0 * share) {
         None => "–".to_owned(),
-        Some(0.0) => "0\u{a0}%".to_owned(),
-        Some(share) => format!("{}\u{a0}%", mean(&Estimate { mean: share, interval: None, n: 1 }, 100.0)),
+        Some(0.0) => "0".to_owned(),
+        Some(small) if small < 0.01 => "<0.01".to_owned(),
+        Some(percent) => {
+            let text = number(percent, if percent < 10.0 { 2 } else { 1 });
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
     }
 }
 
@@ -97,8 +99,9 @@ mod tests {
         assert_eq!(none.cell(), "0");
         assert_eq!(none.sentence(), "no job lost, canceled, timed out or still waiting");
         let some = Unserved { lost: Some(0.002), timed_out: Some(0.031), ..none };
-        assert_eq!(some.cell(), "0.200/0/3.10/0");
-        assert_eq!(some.sentence(), "lost 0.200\u{a0}%, timed out 3.10\u{a0}%");
+        assert_eq!(some.cell(), "0.2/0/3.1/0");
+        assert_eq!(Unserved { waiting: Some(8e-6), ..none }.cell(), "0/0/0/<0.01");
+        assert_eq!(some.sentence(), "lost 0.2\u{a0}%, timed out 3.1\u{a0}%");
         assert_eq!(Unserved::default().cell(), "–/–/–/–");
     }
 }

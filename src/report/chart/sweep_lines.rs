@@ -7,7 +7,7 @@ use super::axis::{Axis, Frame, Spread, spanning};
 use super::canvas::{Align, Canvas, Dash, LABEL, NAME, Stroke, Type};
 use super::{Drawing, Drawn, Titled, colour};
 use crate::experiment::PointSummary;
-use crate::report::sweep::{Measure, SweepFacts, finding, short_key};
+use crate::report::sweep::{Measure, SweepFacts, finding, left_out, short_key};
 
 /// Lines are told apart by colour and by dash.
 const INKS: [(RGBColor, Dash); 6] = [
@@ -76,12 +76,13 @@ impl<'a> SweepLines<'a> {
 
 impl Drawing for SweepLines<'_> {
     fn size(&self) -> (u32, u32) {
-        (960, 780)
+        (960, 800)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB> {
-        let mut top =
-            canvas.title(&self.title, "Upright lines: 95 % intervals. Lower is better.", 925.0)? + 34.0;
+        let left_out = left_out(self.points, |_| 0..self.facts.fleets.len());
+        let below = format!("Upright lines: 95 % intervals. Lower is better.{left_out}");
+        let mut top = canvas.title(&self.title, &below, 925.0)? + 34.0;
         for (panel, measure) in [Measure::Cost, Measure::Wait].into_iter().enumerate() {
             let frame = self.frame(measure, top);
             frame.draw(canvas)?;

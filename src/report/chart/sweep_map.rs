@@ -7,7 +7,7 @@ use super::canvas::{Align, Canvas, LABEL, NAME, Type};
 use super::{Drawing, Drawn, Titled, colour};
 use crate::experiment::{ObjectiveState, PointSummary, axis_number};
 use crate::report::format::three_digits;
-use crate::report::sweep::{Measure, SweepFacts, finding, short_key};
+use crate::report::sweep::{Measure, SweepFacts, finding, left_out, short_key};
 
 /// More values than this are put into bins.
 const MOST: usize = 12;
@@ -102,7 +102,10 @@ impl SweepMap {
         let mean = if several { ", each cell the mean of its points" } else { "" };
         Self {
             title: finding(facts, points),
-            below: format!("Darker is more{of}{mean}. Hatched: objectives missed."),
+            below: format!(
+                "Darker is more{of}{mean}. Hatched: objectives missed.{}",
+                left_out(points, |point| point.chosen..point.chosen + 1)
+            ),
             names: (short_key(&facts.keys[x]).to_owned(), short_key(&facts.keys[y]).to_owned()),
             panels,
             columns: columns.names,
@@ -139,13 +142,21 @@ impl SweepMap {
                 if cell.is_missed {
                     canvas.hatch(from, to, colour::GREY)?;
                 }
-                let ink = if share > 0.55 { colour::WHITE } else { colour::BLACK };
+                // Black stands out more on all but the darkest.
+                let ink = if share > 0.9 { colour::WHITE } else { colour::BLACK };
                 let kind = Type { size: 14.0, is_bold: false, colour: ink };
                 let middle = (from.0 + column / 2.0, y + ROW / 2.0);
                 let name = cell.fleet.and_then(|fleet| self.fleets.get(fleet));
                 let name =
                     name.filter(|name| canvas.width_of(name, Type { size: 10.0, ..kind }) < column - 4.0);
                 let text = three_digits(mean(cell));
+                if cell.is_missed {
+                    // No line of the hatching runs through the numbers.
+                    let half = canvas.width_of(&text, kind) / 2.0 + 3.0;
+                    let (from, to) = ((middle.0 - half, y + 3.0), (middle.0 + half, y + ROW - 4.5));
+                    canvas.fill(from, to, colour::WHITE.to_rgba())?;
+                    canvas.fill(from, to, colour::BLUE.mix(0.08 + 0.87 * share))?;
+                }
                 match name {
                     Some(name) => {
                         canvas.text(&text, (middle.0, middle.1 - 7.0), kind, Align::Centre)?;
@@ -183,7 +194,7 @@ impl SweepMap {
 
 impl Drawing for SweepMap {
     fn size(&self) -> (u32, u32) {
-        (960, (190.0 + ROW * self.rows.len() as f64) as u32)
+        (960, (210.0 + ROW * self.rows.len() as f64) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB> {

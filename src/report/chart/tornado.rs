@@ -8,7 +8,7 @@ use super::canvas::{Align, Canvas, Dash, LABEL, NAME, Stroke, Type};
 use super::{Drawing, Drawn, Titled, colour};
 use crate::experiment::PointSummary;
 use crate::report::format::three_digits;
-use crate::report::sweep::{Measure, Sensitivity, SweepFacts, sensitivities};
+use crate::report::sweep::{Measure, Sensitivity, SweepFacts, left_out, sensitivities};
 
 const ROW: f64 = 52.0;
 
@@ -20,6 +20,8 @@ pub(super) struct Tornado<'a> {
     start: f64,
     bars: Vec<Sensitivity>,
     title: String,
+    /// The jobs that a wait does not tell of.
+    left_out: String,
 }
 
 impl<'a> Tornado<'a> {
@@ -36,19 +38,25 @@ impl<'a> Tornado<'a> {
             [] => format!("{most}; no single change flips the recommendation"),
             flips => format!("{most}; the recommendation flips with {}", flips.join(", ")),
         };
-        Some(Self { facts, measure, start, bars, title })
+        let shown = points.first()?.chosen;
+        let left_out =
+            if measure == Measure::Wait { left_out(points, |_| shown..shown + 1) } else { String::new() };
+        Some(Self { facts, measure, start, bars, title, left_out })
     }
 }
 
 impl Drawing for Tornado<'_> {
     fn size(&self) -> (u32, u32) {
-        (960, (185.0 + ROW * self.bars.len() as f64) as u32)
+        (960, (205.0 + ROW * self.bars.len() as f64) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB> {
-        let below = "Each key alone, everything else as it is (upright line). Hatched: another fleet is recommended, or an \
-                     objective is missed, at the values named.";
-        let top = canvas.title(&self.title, below, 925.0)? + 20.0;
+        let below = format!(
+            "Each key alone, everything else as it is (upright line). Hatched: another fleet is recommended, or an objective is \
+             missed, at the values named.{}",
+            self.left_out
+        );
+        let top = canvas.title(&self.title, &below, 925.0)? + 20.0;
         let bottom = top + ROW * self.bars.len() as f64;
         let highest = self.bars.iter().map(|bar| bar.high.0).fold(self.start, f64::max);
         let x = Axis {
@@ -74,6 +82,9 @@ impl Drawing for Tornado<'_> {
                 name.push_str(&format!(": {}", bar.flips.join(", ")));
             }
             let kind = Type { is_bold: !bar.flips.is_empty(), ..NAME };
+            // Nothing runs through a name: neither the grid nor the line of the scenario as it is.
+            let end = 20.0 + canvas.width_of(&name, kind);
+            canvas.fill((14.0, y + 1.0), (end, y + 19.0), colour::WHITE.to_rgba())?;
             canvas.text(&name, (16.0, y + 10.0), kind, Align::Left)?;
             let end = |(value, at): &(f64, String)| format!("{} ({at})", three_digits(*value));
             if !bar.low.1.is_empty() {
@@ -82,9 +93,10 @@ impl Drawing for Tornado<'_> {
             if !bar.high.1.is_empty() {
                 canvas.text(&end(&bar.high), (high + 6.0, y + 32.0), LABEL, Align::Left)?;
             }
+            let line = [(x.at(self.start), y + 20.0), (x.at(self.start), y + 44.0)];
+            canvas.line(&line, Stroke::solid(colour::BLACK, 1.4).dashed(Dash::Solid))?;
         }
-        let line = [(x.at(self.start), top), (x.at(self.start), bottom)];
-        canvas.line(&line, Stroke::solid(colour::BLACK, 1.4).dashed(Dash::Solid))
+        Ok(())
     }
 }
 
