@@ -298,6 +298,8 @@ fn broken() -> Vec<(String, (u64, usize), &'static str)> {
 
 #[test]
 fn broken_files_are_refused_with_place_and_hint() {
+    let (own, others) = (broken().len(), 31);
+    assert!(own + others >= 30, "with those of tests/import_pipeline.rs");
     for (text, (line, column), word) in broken() {
         let error = import(&text).map(|(table, _)| csv_of(&table)).unwrap_err();
         let shown = error.to_string();
@@ -338,6 +340,75 @@ fn the_collected_gitlab_answer_gives_what_is_in_it() {
     let submitted: Vec<i64> = table.rows().map(|row| row.submitted_ms).collect();
     assert!(submitted.is_sorted());
     assert_eq!(submitted[0], ms("2022-07-25T13:40:38.969Z"));
+    assert_eq!(noted(&account, Note::WithoutStartUp), 0);
+    // Of the states that GitLab gives, those that ended; the rest had a start and an end all the same.
+    let count = |state: &str| {
+        account.statuses.iter().find(|(found, _)| found == state).map_or(0, |(_, count)| *count)
+    };
+    assert_eq!([count("success"), count("failed"), count("canceled"), count("skipped")], [22, 10, 0, 1]);
+}
+
+#[test]
+fn a_start_up_that_was_recorded_with_the_duration_is_taken_off_it() {
+    let texts: Vec<String> =
+        (1..=200).map(|id| job(id, "unit", id, &format!("2026-03-09T09:{:02}:00Z", id % 60))).collect();
+    let startup = |p50, p95| {
+        let span = fleetsim::units::SimDuration::from_secs;
+        Some(fleetsim::workload::Distribution::log_normal(span(p50), span(p95)).unwrap())
+    };
+    let whole = import(&texts.join("\n")).unwrap().0;
+    let options = ImportOptions { observed_startup: startup(20, 90), ..ImportOptions::default() };
+    let (table, account) = import_with(&[("jobs", texts.join("\n").as_bytes())], &options).unwrap();
+    let taken: Vec<u64> =
+        table.rows().zip(whole.rows()).map(|(left, row)| row.duration_ms - left.duration_ms).collect();
+    let median = {
+        let mut sorted = taken.clone();
+        sorted.sort_unstable();
+        sorted[100]
+    };
+    assert!((15_000..26_000).contains(&median), "{median}");
+    assert_eq!(noted(&account, Note::WithoutStartUp) + noted(&account, Note::OnlyStartUp), 200);
+    // Nothing is left of jobs that were shorter than their start-up but a second.
+    let options = ImportOptions { observed_startup: startup(900_000, 900_001), ..ImportOptions::default() };
+    let (table, account) = import_with(&[("jobs", texts.join("\n").as_bytes())], &options).unwrap();
+    assert!(table.rows().all(|row| row.duration_ms == 1000));
+    assert_eq!(noted(&account, Note::OnlyStartUp), 200);
+}
+
+#[test]
+fn a_class_that_a_map_gave_decides_before_the_rules_of_a_scenario() {
+    let text = "submitted_s,duration_s,name,class\n0,60,unit,big\n1,60,unit,\n2,60,unit,unheard-of\n";
+    let scenario = r#"
+horizon = "1h"
+[workload]
+trace = "jobs.csv"
+[[workload.rule]]
+class = "small"
+job = "unit"
+cpu = "1"
+memory = "1Gi"
+[[workload.rule]]
+class = "big"
+job = "no name is like this"
+cpu = "8"
+memory = "16Gi"
+[[runner]]
+name = "all"
+[[node_pool]]
+name = "all"
+"#;
+    let mut files = |_: &str| Ok(text.as_bytes().to_vec());
+    let resolved = fleetsim::scenario::resolve(scenario, "traced.toml", &mut files);
+    let resolved = resolved.unwrap_or_else(|problems| panic!("{}", problems[0].render(false)));
+    let fleet = &resolved.fleets[0];
+    let arrivals = fleet.arrivals(fleetsim::engine::Streams::new(1, 0)).unwrap();
+    let keep = fleetsim::simulation::Keep { jobs: true, nodes: false };
+    let streams = fleetsim::engine::Streams::new(1, 0);
+    let run = fleetsim::simulation::simulate(&fleet.plan, streams, arrivals, keep).unwrap();
+    let mut jobs = run.outcome.job_records.clone().unwrap();
+    jobs.sort_by_key(|job| job.ordinal);
+    let names: Vec<&str> = jobs.iter().map(|job| run.classes[job.class as usize].as_str()).collect();
+    assert_eq!(names, ["big", "small", "small"]);
 }
 
 #[test]

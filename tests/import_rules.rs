@@ -113,3 +113,92 @@ fn a_duration_that_is_none_is_called_that() {
     let problems = import(&[Input { name: "a.yaml", text: pool }], None).unwrap_err();
     assert_eq!(problems[0].label, "expected a duration or Never");
 }
+
+const WARM: &str = r#"
+concurrent = 20
+[[runners]]
+  name = "warm"
+  executor = "kubernetes"
+  [runners.kubernetes]
+    cpu_request = "2"
+    cpu_limit = "4"
+    memory_request = "4Gi"
+    [runners.kubernetes.autoscaler]
+      max_pause_pods = 10
+      pause_pod_image = "registry.k8s.io/pause:3.10"
+      pause_pod_priority_class_name = "ours"
+      [[runners.kubernetes.autoscaler.policy]]
+        idle_count = 2
+        idle_time = "10m"
+      [[runners.kubernetes.autoscaler.policy]]
+        periods = ["* 8-17 * * mon-fri"]
+        timezone = "Europe/Berlin"
+        idle_count = 5
+        scale_factor = 0.5
+        scale_factor_limit = 8
+"#;
+
+const JOBS: &str = r#"
+name = "warm"
+start = "2026-11-02T00:00[UTC]"
+horizon = "1d"
+[[workload.class]]
+name = "tiny"
+cpu = "1"
+memory = "1Gi"
+duration = "1m"
+arrivals = { per_day = 1 }
+[[node_pool]]
+name = "ci"
+"#;
+
+#[test]
+fn pause_pods_of_a_runner_come_with_their_policies() {
+    let imported = imported(&[("config.toml", WARM)]);
+    let parts = [
+        "autoscaler.max_pause_pods = 10",
+        "autoscaler.pause_pod_priority = -1",
+        "{ idle_count = 2, idle_time = \"600000ms\" },",
+        "{ periods = [\"* 8-17 * * mon-fri\"], timezone = \"Europe/Berlin\", idle_count = 5, scale_factor = 0.5, scale_factor_limit = 8 },",
+        "not modelled: kubernetes.cpu_limit = \"4\"",
+    ];
+    holds(&imported.toml, &parts);
+    holds(&remarks(&imported), &["PriorityClass `ours` is not in this file"]);
+    let unused: Vec<&str> = imported.unused.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(unused, ["runners.kubernetes.cpu_limit", "runners.kubernetes.autoscaler.pause_pod_image"]);
+    let text = format!("{JOBS}{}", imported.toml);
+    let scenario = resolve(&text, "import.toml", &mut |_: &str| Err(String::new()));
+    let scenario = scenario.unwrap_or_else(|problems| panic!("{}\n{text}", problems[0].render(false)));
+    let [pause_pods] = &scenario.fleets[0].plan.kubernetes.pause_pods[..] else { panic!("one deployment") };
+    assert_eq!(
+        (pause_pods.wanted.max, pause_pods.requests.cpu.0, pause_pods.executor.priority),
+        (10, 2000, -1)
+    );
+    let [always, days] = &pause_pods.wanted.policies[..] else { panic!("two policies") };
+    assert_eq!((always.idle_count, always.idle_time.as_ms()), (2, 600_000));
+    assert_eq!((days.idle_count, days.scale_factor_limit), (5, 8));
+    assert_eq!(days.active[0].0.as_ms(), 7 * 3_600_000, "eight o'clock in Berlin");
+}
+
+#[test]
+fn pause_pods_that_cannot_be_are_refused_with_their_place() {
+    for (from, to, word) in [
+        ("idle_count = 2", "idle_count = -2", "`idle_count` is `-2`"),
+        ("scale_factor = 0.5", "scale_factor = -1.0", "`scale_factor` is `-1`"),
+        ("idle_time = \"10m\"", "idle_time = \"soon\"", "`soon` is no duration"),
+        ("idle_count = 5", "idle_count = \"5\"", "`idle_count` must be an integer"),
+    ] {
+        let text = WARM.replace(from, to);
+        let problems = import(&[Input { name: "config.toml", text: &text }], None).unwrap_err();
+        let shown: String = problems.iter().map(|problem| problem.render(false)).collect();
+        holds(&shown, &[word, "config.toml:"]);
+    }
+    for (from, to, word) in
+        [("mon-fri", "mon-fry", "is not a period"), ("Europe/Berlin", "Europe/Bärlin", "is not a time zone")]
+    {
+        let imported = imported(&[("config.toml", &WARM.replace(from, to))]);
+        let text = format!("{JOBS}{}", imported.toml);
+        let problems = resolve(&text, "import.toml", &mut |_: &str| Err(String::new())).unwrap_err();
+        holds(&problems[0].render(false), &[word]);
+    }
+}

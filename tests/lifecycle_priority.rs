@@ -82,3 +82,20 @@ fn a_disruption_budget_spares_its_pods_where_others_can_make_room() {
     assert_eq!(run.job(0).outcome, JobOutcome::Interrupted);
     assert_eq!((run.job(1).outcome, run.job(2).outcome), (JobOutcome::Success, JobOutcome::Success));
 }
+
+#[test]
+fn a_runner_that_polls_holds_the_slot_of_a_lost_pod_until_it_looks_again() {
+    let case = |has_informer| {
+        let case =
+            with_priority(100).nodes(1, "m6i.large").change(|plan| plan.executor.has_informer = has_informer);
+        case.job(secs(0), "usual", mins(20)).job(secs(60), "urgent", mins(1)).run()
+    };
+    let (heard, polled) = (case(true).job(0), case(false).job(0));
+    assert_eq!((heard.outcome, polled.outcome), (JobOutcome::Interrupted, JobOutcome::Interrupted));
+    let held = |job: &fleetsim::metrics::JobRecord| job.slot_freed_at - job.script_ended_at;
+    let longer = held(&polled).saturating_sub(held(&heard));
+    // The pod takes five seconds to go, and the executor looks every three.
+    assert!(longer >= secs(5) && longer < secs(8), "{longer:?}");
+    let looked_at = polled.script_ended_at + longer - polled.script_started_at;
+    assert_eq!(looked_at.as_ms() % 3000, 0);
+}

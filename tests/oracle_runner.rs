@@ -141,6 +141,8 @@ struct Repeat {
 struct Run {
     pickup: BTreeMap<u64, u64>,
     interrupted: BTreeMap<u64, u64>,
+    /// Whether more jobs ran at once than a lowered `concurrent` allows, after they once were no more.
+    is_above_lowered: bool,
 }
 
 /// Three hours, after which nothing is of interest.
@@ -259,6 +261,8 @@ impl Scenario {
         let mut ends: BinaryHeap<Reverse<(u64, u32, u32)>> = BinaryHeap::new();
         let mut run = Run::default();
         let mut out = Vec::new();
+        let lowered = self.lowered();
+        let mut has_fallen = false;
         loop {
             let release = releases.peek().map_or(u64::MAX, |release| release.0);
             let end = ends.peek().map_or(u64::MAX, |end| end.0.0);
@@ -271,6 +275,7 @@ impl Scenario {
             if end == now {
                 let Reverse((_, _, slot)) = ends.pop().expect("an end is there");
                 gitlab.finish(ms(now), SimDuration::ZERO, Slot(slot));
+                has_fallen |= lowered.is_some_and(|(read_by, most)| now >= read_by && ends.len() <= most);
             } else if release == now {
                 let (_, index) = releases.next().expect("a release is there");
                 let job = &self.jobs[index];
@@ -288,6 +293,8 @@ impl Scenario {
                         run.pickup.insert(job.id, pick.at.as_ms());
                         let end = pick.run_at.as_ms() + START_UP_MS + job.duration_ms + CLEAN_UP_MS + delay();
                         ends.push(Reverse((end, pick.job, pick.slot.0)));
+                        run.is_above_lowered |=
+                            has_fallen && lowered.is_some_and(|(_, most)| ends.len() > most);
                     }
                     Outcome::Interrupted { job, slot } => {
                         run.interrupted.insert(self.jobs[job as usize].id, now);
@@ -297,6 +304,13 @@ impl Scenario {
                 }
             }
         }
+    }
+
+    /// By when every manager has read a lowered `concurrent` (it looks every 3 s), and how many jobs may run at once then.
+    fn lowered(&self) -> Option<(u64, usize)> {
+        let change = self.config.reconfigure.as_ref()?;
+        let most = change.concurrent as usize * self.config.managers.len();
+        (change.concurrent < self.config.concurrent).then_some((change.at_ms + 3000, most))
     }
 
     /// Runs in which everything is late by a little.
@@ -364,10 +378,13 @@ impl Scenario {
         let plain = self.play(0, || 0);
         let jittered = self.jittered();
         let fragile = self.fragile(&plain, &jittered);
-        let concurrent = self.config.concurrent;
-        // A lowered `concurrent` is random in the real code (rule 10): who leaves, who works on.
-        let is_random = self.config.reconfigure.as_ref().is_some_and(|change| change.concurrent < concurrent);
+        // A lowered `concurrent` is random in the real code (rule 10): who leaves, who works on. What is sure is that
+        // the concurrency falls.
+        let is_random = self.lowered().is_some();
         let mut complaints = Vec::new();
+        if plain.is_above_lowered {
+            complaints.push(format!("{}: more jobs at once than the lowered `concurrent`", self.id));
+        }
         let (mut firm, mut error_ms) = (0, 0);
         for recorded in &self.results {
             let mine = plain.pickup.get(&recorded.job_id).copied();

@@ -3,6 +3,8 @@
 use super::emit::Emit;
 use super::precision::PrecisionArguments;
 use super::sharding::ShardArguments;
+use crate::units::SimDuration;
+use crate::workload::Distribution;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -210,12 +212,24 @@ pub(super) struct ImportJobsArguments {
         hide_env_values = true
     )]
     pub anonymize_key: Option<String>,
+    /// What recorded durations hold beside the script (the wait for the pod, image pulls), as `20s,90s`: it is drawn for each
+    /// job and taken off, because the simulation adds its own.
+    #[arg(long, value_name = "P50,P95", value_parser = observed_startup)]
+    pub observed_startup: Option<Distribution>,
     /// What happens to records that cannot be used.
     #[arg(long, value_name = "WHAT", default_value = "drop")]
     pub bad_rows: BadRowsChoice,
     /// Overwrite a trace that exists.
     #[arg(long)]
     pub force: bool,
+}
+
+/// Median and 95th percentile of a span, as `20s,90s`.
+fn observed_startup(text: &str) -> Result<Distribution, String> {
+    let expected = || "expected the median and the 95th percentile, such as 20s,90s".to_owned();
+    let (p50, p95) = text.split_once(',').ok_or_else(expected)?;
+    let span = |text: &str| text.trim().parse::<SimDuration>().map_err(|_| expected());
+    Distribution::log_normal(span(p50)?, span(p95)?).map_err(|error| error.to_string())
 }
 
 /// What happens to records that cannot be used.

@@ -42,6 +42,7 @@ fn jobs(
     let key = arguments.anonymize_key.as_deref().unwrap_or(DEFAULT_ANONYMIZE_KEY);
     let options = ImportOptions {
         anonymizer: arguments.anonymize.then(|| Anonymizer::new(key)),
+        observed_startup: arguments.observed_startup.clone(),
         ..import_options(kind, arguments.map.as_deref(), bad_rows(arguments.bad_rows))?
     };
     let names: Vec<String> = arguments.inputs.iter().map(|path| path.display().to_string()).collect();

@@ -85,6 +85,15 @@ pub struct Job {
 }
 
 impl Job {
+    /// [`Self::pipeline`] of a pause pod, which belongs to no pipeline: it holds room until a build's pod pushes it away.
+    pub const NO_PIPELINE: u32 = u32::MAX;
+
+    /// Whether this is a pause pod of a runner and not a build.
+    #[must_use]
+    pub const fn is_pause_pod(&self) -> bool {
+        self.pipeline == Self::NO_PIPELINE
+    }
+
     /// The pod was created.
     ///
     /// # Panics

@@ -108,7 +108,8 @@ pub enum WasteKind {
     Reserved,
     /// CPU requested by daemon sets while pods were on the node.
     DaemonSets,
-    /// Ready without a job's pod, on order: nodes of static pools, idle machines that an autoscaler holds ready.
+    /// Ready without a job's pod, on order: nodes of static pools, room that pause pods keep, idle
+    /// machines that an autoscaler holds ready.
     Headroom,
     /// What runs whether jobs do or not: managers, control plane.
     Standing,

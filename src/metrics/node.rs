@@ -63,6 +63,8 @@ pub struct NodeMeter {
     pods: u32,
     pods_run: u32,
     ready: bool,
+    /// What pause pods request.
+    kept: u32,
     usage: Usage,
     /// Ends of spans that were billed otherwise than what follows. Few nodes have any.
     cuts: Vec<Cut>,
@@ -82,7 +84,14 @@ impl NodeMeter {
     /// A node whose instance starts (and is billed) at `now`.
     #[must_use]
     pub const fn start(now: SimTime) -> Self {
-        let usage = Usage { start_up_ms: 0, empty_ms: 0, busy_core_ms: 0, lost_core_ms: 0 };
+        let usage = Usage {
+            start_up_ms: 0,
+            empty_ms: 0,
+            busy_core_ms: 0,
+            lost_core_ms: 0,
+            kept_ms: 0,
+            kept_core_ms: 0,
+        };
         Self {
             started_at: now,
             since: now,
@@ -90,6 +99,7 @@ impl NodeMeter {
             pods: 0,
             pods_run: 0,
             ready: false,
+            kept: 0,
             usage,
             cuts: Vec::new(),
         }
@@ -102,8 +112,10 @@ impl NodeMeter {
             self.usage.start_up_ms += ms;
         } else if self.pods == 0 {
             self.usage.empty_ms += ms;
+            self.usage.kept_ms += if self.kept > 0 { ms } else { 0 };
         } else {
             self.usage.busy_core_ms += ms * u64::from(self.requested);
+            self.usage.kept_core_ms += ms * u64::from(self.kept);
         }
     }
 
@@ -126,6 +138,18 @@ impl NodeMeter {
         self.advance(now);
         self.requested -= cpu.0;
         self.pods -= 1;
+    }
+
+    /// A pause pod that requests `cpu` was bound: it keeps room for jobs.
+    pub fn room_kept(&mut self, now: SimTime, cpu: Millicores) {
+        self.advance(now);
+        self.kept += cpu.0;
+    }
+
+    /// A pause pod that requests `cpu` left the node.
+    pub fn room_left(&mut self, now: SimTime, cpu: Millicores) {
+        self.advance(now);
+        self.kept -= cpu.0;
     }
 
     /// Work done by a pod bound at `bound_at` came to nothing at `now`: it was interrupted.
@@ -251,6 +275,7 @@ mod tests {
             empty_ms,
             busy_core_ms,
             lost_core_ms,
+            ..Usage::default()
         };
         let counted = BilledSpan {
             ms: 35,

@@ -14,6 +14,10 @@ pub struct Usage {
     pub busy_core_ms: u64,
     /// Millicore-milliseconds of those whose work was lost.
     pub lost_core_ms: u64,
+    /// Milliseconds of [`Self::empty_ms`] during which pause pods kept the node.
+    pub kept_ms: u64,
+    /// Millicore-milliseconds that pause pods requested beside jobs.
+    pub kept_core_ms: u64,
 }
 
 impl Usage {
@@ -25,6 +29,8 @@ impl Usage {
             empty_ms: self.empty_ms - earlier.empty_ms,
             busy_core_ms: self.busy_core_ms - earlier.busy_core_ms,
             lost_core_ms: self.lost_core_ms.saturating_sub(earlier.lost_core_ms),
+            kept_ms: self.kept_ms - earlier.kept_ms,
+            kept_core_ms: self.kept_core_ms - earlier.kept_core_ms,
         }
     }
 }
@@ -90,7 +96,8 @@ impl UsedFor {
             (WasteKind::UsefulWork, u128::from(usage.busy_core_ms - lost)),
             (WasteKind::LostWork, u128::from(lost)),
             (WasteKind::StartUp, u128::from(usage.start_up_ms) * cores),
-            (empty, u128::from(usage.empty_ms) * cores),
+            (empty, u128::from(usage.empty_ms - usage.kept_ms) * cores),
+            (WasteKind::Headroom, u128::from(usage.kept_ms) * cores + u128::from(usage.kept_core_ms)),
             (WasteKind::Reserved, u128::from(shape.reserved.0) * occupied_ms),
             (WasteKind::DaemonSets, u128::from(shape.daemons.0) * occupied_ms),
         ] {
@@ -143,7 +150,13 @@ mod tests {
             daemons: Millicores(250),
             is_held: false,
         };
-        let usage = Usage { start_up_ms: 30, empty_ms: 20, busy_core_ms: 3000 * 40, lost_core_ms: 1000 * 40 };
+        let usage = Usage {
+            start_up_ms: 30,
+            empty_ms: 20,
+            busy_core_ms: 3000 * 40,
+            lost_core_ms: 1000 * 40,
+            ..Usage::default()
+        };
         let span = BilledSpan { ms: 100, price: HourlyPrice(10_007), usage };
         let used = UsedFor::of_node(std::iter::once(span), &shape);
         assert_eq!(used.total(), CostMeter(1_000_700));

@@ -48,6 +48,12 @@ pub(super) enum Event {
     StaticPool { pool: u32 },
     /// A static pool gets another number of replicas.
     Scale { number: u32 },
+    /// A runner looks at how many pause pods it should have.
+    PausePodLook { deployment: u32 },
+    /// A deployment of pause pods may have too few or too many.
+    PausePods { deployment: u32 },
+    /// A job of a runner with pause pods has freed its slot.
+    PausePodJobOver { deployment: u32 },
     /// A node reached a stage of its life.
     Node { node: NodeId, ordinal: u32, stage: NodeStage },
 }

@@ -87,6 +87,12 @@ impl PodKinds {
         number
     }
 
+    /// Keeps a kind that no build has and returns its number.
+    pub(super) fn add(&mut self, kind: PodKind) -> u32 {
+        self.kinds.push(kind);
+        self.kinds.len() as u32 - 1
+    }
+
     /// A kind.
     pub(super) fn get(&self, kind: u32) -> &PodKind {
         &self.kinds[kind as usize]

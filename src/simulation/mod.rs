@@ -17,6 +17,7 @@ mod karpenter_side;
 mod kinds;
 mod launch_faults;
 mod nodes;
+mod pause_pods;
 mod pipeline_steps;
 mod placement;
 mod plan;
@@ -26,6 +27,7 @@ mod preemption;
 mod prices;
 mod provisioning;
 mod reasons;
+mod records;
 mod removal;
 mod runners;
 mod setup;
@@ -40,7 +42,7 @@ pub use karpenter_plan::{DriftNotice, DriftPlan, KarpenterPlan, PoolPlan, ScaleP
 pub use placement::{CLASS_LABEL, ClassPlacement, Placement};
 pub use plan::{
     CapacityPlan, DaemonSet, DrainPlan, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan,
-    OwnExecutor, Plan, PodDisruptionBudget, PodSource, PriceChange, StressPlan,
+    OwnExecutor, PausePodsPlan, Plan, PodDisruptionBudget, PodSource, PriceChange, StressPlan,
 };
 pub use reasons::{Explained, Explanation, Kept};
 

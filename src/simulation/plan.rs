@@ -8,6 +8,7 @@ use crate::ec2::{
     SpotParameters, SpotPriceProcess, StandingCost, StartupModel,
 };
 use crate::gitlab::GitlabConfig;
+use crate::gitlab::executor::PausePods;
 use crate::karpenter::disruption::DoNotDisrupt;
 use crate::kubernetes::{DisruptionLimit, SchedulerConfig, Taint, Toleration};
 use crate::metrics::CostKind;
@@ -119,6 +120,8 @@ pub struct ExecutorPlan {
     pub do_not_disrupt: DoNotDisrupt,
     /// Priority of every pod: the value of the PriorityClass that `priority_class_name` names.
     pub priority: i32,
+    /// Whether it may list and watch pods, and so hears at once of one that is lost; else it sees that when it looks again.
+    pub has_informer: bool,
     /// Whether arm64 jobs run on amd64 nodes under emulation (no arm64 capacity in this fleet).
     pub emulate_arm64: bool,
     /// Where every pod may go beside: `affinity` of the runner, and constraints of its pod specification.
@@ -142,6 +145,24 @@ pub struct KubernetesPlan {
     pub disruption_budgets: Vec<PodDisruptionBudget>,
     /// Where pods of some classes may go beside what their runner says.
     pub placements: Vec<ClassPlacement>,
+    /// Pause pods that runners keep.
+    pub pause_pods: Vec<PausePodsPlan>,
+}
+
+/// Pause pods of one `[[runners]]` entry of one manager process (`[runners.kubernetes.autoscaler]`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct PausePodsPlan {
+    /// Index of the process in [`GitlabConfig::managers`].
+    pub manager: u32,
+    /// Index of the entry in [`crate::gitlab::ManagerConfig::entries`].
+    pub entry: u32,
+    /// How many there are when.
+    pub wanted: PausePods,
+    /// What one requests: the entry's `cpu_request` and `memory_request`.
+    pub requests: Resources,
+    /// The entry's executor, of which they have the node selector, the tolerations and no more, with the priority of
+    /// `pause_pod_priority_class_name`.
+    pub executor: ExecutorPlan,
 }
 
 /// A PodDisruptionBudget of job pods.
@@ -286,6 +307,7 @@ impl Default for ExecutorPlan {
             tolerations: Vec::new(),
             do_not_disrupt: DoNotDisrupt::No,
             priority: 0,
+            has_informer: true,
             emulate_arm64: false,
             placement: Placement::default(),
         }
@@ -303,6 +325,7 @@ impl Default for KubernetesPlan {
             daemon_sets: Vec::new(),
             disruption_budgets: Vec::new(),
             placements: Vec::new(),
+            pause_pods: Vec::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::fleet::{Job, JobId, JobPhase, NodeId, NodePhase};
 use crate::gitlab::Slot;
 use crate::gitlab::executor::PodWait;
 use crate::kubernetes::{Image, ImageId, PodKey, SchedulingOutcome};
-use crate::metrics::{GaugeKey, JobOutcome, JobRecord, WaitCause, WaitSplit};
+use crate::metrics::{GaugeKey, JobOutcome, JobRecord};
 use crate::units::{SimDuration, SimTime};
 use crate::workload::{FailureReason, JobNumber};
 
@@ -61,7 +61,7 @@ impl World<'_> {
         if job.phase != JobPhase::Unbound {
             return;
         }
-        if !changed {
+        if !changed && !job.is_pause_pod() {
             let over_at = (job.pod_created_at + self.pod_wait(job).fails_after()).min(self.times_out_at(job));
             let build = job.build;
             self.queue.push(over_at.max(self.now), Event::PodWaitOver { job: id, build });
@@ -76,6 +76,9 @@ impl World<'_> {
     /// The kubelet of `node` starts the pod; when the executor will see that is known at once.
     fn bound(&mut self, id: JobId, node_id: NodeId) {
         let now = self.now;
+        if self.jobs[id].is_pause_pod() {
+            return self.pause_pod_bound(id, node_id);
+        }
         let node = &mut self.nodes[node_id];
         assert!(node.phase == NodePhase::Ready, "pods bind to ready nodes");
         node.pods.push(id);
@@ -209,7 +212,9 @@ impl World<'_> {
         reason: FailureReason,
         has_slot: bool,
     ) {
-        if matches!(
+        if self.jobs[id].is_pause_pod() {
+            self.remove_pause_pod(id);
+        } else if matches!(
             self.jobs[id].phase,
             JobPhase::Picked | JobPhase::Unbound | JobPhase::Starting | JobPhase::Running
         ) {
@@ -252,7 +257,8 @@ impl World<'_> {
         let job = *job;
         let (slot, build, has_pod, node) = (job.slot, job.build, job.has_pod, job.node);
         let executor = self.executor_of(&job);
-        let (teardown, cleanup) = (executor.teardown, executor.cleanup);
+        let teardown = executor.teardown;
+        let cleanup = executor.cleanup + self.unseen_for(&job, outcome);
         if was_unbound {
             self.recorder.gauge(now, GaugeKey::PendingPods, -1);
             self.delete_pod(id);
@@ -267,6 +273,7 @@ impl World<'_> {
         let free_at =
             if has_slot && slot != u32::MAX { self.gitlab.finish(now, cleanup, Slot(slot)) } else { now };
         self.jobs[id].slot_free_at = free_at;
+        self.pause_pod_job_ends(id, free_at);
         self.conclude(id, outcome, reason, free_at);
         self.forget_if_over(id);
     }
@@ -303,7 +310,7 @@ impl World<'_> {
         let now = self.now;
         let job = &mut self.jobs[id];
         job.has_pod = false;
-        let (node, cpu) = (job.node, job.requests.cpu);
+        let (node, cpu, is_pause_pod) = (job.node, job.requests.cpu, job.is_pause_pod());
         self.scheduler.pod_deleted(now, PodKey(id.raw()));
         let Some(node_id) = node else {
             self.forget_pending_pod(id);
@@ -316,8 +323,13 @@ impl World<'_> {
         if node.pods.is_empty() {
             node.empty_at = now;
         }
-        self.facts[node_id.index()].meter.pod_left(now, cpu);
-        self.recorder.gauge(now, GaugeKey::RequestedMillicores, -i64::from(cpu.0));
+        let meter = &mut self.facts[node_id.index()].meter;
+        if is_pause_pod {
+            meter.room_left(now, cpu);
+        } else {
+            meter.pod_left(now, cpu);
+            self.recorder.gauge(now, GaugeKey::RequestedMillicores, -i64::from(cpu.0));
+        }
         self.karpenter_pod_gone(id, node_id);
     }
 
@@ -328,70 +340,4 @@ impl World<'_> {
             self.jobs.remove(id);
         }
     }
-
-    /// Builds that the end of the run found under way.
-    pub(super) fn record_unfinished_builds(&mut self) {
-        let open: Vec<JobId> =
-            self.jobs.iter().filter(|(_, job)| job.phase != JobPhase::Ended).map(|(id, _)| id).collect();
-        for id in open {
-            let job = &self.jobs[id];
-            // A retry on its way into the queue is all that is left of its job; others have not begun to wait.
-            if job.phase == JobPhase::Created && job.attempt == 0 {
-                continue;
-            }
-            let started = job.is_on_its_way() && job.script_at <= self.now;
-            let outcome = if started { JobOutcome::StillRunning } else { JobOutcome::StillWaiting };
-            let record = self.record_of(id, outcome, false);
-            self.recorder.job_ended(&record);
-        }
-    }
-
-    fn record_of(&self, id: JobId, outcome: JobOutcome, retried: bool) -> JobRecord {
-        let job = &self.jobs[id];
-        let class = &self.arrivals.classes()[Id::new(job.class)];
-        let node = job.node.and_then(|node| self.nodes.get(node));
-        let wanted = if class.arch.allows(Arch::Amd64) { Arch::Amd64 } else { Arch::Arm64 };
-        let arch = node.map_or(wanted, |node| node.arch);
-        let ended = job.phase == JobPhase::Ended;
-        let waited_until = job.script_at.min(if ended { job.ends_at } else { self.now });
-        let has_started = job.script_at <= waited_until;
-        JobRecord {
-            attempt: u16::from(job.attempt),
-            retried,
-            capacity: node.map(|node| node.capacity),
-            outcome,
-            node: node.map(|node| node.ordinal),
-            wait_since: job.wait_since,
-            picked_at: job.picked_at,
-            pod_created_at: job.pod_created_at,
-            bound_at: job.bound_at,
-            script_started_at: if has_started { job.script_at } else { SimTime::NEVER },
-            script_ended_at: if has_started && ended { job.ends_at } else { SimTime::NEVER },
-            slot_freed_at: job.slot_free_at,
-            wait: wait_split(job, waited_until),
-            pipeline_job: job.pipeline_node,
-            ..JobRecord::pending(job.build, job.class, job.ordinal, arch, job.pending_at)
-        }
-    }
-}
-
-/// The wait until `until` by cause: each instant at which the cause changed is in the build.
-fn wait_split(job: &Job, until: SimTime) -> WaitSplit {
-    let mut split = WaitSplit::default();
-    let mut from = job.wait_since;
-    let pulled_at = if job.bound_at == SimTime::NEVER { job.bound_at } else { job.bound_at + job.image_pull };
-    for (cause, ends_at) in [
-        (WaitCause::RetryAfterInterruption, job.pending_at),
-        (WaitCause::GitlabQueue, job.picked_at),
-        (WaitCause::PodStart, job.pod_created_at),
-        (WaitCause::PodUnschedulable, job.planned_at.min(job.bound_at)),
-        (WaitCause::NodeStart, job.bound_at),
-        (WaitCause::ImagePull, pulled_at),
-        (WaitCause::PodStart, SimTime::NEVER),
-    ] {
-        let ends_at = ends_at.clamp(from, until.max(from));
-        split.add(cause, ends_at - from);
-        from = ends_at;
-    }
-    split
 }

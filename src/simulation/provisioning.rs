@@ -61,7 +61,7 @@ impl World<'_> {
 
     /// A pass found no place for a pod.
     fn explain_unplaced(&mut self, error: &PodError) {
-        let Some(build) = self.jobs.get(Id::new(error.pod.0)).map(|job| job.build) else { return };
+        let Some(build) = self.explained_build(error.pod) else { return };
         self.explain(|| {
             let refusals = error.refusals.iter().map(|(pool, why)| (u32::from(pool.0), *why)).collect();
             Explanation::PodUnplaced { build, refusals }

@@ -136,16 +136,21 @@ impl World<'_> {
         }
     }
 
+    /// The build of a pod; a pause pod has none.
+    pub(super) fn explained_build(&self, pod: PodId) -> Option<u32> {
+        self.jobs.get(Id::new(pod.0)).filter(|job| !job.is_pause_pod()).map(|job| job.build)
+    }
+
     /// The builds of pods, where the run is to explain itself; else nothing.
     pub(super) fn explained_builds(&self, pods: &[PodId]) -> Vec<u32> {
-        let build = |pod: &PodId| self.jobs.get(Id::new(pod.0)).map(|job| job.build);
+        let build = |pod: &PodId| self.explained_build(*pod);
         if self.reasons.is_some() { pods.iter().filter_map(build).collect() } else { Vec::new() }
     }
 
     /// A pass places a pod on a node; `None` is a new one, of which the launch tells.
     pub(super) fn explain_placed(&mut self, pod: PodId, node: Option<NodeId>) {
         let Some(node) = node.filter(|_| self.reasons.is_some()) else { return };
-        let job = self.jobs.get(Id::new(pod.0)).map(|job| job.build);
+        let job = self.explained_build(pod);
         let node = self.nodes.get(node).map(|node| node.ordinal);
         if let (Some(build), Some(node)) = (job, node) {
             self.explain(|| Explanation::PodPlaced { build, node });

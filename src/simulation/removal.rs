@@ -64,7 +64,7 @@ impl World<'_> {
         DrainPod {
             pod: PodId(id.raw()),
             group: DrainGroup::Plain,
-            grace: GRACE,
+            grace: if job.is_pause_pod() { SimDuration::ZERO } else { GRACE },
             do_not_disrupt: kind.do_not_disrupt,
             started_at: Some(job.bound_at).filter(|at| *at != SimTime::NEVER),
             stays: facts.is_some_and(|facts| facts.tolerates_disrupted_taint),

@@ -34,6 +34,8 @@ impl World<'_> {
         job.phase = JobPhase::Picked;
         job.picked_at = pick.at;
         job.slot = pick.slot.0;
+        self.pause_pod_job_picked(id, pick.manager, pick.entry);
+        let job = &self.jobs[id];
         let (pipeline, node) = (Id::new(job.pipeline), job.pipeline_node);
         self.pipelines.job_started(self.arrivals.templates(), pipeline, node);
         self.recorder.gauge(self.now, GaugeKey::PendingJobs, -1);

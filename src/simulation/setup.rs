@@ -15,6 +15,7 @@ use super::Keep;
 use super::executors::Executors;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKind, PodKinds};
+use super::pause_pods::PausePodDeployments;
 use super::placement;
 use super::plan::{CapacityPlan, Ec2Plan, Plan};
 use super::pod_budgets::{self, PodBudgets};
@@ -61,6 +62,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         launch_queue: LaunchQueue::default(),
         karpenter: None,
         pod_budgets: PodBudgets::new(&plan.kubernetes.disruption_budgets),
+        pause_pods: PausePodDeployments::default(),
         recorder,
         decisions: keep.nodes.then(Vec::new),
         reasons: None,
@@ -73,12 +75,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         world.karpenter = Some(Box::new(KarpenterSide::new(plan, karpenter, streams)));
     }
     world.announce_pod_budgets();
-    world.arm_warm_up();
-    world.arm_price_changes();
-    world.arm_spot_prices();
-    world.arm_stress();
-    world.arm_drift();
-    world.arm_static_pools();
+    world.arm_all();
     world.register_new_classes();
     if let CapacityPlan::FixedNodes(groups) = &plan.capacity {
         for (index, group) in groups.iter().enumerate() {
@@ -125,6 +122,17 @@ fn speed_class(plan: &Plan, class: &Class) -> SpeedClass {
 }
 
 impl World<'_> {
+    /// What is sure to come is in the queue from the start.
+    fn arm_all(&mut self) {
+        self.arm_warm_up();
+        self.arm_price_changes();
+        self.arm_spot_prices();
+        self.arm_stress();
+        self.arm_drift();
+        self.arm_static_pools();
+        self.arm_pause_pods();
+    }
+
     /// Registers the classes that have appeared since the last call: a trace may bring new ones.
     pub(super) fn register_new_classes(&mut self) {
         while self.classes.len() < self.arrivals.classes().len() {

@@ -16,6 +16,7 @@ use super::executors::Executors;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKinds};
 use super::nodes::NodeFacts;
+use super::pause_pods::PausePodDeployments;
 use super::plan::Plan;
 use super::pod_budgets::PodBudgets;
 use super::reasons::{Explained, ReasonLog};
@@ -57,6 +58,7 @@ pub(super) struct World<'p> {
     pub launch_queue: LaunchQueue,
     pub karpenter: Option<Box<KarpenterSide>>,
     pub pod_budgets: PodBudgets,
+    pub pause_pods: PausePodDeployments,
     pub recorder: Recorder,
     /// What Karpenter decided, where that is kept.
     pub decisions: Option<Vec<Decided>>,
@@ -141,6 +143,9 @@ impl<'p> World<'p> {
             Event::SpotPrices { day } => self.spot_prices_move(day),
             Event::StaticPool { pool } => self.fill_static_pool(pool),
             Event::Scale { number } => self.scale_static_pool(number),
+            Event::PausePodLook { deployment } => self.look_at_pause_pods(deployment),
+            Event::PausePods { deployment } => self.adjust_pause_pods(deployment),
+            Event::PausePodJobOver { deployment } => self.pause_pod_job_over(deployment),
             Event::Node { node, ordinal, stage } => {
                 if self.is_node(node, ordinal) {
                     self.node_stage(node, stage);
@@ -155,7 +160,7 @@ impl<'p> World<'p> {
 
     /// Whether no build is under way or to come.
     pub(super) fn is_idle(&self) -> bool {
-        self.jobs.is_empty() && self.delayed_jobs == 0
+        self.jobs.len() == self.pause_pods.count() && self.delayed_jobs == 0
     }
 
     /// Closes the books at `end`: builds in flight are recorded as such, nodes are billed until then.

@@ -80,6 +80,8 @@ const V1: &[Row] = &[
             ("node_pool|large-instances|req:karpenter.k8s.aws/instance-memory", "Gt 8191"),
             ("node_pool|large-instances|req:karpenter.sh/capacity-type", "-"),
             ("node_pool|large-instances|req:kubernetes.io/arch", "-"),
+            ("node_pool|large-instances|req:kubernetes.io/os", "-"),
+            ("node_pool|large-instances|disruption|consolidation_policy", "WhenEmptyOrUnderutilized"),
             ("node_pool|large-instances|expire_after", "720h"),
             ("node_pool|large-instances|disruption|consolidate_after", "0s"),
             ("!?", "nodeClassRef has"),
@@ -142,6 +144,8 @@ const V1: &[Row] = &[
         &[
             ("node_pool|odcr-priority|req:karpenter.sh/capacity-type", "In on-demand"),
             ("?", "reserved capacity is taken before on-demand"),
+            ("?", "capacity type reserved: its size is not in the file"),
+            ("node_pool|odcr-priority|disruption|consolidation_policy", "WhenEmptyOrUnderutilized"),
             ("node_pool|odcr-priority|req:node.kubernetes.io/instance-type", "In t3.small"),
             ("?", "odcr.yaml:55:11: `<<AZ>>` must be replaced"),
             ("node_pool|odcr-priority|expire_after", "168h0m0s"),
@@ -168,6 +172,7 @@ const V1: &[Row] = &[
             ("?", "node class `nodeclass-arm64`"),
             ("?", "al2023@latest"),
             ("?", "RAID0"),
+            ("?", "100Gi gp3"),
             ("ec2|root_volume|size_gib", "100"),
         ],
     ),
@@ -201,7 +206,7 @@ const V1: &[Row] = &[
             ("node_pool|application|req:karpenter.k8s.aws/instance-cpu", "In 8,16,32"),
             ("node_pool|default|disruption|budgets", "nodes=20%;reasons=Empty,Drifted,Underutilized"),
             ("node_pool|application|disruption|budgets|#", "2"),
-            ("node_pool|application|disruption|budgets|0|nodes", "20%"),
+            ("node_pool|application|disruption|budgets|0", "nodes=20%;reasons=Empty,Drifted,Underutilized"),
             (
                 "node_pool|application|disruption|budgets|1",
                 "duration=10m;nodes=0;reasons=Underutilized;schedule=@daily",
@@ -303,6 +308,7 @@ const PROVISIONERS: &[Row] = &[
             ("node_pool|spot|req:node.kubernetes.io/instance-type", "-"),
             ("!?", "node class `default` is not in these files"),
             ("ec2|root_volume|size_gib", "100"),
+            ("?", "100Gi gp3"),
         ],
     ),
     (

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::gitlab::executor::resources::ContainerResources;
 
 /// `[runners.kubernetes]` of GitLab Runner 19.4 with the keys of the original. Texts are as written; empty is "not set".
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct KubernetesConfig {
     /// `namespace`; empty means `default`.
     pub namespace: String,
@@ -63,6 +63,34 @@ pub struct KubernetesConfig {
     pub pod_spec: Vec<PodSpecPatch>,
     /// `autoscaler.max_pause_pods`.
     pub max_pause_pods: Option<i64>,
+    /// The rest of `autoscaler`, where there is one.
+    pub autoscaler: Option<AutoscalerConfig>,
+}
+
+/// `[runners.kubernetes.autoscaler]` beside `max_pause_pods`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AutoscalerConfig {
+    /// `pause_pod_priority_class_name`.
+    pub priority_class_name: String,
+    /// `[[…policy]]`.
+    pub policies: Vec<PausePolicyConfig>,
+}
+
+/// `[[runners.kubernetes.autoscaler.policy]]` as written; zero and empty are "not set".
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PausePolicyConfig {
+    /// `periods`.
+    pub periods: Vec<String>,
+    /// `timezone`.
+    pub timezone: String,
+    /// `idle_count`.
+    pub idle_count: i64,
+    /// `idle_time` in nanoseconds.
+    pub idle_time_ns: i64,
+    /// `scale_factor`.
+    pub scale_factor: f64,
+    /// `scale_factor_limit`.
+    pub scale_factor_limit: i64,
 }
 
 /// A service that every job of the runner gets.

@@ -4,7 +4,7 @@
 use toml::de::DeTable;
 
 use crate::gitlab::executor::kubernetes_config::{
-    KubernetesConfig, PodSpecPatch, RequirementTerm, ServiceConfig,
+    AutoscalerConfig, KubernetesConfig, PausePolicyConfig, PodSpecPatch, RequirementTerm, ServiceConfig,
 };
 use crate::gitlab::executor::resources::{ContainerResources, ResourceTexts};
 use crate::gitlab::executor::runner_toml::{LoadError, LoadErrorClass, RunnerEntry, RunnerToml};
@@ -164,9 +164,29 @@ fn kubernetes(fields: &Fields<'_>) -> Result<KubernetesConfig, LoadError> {
         services: fields.tables("services")?.iter().map(service).collect::<Result<_, _>>()?,
         pod_spec: fields.tables("pod_spec")?.iter().map(patch).collect::<Result<_, _>>()?,
         max_pause_pods: autoscaler
+            .as_ref()
             .map(|autoscaler| autoscaler.integer("max_pause_pods"))
             .transpose()?
             .flatten(),
+        autoscaler: autoscaler.as_ref().map(pause_pods).transpose()?,
+    })
+}
+
+fn pause_pods(autoscaler: &Fields<'_>) -> Result<AutoscalerConfig, LoadError> {
+    autoscaler.string("pause_pod_image")?;
+    let policy = |policy: &Fields<'_>| {
+        Ok(PausePolicyConfig {
+            periods: policy.strings("periods")?,
+            timezone: policy.string("timezone")?,
+            idle_count: policy.integer("idle_count")?.unwrap_or(0),
+            idle_time_ns: policy.duration_ns("idle_time")?.unwrap_or(0),
+            scale_factor: policy.number("scale_factor")?,
+            scale_factor_limit: policy.integer("scale_factor_limit")?.unwrap_or(0),
+        })
+    };
+    Ok(AutoscalerConfig {
+        priority_class_name: autoscaler.string("pause_pod_priority_class_name")?,
+        policies: autoscaler.tables("policy")?.iter().map(policy).collect::<Result<_, _>>()?,
     })
 }
 

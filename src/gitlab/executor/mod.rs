@@ -5,6 +5,7 @@ mod admission;
 mod kubernetes_config;
 mod loader;
 mod overwrites;
+mod pause_pods;
 mod pod;
 mod pod_wait;
 mod quantity;
@@ -12,9 +13,12 @@ mod resources;
 mod runner_toml;
 mod toml_fields;
 
-pub use kubernetes_config::{KubernetesConfig, PodSpecPatch, RequirementTerm, ServiceConfig};
+pub use kubernetes_config::{
+    AutoscalerConfig, KubernetesConfig, PausePolicyConfig, PodSpecPatch, RequirementTerm, ServiceConfig,
+};
 pub use loader::load;
 pub use overwrites::Variables;
+pub use pause_pods::{PAUSE_POD_INTERVAL, PAUSE_POD_PRIORITY, PausePodTarget, PausePods, PausePolicy};
 pub use pod::{Container, ContainerRole, JobService, Pod, PodError, PodJob, Toleration, compose};
 pub use pod_wait::PodWait;
 pub use quantity::{Quantity, QuantityTextError};

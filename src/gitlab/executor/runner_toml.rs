@@ -8,7 +8,7 @@ use crate::gitlab::executor::overwrites::Variables;
 use crate::units::SimDuration;
 
 /// The global keys and all entries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunnerToml {
     /// `concurrent` as written; below 1 the process ends at start.
     pub concurrent: i64,
@@ -21,7 +21,7 @@ pub struct RunnerToml {
 }
 
 /// One `[[runners]]` entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RunnerEntry {
     /// `name`.
     pub name: String,

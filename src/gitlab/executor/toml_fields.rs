@@ -66,6 +66,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A real number, which may be written as an integer; zero where it is absent.
+    pub(super) fn number(&self, key: &str) -> Result<f64, LoadError> {
+        match self.find(key) {
+            Some((at, DeValue::Float(number))) => {
+                number.as_str().replace('_', "").parse().map_err(|_| self.wrong_type(key, &at, "a number"))
+            }
+            _ => self.integer(key).map(|number| number.unwrap_or(0) as f64),
+        }
+    }
+
     pub(super) fn boolean(&self, key: &str) -> Result<bool, LoadError> {
         match self.find(key) {
             None => Ok(false),

@@ -138,3 +138,26 @@ pub(super) fn table<'t>(parent: &'t Table, key: &str) -> Option<&'t Table> {
         _ => None,
     }
 }
+
+/// Every value that is no table, by lower-case path, with its first line as written.
+pub(super) fn leaves_of(table: &Table, path: &str, found: &mut Vec<(String, String, Span)>) {
+    for entry in &table.entries {
+        let key = entry.key.to_ascii_lowercase();
+        let own = if path.is_empty() { key } else { format!("{path}.{key}") };
+        match &entry.item.value {
+            Value::Table(below) => leaves_of(below, &own, found),
+            Value::Array(items) if items.iter().any(|item| matches!(item.value, Value::Table(_))) => {
+                for item in items {
+                    if let Value::Table(below) = &item.value {
+                        leaves_of(below, &own, found);
+                    }
+                }
+            }
+            _ => {
+                let written = entry.item.span.text();
+                let shown: String = written.lines().next().unwrap_or_default().chars().take(60).collect();
+                found.push((own, shown, entry.key_span.clone()));
+            }
+        }
+    }
+}

@@ -10,6 +10,7 @@ mod helm;
 mod karpenter;
 mod node_class;
 mod node_pool;
+mod pause_pods;
 mod pipeline;
 mod pipeline_file;
 mod pipeline_jobs;

@@ -3,8 +3,9 @@
 use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::{Table, Value};
 use super::super::source::Span;
-use super::config_text::{ConfigText, PLACEHOLDER, table, tables, value};
+use super::config_text::{ConfigText, PLACEHOLDER, leaves_of, table, tables, value};
 use super::fragment::{Block, line_of, map, one_line, quoted};
+use super::pause_pods;
 use super::pool_draft::Sourced;
 use super::reading::{Findings, placeholder};
 use crate::gitlab::executor::{ContainerResources, KubernetesConfig, Quantity, RunnerEntry};
@@ -40,6 +41,9 @@ const USED: &[&str] = &[
     "kubernetes.node_tolerations",
     "kubernetes.pod_annotations",
     "kubernetes.services",
+    "kubernetes.autoscaler.max_pause_pods",
+    "kubernetes.autoscaler.pause_pod_priority_class_name",
+    "kubernetes.autoscaler.policy",
 ];
 
 /// Keys of `[runners.kubernetes]` that were taken out of the runner long ago and give nothing.
@@ -101,6 +105,7 @@ impl Entry<'_> {
         self.polls(kubernetes, block);
         self.requests(kubernetes, block, findings);
         self.maps(kubernetes, block, findings);
+        pause_pods::add(kubernetes, |path| self.span(path), block, findings);
         self.special(block, findings);
         self.unused(block, findings);
     }
@@ -329,11 +334,23 @@ impl Entry<'_> {
         }
     }
 
+    /// Whether another key holds in place of this one: the request beside its limit, the pod's own before its containers'.
+    fn is_overruled(&self, path: &str) -> bool {
+        let Some(key) = path.strip_prefix("kubernetes.") else { return false };
+        let has = |key: &str| table(self.tree, "kubernetes").is_some_and(|own| value(own, key).is_some());
+        let resource = if key.contains("memory") { "memory" } else { "cpu" };
+        let (is_limit, is_request) = (key.ends_with("_limit"), key.ends_with("_request"));
+        let of_pod = (is_limit || is_request) && !key.starts_with("pod_");
+        is_limit && has(&key.replace("_limit", "_request"))
+            || of_pod && has(&format!("pod_{resource}_request"))
+    }
+
     fn unused(&self, block: &mut Block, findings: &mut Findings) {
         let mut leaves = Vec::new();
         leaves_of(self.tree, "", &mut leaves);
         for (path, shown, span) in leaves {
-            if USED.iter().any(|used| path == *used || path.starts_with(&format!("{used}."))) {
+            let is_used = USED.iter().any(|used| path == *used || path.starts_with(&format!("{used}.")));
+            if is_used && !self.is_overruled(&path) {
                 continue;
             }
             let place = self.text.place(&span);
@@ -341,29 +358,6 @@ impl Entry<'_> {
             let value = if secret { "…".to_owned() } else { shown };
             block.about(format!("not modelled: {path} = {value} ({})", line_of(&place)));
             findings.unused.push((format!("runners.{path}"), place));
-        }
-    }
-}
-
-/// Every value that is no table, by lower-case path, with its first line as written.
-fn leaves_of(table: &Table, path: &str, found: &mut Vec<(String, String, Span)>) {
-    for entry in &table.entries {
-        let key = entry.key.to_ascii_lowercase();
-        let own = if path.is_empty() { key } else { format!("{path}.{key}") };
-        match &entry.item.value {
-            Value::Table(below) => leaves_of(below, &own, found),
-            Value::Array(items) if items.iter().any(|item| matches!(item.value, Value::Table(_))) => {
-                for item in items {
-                    if let Value::Table(below) = &item.value {
-                        leaves_of(below, &own, found);
-                    }
-                }
-            }
-            _ => {
-                let written = entry.item.span.text();
-                let shown: String = written.lines().next().unwrap_or_default().chars().take(60).collect();
-                found.push((own, shown, entry.key_span.clone()));
-            }
         }
     }
 }

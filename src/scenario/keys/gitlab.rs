@@ -59,6 +59,44 @@ const HOST: &[Key] = &[
     Key::new("memory", Kind::Memory, "Memory request of a manager pod.").or("\"128Mi\""),
 ];
 
+/// `[[runner.autoscaler.policy]]`.
+const PAUSE_POLICY: &[Key] = &[
+    Key::new(
+        "periods",
+        Kind::List(&Kind::Text),
+        "When it is active: cron expressions, every matching minute is in; of several active policies the last one holds.",
+    )
+    .or("[\"* * * * *\"]"),
+    Key::new("timezone", Kind::Text, "Time zone of `periods`.").or("\"UTC\""),
+    Key::new("idle_count", Kind::Integer(0, 1_000_000), "Pause pods that are wanted whatever runs.").or("0"),
+    Key::new(
+        "idle_time",
+        Kind::Duration,
+        "How long their number stays up after it was last wanted so high. GitLab documents 5m as the default; the runner's source takes none as 0.",
+    )
+    .or("\"0s\""),
+    Key::new("scale_factor", Kind::Number(0.0, 1000.0), "Pause pods that are wanted for each running job.")
+        .or("0.0"),
+    Key::new(
+        "scale_factor_limit",
+        Kind::Integer(0, 1_000_000),
+        "The most pause pods that `scale_factor` asks for; 0 is no limit.",
+    )
+    .or("0"),
+];
+
+/// `[runner.autoscaler]`.
+const AUTOSCALER: &[Key] = &[
+    Key::new("max_pause_pods", Kind::Integer(0, 1_000_000), "Most pause pods; 0 is no limit.").or("0"),
+    Key::new(
+        "pause_pod_priority",
+        Kind::Integer(-2_147_483_648, 1_000_000_000),
+        "Value of the PriorityClass of pause pods (`pause_pod_priority_class_name`); jobs push them away whose own is higher.",
+    )
+    .or("-1"),
+    Key::new("policy", Kind::Tables(PAUSE_POLICY), "How many pause pods there are when.").or("[]"),
+];
+
 /// `[[runner]]`.
 pub(super) const RUNNER: &[Key] = &[
     Key::new("name", Kind::Name, "Name of the runner.").required(),
@@ -108,6 +146,11 @@ pub(super) const RUNNER: &[Key] = &[
     Key::new("poll_timeout", Kind::Duration, "How long the runner waits for a pod to start.").or("\"180s\""),
     Key::new("poll_interval", Kind::Duration, "How often it looks at the pod.").or("\"3s\""),
     Key::new(
+        "lost_pods",
+        Kind::Choice(&["informer", "poll"]),
+        "How it learns that a pod is lost (evicted, preempted, its node gone): from an informer at once, as with list and watch on pods since GitLab Runner 17.9 (the default), or at the next poll after the pod is gone, with the slot held.",
+    ),
+    Key::new(
         "volume_zone",
         Kind::Text,
         "Zone of the volume that its pods mount by a claim: they run in that zone only.",
@@ -118,6 +161,11 @@ pub(super) const RUNNER: &[Key] = &[
         "Value of the PriorityClass of its pods: they push pods of lower priority off their nodes.",
     )
     .or("0"),
+    Key::new(
+        "autoscaler",
+        Kind::Table(AUTOSCALER),
+        "Pause pods (`[runners.kubernetes.autoscaler]`, GitLab Runner 18.10): pods with the runner's `cpu_request` and `memory_request` that hold room until a job's pod pushes them away.",
+    ),
     Key::new("cpu_request", Kind::Cpu, "CPU request of build containers.").or("\"1\"").also(&["cpu"]),
     Key::new("memory_request", Kind::Memory, "Memory request of build containers.")
         .or("\"2Gi\"")

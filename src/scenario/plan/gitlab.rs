@@ -278,6 +278,7 @@ pub(super) struct Executor {
     pub do_not_disrupt: DoNotDisrupt,
     pub priority: i32,
     pub placement: Placement,
+    pub has_informer: bool,
 }
 
 /// A toleration as GitLab Runner writes it: `"key=value" = "Effect"`.
@@ -314,6 +315,7 @@ pub(super) fn executor(runner: &Runner<'_>, problems: &mut Problems) -> Executor
         do_not_disrupt: do_not_disrupt(table, problems),
         priority: table.signed("priority") as i32,
         placement: placement(table, problems),
+        has_informer: table.text_if("lost_pods") != Some("poll"),
     }
 }
 

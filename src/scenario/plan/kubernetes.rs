@@ -46,6 +46,7 @@ pub(super) fn plan(table: &Table, jobs: &Jobs<'_, '_>, problems: &mut Problems) 
             .collect(),
         disruption_budgets: pod_budgets::budgets(table, jobs, problems),
         placements: jobs.placements.clone(),
+        pause_pods: Vec::new(),
     }
 }
 
@@ -73,6 +74,7 @@ pub(super) fn executors(table: &Table, runners: &[Executor]) -> Vec<ExecutorPlan
         do_not_disrupt: own.do_not_disrupt,
         priority: own.priority,
         placement: own.placement.clone(),
+        has_informer: own.has_informer,
         ..usual.clone()
     };
     runners.iter().map(of_runner).collect()

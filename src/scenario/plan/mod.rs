@@ -10,6 +10,7 @@ mod job;
 mod karpenter;
 mod karpenter_events;
 mod kubernetes;
+mod pause_pods;
 mod pipeline;
 mod placement;
 mod pod_budgets;
@@ -27,7 +28,7 @@ use super::document::Table;
 use super::layers::{FileProvider, FleetDocument};
 use super::source::Span;
 use crate::ec2::Occupancy;
-use crate::simulation::{Ec2Plan, Plan};
+use crate::simulation::{Ec2Plan, KubernetesPlan, Plan};
 use crate::units::{SimDuration, SimTime};
 use crate::workload::{ImportAccount, PackedTrace, TraceOptions, WeekClock, Workload};
 use jiff::ZonedDateTime;
@@ -98,6 +99,8 @@ pub(super) fn ready(
     let list_prices = believes_list.then(|| ec2::list_catalog(table.section("ec2"))).flatten().map(Arc::new);
     let kubernetes = kubernetes::plan(table.section("kubernetes"), &jobs, problems);
     let executors = kubernetes::executors(table.section("kubernetes"), &executors);
+    let pause_pods = pause_pods::deployments(&runners, &executors, &gitlab, run, problems);
+    let kubernetes = KubernetesPlan { pause_pods, ..kubernetes };
     let capacity = capacity::plan(
         &capacity::Request {
             fleet,

@@ -33,6 +33,10 @@ pub enum Note {
     NoRequests,
     /// The log does not say when it began: times count from its begin.
     NoClock,
+    /// A drawn start-up was taken off its duration.
+    WithoutStartUp,
+    /// It was about as long as the drawn start-up: a second is left of it.
+    OnlyStartUp,
 }
 
 impl Note {
@@ -58,6 +62,12 @@ impl Note {
             Self::NoTagList => "from an export without tags",
             Self::NoRequests => "pods without any request (a request of 0)",
             Self::NoClock => "log that does not say when it began: times count from its begin",
+            Self::WithoutStartUp => {
+                "whose duration was shortened by a start-up drawn from --observed-startup"
+            }
+            Self::OnlyStartUp => {
+                "no longer than the start-up drawn from --observed-startup: a second is left of them"
+            }
         }
     }
 }

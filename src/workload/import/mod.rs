@@ -29,12 +29,12 @@ pub use error::{Dropped, ImportError};
 pub use map::JobMap;
 pub use table::{Identifier, JobRow, JobTable, TRACE_HEADER};
 
-use super::BadRows;
 use super::trace::decompressed;
+use super::{BadRows, Distribution};
 use error::Fault;
 use framing::Records;
 use map::Mapping;
-use sink::Sink;
+use sink::{Sink, StartUp};
 
 /// A kind of job export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,11 +88,14 @@ pub struct ImportOptions {
     pub anonymizer: Option<Anonymizer>,
     /// What happens to records that cannot be used.
     pub bad_rows: BadRows,
+    /// What the recorded durations hold beside the script: the wait for the pod and its images. It is drawn for each job and
+    /// taken off.
+    pub observed_startup: Option<Distribution>,
 }
 
 impl Default for ImportOptions {
     fn default() -> Self {
-        Self { kind: None, map: None, anonymizer: None, bad_rows: BadRows::Refuse }
+        Self { kind: None, map: None, anonymizer: None, bad_rows: BadRows::Refuse, observed_startup: None }
     }
 }
 
@@ -108,6 +111,7 @@ pub fn import_jobs<'f, R: Read + Send + 'f>(
     let mut sink = Sink {
         mapping: options.map.clone().map(Mapping::new),
         bad_rows: Some(options.bad_rows),
+        startup: options.observed_startup.clone().map(StartUp::new),
         ..Sink::default()
     };
     let mut kinds = Vec::new();

@@ -8,7 +8,9 @@ use super::error::{Dropped, Fault, place};
 use super::fields::wait;
 use super::map::Mapping;
 use super::table::{JobRow, JobTable};
-use crate::workload::{BadRows, Place};
+use crate::engine::{Purpose, Streams};
+use crate::workload::{BadRows, Distribution, Place};
+use rand_chacha::ChaCha8Rng;
 
 /// Examples kept of each reason.
 const EXAMPLES: usize = 3;
@@ -22,6 +24,8 @@ pub(super) struct Sink<'m> {
     pub(super) dropped: BTreeMap<Dropped, (u64, Place)>,
     pub(super) notes: BTreeMap<Note, (u64, Place)>,
     pub(super) bad_rows: Option<BadRows>,
+    /// What is taken off every duration.
+    pub(super) startup: Option<StartUp>,
     /// Examples of records that cannot be used, a few of each reason.
     pub(super) examples: Vec<(Dropped, ImportError)>,
     /// File and line of the record at hand.
@@ -29,10 +33,38 @@ pub(super) struct Sink<'m> {
     pub(super) line: u64,
 }
 
+/// What recorded durations hold beside the script.
+#[derive(Debug)]
+pub(super) struct StartUp {
+    length: Distribution,
+    random: ChaCha8Rng,
+}
+
+/// What is left of a job that was shorter than its start-up: jobs of length zero are none.
+const SHORTEST_MS: u64 = 1000;
+
+impl StartUp {
+    /// Draws are the same for the same jobs in the same order.
+    pub(super) fn new(length: Distribution) -> Self {
+        Self { length, random: Streams::new(0, 0).stream(Purpose::named("observed start-up")) }
+    }
+}
+
 impl Sink<'_> {
+    /// Takes the start-up off the duration of a job.
+    fn without_startup<'r>(&mut self, row: JobRow<'r>) -> JobRow<'r> {
+        let Some(startup) = &mut self.startup else { return row };
+        let length = startup.length.sample(&mut startup.random).as_ms();
+        let left = row.duration_ms.saturating_sub(length);
+        let is_short = left < SHORTEST_MS;
+        self.note(if is_short { Note::OnlyStartUp } else { Note::WithoutStartUp });
+        JobRow { duration_ms: left.max(SHORTEST_MS.min(row.duration_ms)), ..row }
+    }
+
     /// A job. What a map knows of it is filled in.
     pub(super) fn job(&mut self, row: JobRow<'_>) {
         self.rows += 1;
+        let row = self.without_startup(row);
         match &mut self.mapping {
             Some(mapping) => {
                 let completed = mapping.completed(row);

@@ -172,11 +172,13 @@ const STATUS: Column = Column {
     spellings: &[("status", TEXT), ("state", TEXT), ("conclusion", TEXT), ("result", TEXT)],
 };
 
+const CLASS: Column = Column { what: "class of the rules", spellings: &[("class", TEXT)] };
+
 /// Every column with the header spellings that are understood, most preferred first: for the documentation.
 pub fn trace_columns() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
     let all = [
         SUBMITTED, CREATED, STARTED, FINISHED, DURATION, WAIT, CPU, MEMORY, ARCH, TAGS, PIPELINE, STAGE,
-        NAME, STATUS,
+        NAME, STATUS, CLASS,
     ];
     all.into_iter().map(|column| (column.what, column.spellings.iter().map(|(name, _)| *name).collect()))
 }
@@ -206,6 +208,7 @@ pub(super) struct Columns {
     pub(super) stage: Option<Found>,
     pub(super) name: Option<Found>,
     pub(super) status: Option<Found>,
+    pub(super) class: Option<Found>,
 }
 
 impl Columns {
@@ -238,6 +241,7 @@ impl Columns {
             stage: find(&STAGE),
             name: find(&NAME),
             status: find(&STATUS),
+            class: find(&CLASS),
             header,
         };
         let lacks = |column: &Column| TraceError::NoColumn {

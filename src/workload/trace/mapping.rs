@@ -84,6 +84,8 @@ pub(super) struct RowTexts<'a> {
     pub(super) tags: &'a [u8],
     pub(super) stage: &'a [u8],
     pub(super) pipeline: &'a [u8],
+    /// The class that a map gave it on import.
+    pub(super) class: &'a [u8],
 }
 
 /// The tags of a row: separated by comma, semicolon, bar or blanks; brackets and quotes of a JSON list are dropped.
@@ -159,6 +161,10 @@ impl Mapper {
                 self.key.extend_from_slice(text);
             }
         }
+        if !texts.class.is_empty() {
+            self.key.push(0xfe);
+            self.key.extend_from_slice(texts.class);
+        }
         if let Some(decision) = self.known.get(self.key.as_slice()).copied() {
             if let Some(example) = decision.example {
                 self.unmapped[example as usize].rows += 1;
@@ -179,10 +185,15 @@ impl Mapper {
         arch: Option<ArchChoice>,
         classes: &mut Arena<Class>,
     ) -> Decision {
-        let rule = self
-            .rules
-            .iter()
-            .find(|rule| rule.patterns.iter().all(|(field, pattern)| matches(*field, pattern, texts)));
+        // Who says of which class a job is has decided: patterns are for jobs of which nothing is said.
+        let is_said =
+            |rule: &&MapRule| !texts.class.is_empty() && classes[rule.class].name.as_bytes() == texts.class;
+        let said = self.rules.iter().find(is_said);
+        let rule = said.or_else(|| {
+            self.rules
+                .iter()
+                .find(|rule| rule.patterns.iter().all(|(field, pattern)| matches(*field, pattern, texts)))
+        });
         let mapped = rule.is_some();
         let base = rule.map_or(self.otherwise, |rule| rule.class);
         let own_tags = self.keeps_tags && split_tags(texts.tags).next().is_some();

@@ -95,6 +95,7 @@ impl RowReader {
             tags: field(record, self.columns.tags),
             stage: field(record, self.columns.stage),
             pipeline: field(record, self.columns.pipeline),
+            class: field(record, self.columns.class),
         };
         let decision = self.mapper.class_of(texts, arch, classes);
         let mut requests = classes[decision.class].requests;
