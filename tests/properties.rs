@@ -6,14 +6,18 @@ mod plans;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fleetsim::catalog::{CapacityType, TypeId, ZoneId};
-use fleetsim::ec2::{AmiPreset, ShockParameters, StartupModel, control_plane, gp3_hourly};
+use fleetsim::ec2::{AmiPreset, Delay, ShockParameters, StartupModel, control_plane, gp3_hourly};
 use fleetsim::engine::Streams;
 use fleetsim::gitlab::{EntryConfig, ManagerConfig, RunnerConfig, Signal, Stop};
 use fleetsim::karpenter::disruption::ConsolidationPolicy;
 use fleetsim::metrics::{
     CostKind, FailureReason, GaugeKey, JobOutcome, JobRecord, NodeEnd, NodeRecord, WaitCause, WasteKind,
 };
-use fleetsim::simulation::{CapacityPlan, DaemonSet, Image, Plan};
+use fleetsim::scaling::{AutoscalerConfig, IdleTarget, MachinePolicy, TimeBilled, github_sizes};
+use fleetsim::simulation::{
+    CapacityPlan, DaemonSet, FixedNodes, Image, MachineGroup, MachinesPlan, NodeGroup, NodeGroupsPlan,
+    PerJobPlan, Plan,
+};
 use fleetsim::units::{CostMeter, Ppm, Resources, SimDuration, SimTime};
 use fleetsim::workload::{
     ArrivalKind, Arrivals, Distribution, ImageId, JobDraft, Need, Parallel, Retry, TemplateDraft, When,
@@ -624,6 +628,95 @@ proptest! {
     #[test]
     fn every_run_keeps_its_books(drawn in drawn()) {
         check(&drawn);
+    }
+}
+
+/// The same workload on what people run instead of Karpenter.
+fn instead(drawn: &Drawn, kind: u8) -> Case {
+    let case = drawn.case();
+    let nodes = |name: &str, plan: &Plan| FixedNodes {
+        name: name.to_owned(),
+        count: 0,
+        instance_type: plan.ec2.catalog.find(name).expect("known"),
+        zones: vec![ZoneId(0), ZoneId(1)],
+        capacity: if drawn.seed & 4 == 0 { CapacityType::OnDemand } else { CapacityType::Spot },
+        discount: Ppm::ZERO,
+        labels: Vec::new(),
+        taints: Vec::new(),
+    };
+    let types = ["m6i.xlarge", "c6i.2xlarge", "m6g.xlarge"];
+    case.change(|plan| {
+        plan.capacity = match kind {
+            0 => {
+                let group = |name: &&str| NodeGroup {
+                    nodes: nodes(name, plan),
+                    more_types: Vec::new(),
+                    min: 0,
+                    max: 4,
+                    priority: 0,
+                };
+                let groups = types.iter().map(group).collect();
+                let config = AutoscalerConfig { unneeded_time: mins(3), ..AutoscalerConfig::default() };
+                CapacityPlan::NodeGroups(Box::new(NodeGroupsPlan { config, groups }))
+            }
+            1 => {
+                plan.kubernetes.daemon_sets.clear();
+                let policy = MachinePolicy {
+                    slots: 1 + (drawn.seed % 3) as u32,
+                    uses: (drawn.seed / 3 % 4) as u32,
+                    most: 8,
+                    growth: 3,
+                    idle: IdleTarget::Fleeting {
+                        count: (drawn.seed / 12 % 3) as u32,
+                        factor: Ppm(100_000),
+                        limit: 2,
+                    },
+                    idle_time: mins(2),
+                    ready_first: false,
+                };
+                let group =
+                    |name: &&str| MachineGroup { nodes: nodes(name, plan), more_types: Vec::new(), policy };
+                let groups = types.iter().map(group).collect();
+                CapacityPlan::Machines(Box::new(MachinesPlan { groups }))
+            }
+            _ => CapacityPlan::PerJob(Box::new(PerJobPlan {
+                kind: CostKind::HostedMinutes,
+                sizes: github_sizes(),
+                billed: TimeBilled { with_start: drawn.seed & 1 == 0, minimum: secs(20), step: secs(60) },
+                start: Delay::Constant(secs(drawn.seed % 30)),
+                overhead: Resources::ZERO,
+                concurrent: Some(3 + (drawn.seed % 40) as u32),
+                speed: Ppm(1_400_000),
+            })),
+        };
+    })
+}
+
+/// Every kind of resource is in categories, all of it.
+fn the_ledger_is_the_bill(run: &Run) {
+    let outcome = &run.finished.outcome;
+    let mut total = 0;
+    for kind in CostKind::ALL {
+        let cost = outcome.costs.of(kind).0;
+        let uses = WasteKind::ALL.map(|used| outcome.waste.of_resource(kind).of(used).0);
+        assert_eq!(uses.iter().sum::<u128>(), cost, "{kind:?}");
+        total += cost;
+    }
+    assert_eq!(outcome.costs.total().0, total);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1000, ..config(3) })]
+    #[test]
+    fn the_waste_ledger_sums_to_the_bill_over_a_thousand_random_fleets_without_kubernetes(drawn in drawn(), kind in 1_u8..3) {
+        let case = instead(&drawn, kind);
+        let run = case.run();
+        the_ledger_is_the_bill(&run);
+        every_job_ends_exactly_once(&case, &drawn, &run);
+        if kind != 2 {
+            money_is_accounted(&case, &run);
+        }
+        counts_agree_with_records(&case, &run);
     }
 }
 

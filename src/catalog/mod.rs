@@ -4,9 +4,11 @@
 //! Where the figures come from, their dates and licences stand at the head of every file under `data/`.
 
 mod builtin;
+mod carbon;
 mod compare;
 mod cpu;
 mod custom;
+mod download;
 mod instance_type;
 mod kinds;
 mod labels;
@@ -18,9 +20,14 @@ mod region;
 mod text;
 
 pub use builtin::Catalog;
+pub use carbon::{
+    CARBON_CAVEATS, CARBON_DATE, MEMORY_WATTS_PER_GB, POWER_USAGE_EFFECTIVENESS, VcpuPower, grid_kg_per_kwh,
+    vcpu_power,
+};
 pub use compare::{Difference, Doubt};
 pub use cpu::{CpuGeneration, FamilySpeed, SpeedBasis};
 pub use custom::{CustomError, CustomPrice, CustomType};
+pub use download::{Download, DownloadError, DownloadKind, prices_csv, read_download};
 pub use instance_type::{CpuManufacturer, InstanceType, TypeId, eni_limited_pods};
 pub use kinds::{Arch, CapacityType};
 pub use labels::TypeLabel;

@@ -41,6 +41,10 @@ pub(super) enum Command {
     Recommend(super::recommend::RecommendArguments),
     /// Compare fleets of scenarios and of earlier results, all differences judged together.
     Compare(super::compare::CompareArguments),
+    /// Say what energy and emissions the nodes of fleets cause, and how doubtful that is.
+    Carbon(super::carbon::CarbonArguments),
+    /// Find the Savings Plan or Reserved Instances that pay for what fleets run on demand.
+    Commit(super::commit::CommitArguments),
     /// The gate for pipelines: objectives kept, and no worse than a baseline? Exit codes 10, 11 and 12 say what is not.
     Check(super::check::CheckArguments),
     /// Keep the values of every replication, to compare with later.
@@ -257,6 +261,12 @@ pub(super) enum CatalogCommand {
     },
     /// The instance types of a region.
     List(ListArguments),
+    /// In what the embedded catalogue differs from files that AWS gives to everybody.
+    Diff(super::catalog_files::DownloadArguments),
+    /// Look for slips and old figures in the embedded catalogue.
+    Verify(super::catalog_files::VerifyArguments),
+    /// Turn files that AWS gives to everybody into prices for scenarios.
+    Refresh(super::catalog_files::RefreshArguments),
 }
 
 /// `catalog list`.

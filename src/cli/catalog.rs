@@ -1,6 +1,7 @@
 //! `fleetsim catalog`: what the embedded price catalogue knows.
 
 use super::args::{ArchName, CatalogCommand, Format, ListArguments};
+use super::catalog_files;
 use super::exit::{Exit, Failed};
 use super::terminal::{Terminal, answer};
 use crate::catalog::{Arch, Catalog, CatalogRow, SpeedBasis, TypeFilter};
@@ -11,13 +12,16 @@ use std::fmt::Write;
 pub(super) fn catalog(command: &CatalogCommand, terminal: Terminal) -> Result<Exit, Failed> {
     let text = match command {
         CatalogCommand::Show { instance_type, region, format } => show(instance_type, region, *format)?,
+        CatalogCommand::Diff(arguments) => return catalog_files::diff(arguments, terminal),
+        CatalogCommand::Verify(arguments) => return catalog_files::verify(arguments),
+        CatalogCommand::Refresh(arguments) => return catalog_files::refresh(arguments, terminal),
         CatalogCommand::List(arguments) => list(arguments, terminal.verbose > 0)?,
     };
     answer(&text)?;
     Ok(Exit::Success)
 }
 
-fn open(region: &str) -> Result<Catalog, Failed> {
+pub(super) fn open(region: &str) -> Result<Catalog, Failed> {
     Catalog::builtin(region).map_err(|error| Failed::Usage(error.to_string()))
 }
 

@@ -35,6 +35,19 @@ impl Clock {
     }
 }
 
+/// The machine's day, for the age of prices.
+pub(super) fn today() -> jiff::civil::Date {
+    let days = now_in_days();
+    jiff::civil::Date::constant(1970, 1, 1).saturating_add(jiff::Span::new().days(days))
+}
+
+/// Days since 1970, in UTC.
+#[expect(clippy::disallowed_methods, reason = "the age of prices depends on the day")]
+fn now_in_days() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| (since.as_secs() / 86_400) as i64)
+}
+
 #[expect(clippy::disallowed_methods, reason = "how long the program itself takes is wall time")]
 fn now() -> Instant {
     Instant::now()

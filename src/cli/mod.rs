@@ -4,9 +4,12 @@ mod args;
 mod baseline;
 mod calibrate;
 mod candidates;
+mod carbon;
 mod catalog;
+mod catalog_files;
 mod check;
 mod clock;
+mod commit;
 mod compare;
 mod completions;
 mod conclude;
@@ -75,6 +78,8 @@ fn dispatch(command: &Command, terminal: Terminal) -> Result<Exit, Failed> {
         Command::Sweep(arguments) => sweep::sweep(arguments, terminal),
         Command::Recommend(arguments) => recommend::recommend(arguments, terminal),
         Command::Shards(arguments) => shards::shards(arguments, terminal),
+        Command::Carbon(arguments) => carbon::carbon(arguments, terminal),
+        Command::Commit(arguments) => commit::commit(arguments, terminal),
         Command::Compare(arguments) => compare::compare(arguments, terminal),
         Command::Check(arguments) => check::check(arguments, terminal),
         Command::Baseline(command) => baseline::baseline(command, terminal),

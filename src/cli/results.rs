@@ -1,5 +1,6 @@
 //! The result folder: tables, charts, the resolved scenario, where it all came from.
 
+use super::catalog_files::{OLD_DAYS, age_in_days};
 use super::exit::Failed;
 use super::files::ResultFolder;
 use super::page_facts::{class_facts, fleet_facts, node_hours};
@@ -13,7 +14,6 @@ use crate::report::{
     waste_csv,
 };
 use crate::scenario::{Fleet, Scenario};
-use crate::simulation::CapacityPlan;
 
 /// What a scenario's runs left.
 pub(super) struct Finished<'a> {
@@ -110,13 +110,7 @@ pub(super) fn names(fleet: &Fleet) -> Names {
     let catalog = &fleet.plan.ec2.catalog;
     Names {
         classes: fleet.workload.classes.as_slice().iter().map(|class| class.name.clone()).collect(),
-        pools: match &fleet.plan.capacity {
-            CapacityPlan::Karpenter(karpenter) => {
-                karpenter.pools.iter().map(|pool| pool.spec.name.clone()).collect()
-            }
-            CapacityPlan::FixedNodes(groups) => groups.iter().map(|group| group.name.clone()).collect(),
-            CapacityPlan::FifoPool { .. } => Vec::new(),
-        },
+        pools: fleet.plan.capacity.pool_names(),
         instance_types: catalog.types().iter().map(|kind| kind.name.to_string()).collect(),
         zones: catalog.zones().iter().map(|zone| zone.name.to_string()).collect(),
     }
@@ -135,7 +129,7 @@ fn page_facts(
     let mut shown = vec![
         fact("fleetsim", provenance.fleetsim_version.clone()),
         fact("scenario", format!("{hash} (hash of the scenario with every default)")),
-        fact("prices as of", provenance.catalog_date.clone()),
+        fact("prices as of", with_age(scenario, &provenance.catalog_date)),
         fact("simulated", format!("{} from {}", scenario.horizon, scenario.start)),
         fact("seed", provenance.seed.to_string()),
     ];
@@ -210,6 +204,20 @@ pub(super) fn provenance_of(scenario: &Scenario, seconds: f64, partial: bool) ->
         started_at: started.to_string(),
         elapsed_ms,
         partial,
+    }
+}
+
+/// The same where no price is old; otherwise how old they are when the simulated time starts.
+fn with_age(scenario: &Scenario, prices: &str) -> String {
+    let day = scenario.start.date();
+    let ages = scenario.fleets.iter().filter_map(|fleet| prices_date(fleet.plan.ec2.catalog.region()));
+    match ages.filter_map(|date| age_in_days(date, day)).max() {
+        Some(days) if days > OLD_DAYS => {
+            format!(
+                "{prices}; {days} days before the simulated start, more than {OLD_DAYS}: look whether they still hold"
+            )
+        }
+        _ => prices.to_owned(),
     }
 }
 

@@ -54,6 +54,23 @@ impl FargateSize {
         Some(Self { cpu: Millicores(cpu), memory: Mebibytes(memory) })
     }
 
+    /// Every size, smallest first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        SIZES.into_iter().flat_map(|(cpu, least, most, step)| {
+            // The quarter vCPU has 0.5, 1 and 2 GB.
+            let first = if cpu == 250 { 1024 } else { least };
+            let smallest = (cpu == 250).then_some(least);
+            let memories = smallest.into_iter().chain((first..=most).step_by(step as usize));
+            memories.map(move |memory| Self { cpu: Millicores(cpu), memory: Mebibytes(memory) })
+        })
+    }
+
+    /// What a pod may request of it: EKS's own 256 MiB are not for the pod.
+    #[must_use]
+    pub const fn room(self) -> Resources {
+        Resources { cpu: self.cpu, memory: Mebibytes(self.memory.0 - SYSTEM_MIB) }
+    }
+
     /// What the size costs, rounded to the nearest nano-dollar. Billed per second, at least a minute.
     #[must_use]
     pub fn hourly(self, prices: &FargatePrices) -> HourlyPrice {
@@ -90,6 +107,19 @@ mod tests {
         assert_eq!(size(1001, 1024), Some((2000, 4096)));
         assert_eq!(size(8000, 20_000), Some((8000, 20_480)));
         assert_eq!(size(16_000, 122_880), None);
+    }
+
+    #[test]
+    fn the_cheapest_size_that_holds_a_pod_is_the_one_it_is_rounded_up_to() {
+        let prices = FargatePrices::default();
+        for (cpu, memory) in
+            [(0, 0), (100, 512), (250, 2048), (900, 3000), (1000, 7936), (3000, 20_000), (9000, 40_000)]
+        {
+            let requests = Resources::new(cpu, memory);
+            let holds = |size: &FargateSize| requests.fits_in(size.room());
+            let cheapest = FargateSize::all().filter(holds).min_by_key(|size| size.hourly(&prices));
+            assert_eq!(cheapest, FargateSize::of(requests));
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Job {
     pub has_pod: bool,
     /// Whether the pod is Ready: its containers run.
     pub is_ready: bool,
-    /// Whether Karpenter was told that the pod waits for a node.
+    /// whether whoever provides nodes was told that the pod waits for one.
     pub awaits_karpenter: bool,
     /// The running pipeline it belongs to.
     pub pipeline: u32,

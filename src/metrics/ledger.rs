@@ -17,11 +17,13 @@ pub enum CostKind {
     ControlPlane,
     /// Fargate pods.
     Fargate,
+    /// Minutes of hosted runners.
+    HostedMinutes,
 }
 
 impl CostKind {
     /// Every kind, in the order in which reports list them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Instance(Arch::Amd64, CapacityType::OnDemand),
         Self::Instance(Arch::Amd64, CapacityType::Spot),
         Self::Instance(Arch::Arm64, CapacityType::OnDemand),
@@ -30,6 +32,7 @@ impl CostKind {
         Self::Managers,
         Self::ControlPlane,
         Self::Fargate,
+        Self::HostedMinutes,
     ];
 
     /// Its place in [`CostKind::ALL`].
@@ -41,6 +44,7 @@ impl CostKind {
             Self::Managers => 5,
             Self::ControlPlane => 6,
             Self::Fargate => 7,
+            Self::HostedMinutes => 8,
         }
     }
 
@@ -56,6 +60,7 @@ impl CostKind {
             Self::Managers => "managers",
             Self::ControlPlane => "control_plane",
             Self::Fargate => "fargate",
+            Self::HostedMinutes => "hosted_minutes",
         }
     }
 }

@@ -5,6 +5,7 @@ mod artifact;
 mod calibration;
 mod chart;
 mod columns;
+mod commitment;
 mod comparison;
 mod csv;
 mod explain;
@@ -31,6 +32,7 @@ mod waste;
 pub use artifact::{Artifact, ArtifactFacts, PlaceFinding, artifact, places_code_quality};
 pub use calibration::{calibration_chart, calibration_csv, calibration_text, constants_text};
 pub use chart::{Chart, ChartError, FleetFacts, charts, sweep_charts};
+pub use commitment::{CommitmentAnswer, commitment_text};
 pub use comparison::comparison_text;
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
 pub use explain::{

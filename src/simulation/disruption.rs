@@ -90,6 +90,7 @@ impl World<'_> {
     /// The instance is gone: the node object and its claim go with it, and so do pods that were still there.
     pub(super) fn node_gone(&mut self, id: NodeId) {
         let now = self.now;
+        self.machine_gone(id);
         self.lose_pods(id);
         let left: Vec<JobId> = self.nodes[id].pods.clone();
         for pod in left {
@@ -98,7 +99,8 @@ impl World<'_> {
                 self.forget_if_over(pod);
             }
         }
-        if self.nodes[id].registered_at != crate::units::SimTime::NEVER {
+        let is_registered = self.nodes[id].registered_at != crate::units::SimTime::NEVER;
+        if is_registered && self.machines.is_none() {
             self.scheduler.remove_node(now, NodeKey(id.raw()));
         }
         let pool = self.nodes[id].pool;

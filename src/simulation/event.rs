@@ -54,6 +54,10 @@ pub(super) enum Event {
     PausePods { deployment: u32 },
     /// A job of a runner with pause pods has freed its slot.
     PausePodJobOver { deployment: u32 },
+    /// Cluster Autoscaler looks at the cluster.
+    AutoscalerScan,
+    /// A group of machines whose launch failed tries again.
+    MachineRetry { group: u32 },
     /// A node reached a stage of its life.
     Node { node: NodeId, ordinal: u32, stage: NodeStage },
 }
@@ -87,4 +91,8 @@ pub(super) enum NodeStage {
     Expired,
     /// Karpenter notes that the node is no longer as it should be.
     Drifted,
+    /// Cluster Autoscaler's taint has stood long enough: the group terminates the instance.
+    GroupShrinks,
+    /// The machine may have been idle for long.
+    IdleTooLong,
 }

@@ -6,7 +6,6 @@ use crate::fleet::{NodeId, NodePhase};
 use crate::metrics::NodeEnd;
 
 use super::event::{Event, NodeStage};
-use super::plan::CapacityPlan;
 use super::provisioning::mark_unavailable;
 use super::world::World;
 
@@ -52,14 +51,15 @@ impl World<'_> {
         if self.nodes[id].phase == NodePhase::Terminated {
             return;
         }
+        let was_leaving = self.nodes[id].phase >= NodePhase::Draining;
         self.facts[id.index()].end_reason = EndReason::SpotReclaimed;
         // Before the books of the node are closed: the work that is lost is on its bill.
         self.lose_pods(id);
         self.close_node(id, NodeEnd::Interrupted);
-        let (pool, fixed) = (self.nodes[id].pool, matches!(self.plan.capacity, CapacityPlan::FixedNodes(_)));
+        let pool = self.nodes[id].pool;
         self.node_gone(id);
-        if fixed {
-            self.replace_fixed_node(pool);
+        if !was_leaving {
+            self.replace_in_group(pool);
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) const NO_KIND: u32 = u32::MAX;
 pub(super) struct PodKind {
     /// What kube-scheduler sees.
     pub shape: ShapeId,
+    /// Node groups or groups of machines that it may run on: one bit for each.
+    pub groups: u64,
     /// What Karpenter sees; meaningless without Karpenter.
     pub karpenter_class: u32,
     /// Effective requests.

@@ -3,6 +3,7 @@
 mod arrivals;
 mod bills;
 mod canceling;
+mod capacity_groups;
 mod decisions;
 mod disruption;
 mod drift;
@@ -16,8 +17,12 @@ mod karpenter_plan;
 mod karpenter_side;
 mod kinds;
 mod launch_faults;
+mod machines;
+mod node_groups;
 mod nodes;
 mod pause_pods;
+mod per_job;
+mod per_job_plan;
 mod pipeline_steps;
 mod placement;
 mod plan;
@@ -39,6 +44,9 @@ mod world;
 
 pub use decisions::{Decided, Decision};
 pub use karpenter_plan::{DriftNotice, DriftPlan, KarpenterPlan, PoolPlan, ScalePlan};
+pub use machines::{MachineGroup, MachinesPlan};
+pub use node_groups::{NodeGroup, NodeGroupsPlan};
+pub use per_job_plan::PerJobPlan;
 pub use placement::{CLASS_LABEL, ClassPlacement, Placement};
 pub use plan::{
     CapacityPlan, DaemonSet, DrainPlan, Ec2Plan, ExecutorPlan, FixedNodes, Image, KubernetesPlan,
@@ -101,6 +109,9 @@ pub fn simulate(
     if let CapacityPlan::FifoPool { cores_milli, price } = plan.capacity {
         return fifo::simulate(plan, (cores_milli, price), streams, arrivals, keep);
     }
+    if let CapacityPlan::PerJob(machines) = &plan.capacity {
+        return per_job::simulate(plan, machines, streams, arrivals, keep);
+    }
     let mut world = World::new(plan, arrivals, streams, keep);
     let end = run(&mut world)?;
     Ok(world.finish(end).0)
@@ -117,7 +128,7 @@ pub fn simulate_explained(
     arrivals: Arrivals,
     keep: Keep,
 ) -> Result<(FinishedRun, Vec<Explained>), TraceError> {
-    if let CapacityPlan::FifoPool { .. } = plan.capacity {
+    if let CapacityPlan::FifoPool { .. } | CapacityPlan::PerJob(_) = plan.capacity {
         return simulate(plan, streams, arrivals, keep).map(|run| (run, Vec::new()));
     }
     let mut world = World::new(plan, arrivals, streams, keep);

@@ -115,6 +115,7 @@ impl World<'_> {
     pub(super) fn node_stage(&mut self, id: NodeId, stage: NodeStage) {
         let draining = self.nodes[id].phase >= NodePhase::Draining;
         match stage {
+            NodeStage::Launched if self.is_in_group() => self.group_launched(id),
             NodeStage::Launched => self.launched(id),
             NodeStage::Running if self.nodes[id].phase != NodePhase::Terminated => {
                 let price = self.market.price(self.pool_of(id)).unwrap_or_default();
@@ -122,18 +123,24 @@ impl World<'_> {
                 self.instance_running(id, discounted(price, discount));
                 self.schedule_interruption(id, u64::from(self.nodes[id].ordinal));
             }
-            NodeStage::Registered if !draining => match &self.plan.capacity {
-                CapacityPlan::FixedNodes(groups) => {
-                    let group = &groups[self.nodes[id].pool as usize];
-                    self.register_with_scheduler(id, &group.labels, &group.taints);
+            NodeStage::Registered if !draining => match self.plan.capacity.group(self.nodes[id].pool) {
+                Some(_) if self.machines.is_some() => {
+                    let node = &mut self.nodes[id];
+                    node.enter(NodePhase::Registered);
+                    node.registered_at = self.now;
                 }
-                _ => self.karpenter_stage(id, stage),
+                Some(group) => self.register_with_scheduler(id, &group.labels, &group.taints),
+                None => self.karpenter_stage(id, stage),
             },
+            NodeStage::Ready if !draining && self.machines.is_some() => self.machine_ready(id),
             NodeStage::Ready if !draining && !self.waits_its_turn(id) => self.node_ready(id),
             NodeStage::Initialized if !draining => self.karpenter_stage(id, stage),
             NodeStage::LaunchTimeout if self.nodes[id].phase == NodePhase::Requested => {
                 self.claim_lost(id);
             }
+            NodeStage::RegistrationTimeout if !draining && self.is_in_group() => self.group_node_hangs(id),
+            NodeStage::GroupShrinks => self.group_shrinks(id),
+            NodeStage::IdleTooLong => self.idle_too_long(id),
             NodeStage::RegistrationTimeout if !draining => self.delete_claim(id, NodeEnd::NeverRegistered),
             NodeStage::Expired if !draining => self.delete_claim(id, NodeEnd::Expired),
             NodeStage::Drifted if !draining => self.node_drifted(id),
@@ -146,10 +153,7 @@ impl World<'_> {
     }
 
     pub(super) fn fixed_discount(&self, id: NodeId) -> Ppm {
-        match &self.plan.capacity {
-            CapacityPlan::FixedNodes(groups) => groups[self.nodes[id].pool as usize].discount,
-            _ => Ppm::ZERO,
-        }
+        self.plan.capacity.group(self.nodes[id].pool).map_or(Ppm::ZERO, |group| group.discount)
     }
 
     /// A node of a fixed group: there from the start.
@@ -186,7 +190,7 @@ impl World<'_> {
         }
     }
 
-    fn fixed_node(&mut self, group_index: u32, group: &FixedNodes, zone: ZoneId) -> NodeId {
+    pub(super) fn fixed_node(&mut self, group_index: u32, group: &FixedNodes, zone: ZoneId) -> NodeId {
         let kind = self.plan.ec2.catalog.get(group.instance_type);
         let node = Node {
             ordinal: self.next_node_ordinal(),

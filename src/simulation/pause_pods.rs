@@ -87,7 +87,9 @@ impl World<'_> {
             ..PodClassSpec::default()
         };
         let karpenter_class = self.karpenter.as_mut().map_or(0, |side| side.register_class(class));
+        let groups = super::node_groups::groups_for(self.plan, &shape);
         self.kinds.add(PodKind {
+            groups,
             shape: self.scheduler.register_shape(shape),
             karpenter_class,
             requests: own.requests,

@@ -15,6 +15,9 @@ use crate::metrics::CostKind;
 use crate::units::{HourlyPrice, Mebibytes, Millicores, Ppm, Resources, SimDuration, SimTime};
 
 use super::karpenter_plan::KarpenterPlan;
+use super::machines::MachinesPlan;
+use super::node_groups::NodeGroupsPlan;
+use super::per_job_plan::PerJobPlan;
 use super::placement::{ClassPlacement, Placement};
 
 /// Everything [`super::simulate`] needs beside the arrivals and the seed.
@@ -201,6 +204,12 @@ pub enum CapacityPlan {
     Karpenter(Box<KarpenterPlan>),
     /// Nodes that always run.
     FixedNodes(Vec<FixedNodes>),
+    /// Cluster Autoscaler sets the sizes of node groups.
+    NodeGroups(Box<NodeGroupsPlan>),
+    /// Runner managers start machines for jobs; there is no Kubernetes.
+    Machines(Box<MachinesPlan>),
+    /// Every job gets a machine of its own.
+    PerJob(Box<PerJobPlan>),
     /// No nodes and no runners: jobs are served first in first out by a number of cores.
     FifoPool {
         /// Capacity in whole millicores.

@@ -5,7 +5,7 @@ use crate::engine::{Id, Purpose};
 use crate::fleet::{Job, JobId, JobPhase, NodeId, NodePhase};
 use crate::gitlab::Slot;
 use crate::gitlab::executor::PodWait;
-use crate::kubernetes::{Image, ImageId, PodKey, SchedulingOutcome};
+use crate::kubernetes::{Image, ImageId, SchedulingOutcome};
 use crate::metrics::{GaugeKey, JobOutcome, JobRecord};
 use crate::units::{SimDuration, SimTime};
 use crate::workload::{FailureReason, JobNumber};
@@ -45,7 +45,7 @@ impl World<'_> {
         self.executors.get(self.kinds.get(job.kind).executor)
     }
 
-    fn pod_wait(&self, job: &Job) -> PodWait {
+    pub(super) fn pod_wait(&self, job: &Job) -> PodWait {
         let executor = self.executor_of(job);
         PodWait::with(executor.poll_interval, executor.poll_timeout)
     }
@@ -69,12 +69,12 @@ impl World<'_> {
         if is_nominated {
             self.leave_to_preemption(id);
         } else {
-            self.trigger_provisioning(id);
+            self.needs_node(id);
         }
     }
 
     /// The kubelet of `node` starts the pod; when the executor will see that is known at once.
-    fn bound(&mut self, id: JobId, node_id: NodeId) {
+    pub(super) fn bound(&mut self, id: JobId, node_id: NodeId) {
         let now = self.now;
         if self.jobs[id].is_pause_pod() {
             return self.pause_pod_bound(id, node_id);
@@ -311,7 +311,7 @@ impl World<'_> {
         let job = &mut self.jobs[id];
         job.has_pod = false;
         let (node, cpu, is_pause_pod) = (job.node, job.requests.cpu, job.is_pause_pod());
-        self.scheduler.pod_deleted(now, PodKey(id.raw()));
+        self.pod_object_gone(id);
         let Some(node_id) = node else {
             self.forget_pending_pod(id);
             return;
@@ -330,7 +330,7 @@ impl World<'_> {
             meter.pod_left(now, cpu);
             self.recorder.gauge(now, GaugeKey::RequestedMillicores, -i64::from(cpu.0));
         }
-        self.karpenter_pod_gone(id, node_id);
+        self.pod_left_node(id, node_id);
     }
 
     /// A build is forgotten once its pod is gone; the slot is accounted by the manager.

@@ -3,7 +3,6 @@
 use crate::engine::Id;
 use crate::fleet::{JobId, JobPhase};
 use crate::gitlab::{Outcome, Pick};
-use crate::kubernetes::PodKey;
 use crate::metrics::{self, GaugeKey, JobOutcome};
 use crate::workload::FailureReason;
 
@@ -94,9 +93,8 @@ impl World<'_> {
         }
         let job = &mut self.jobs[id];
         job.pod_created(self.now);
-        let shape = self.kinds.get(job.kind).shape;
         self.recorder.gauge(self.now, GaugeKey::PendingPods, 1);
-        self.scheduler.pod_created(self.now, PodKey(id.raw()), shape);
+        self.offer_pod(id);
     }
 
     /// GitLab gave a pending build up.

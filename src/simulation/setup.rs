@@ -20,6 +20,7 @@ use super::placement;
 use super::plan::{CapacityPlan, Ec2Plan, Plan};
 use super::pod_budgets::{self, PodBudgets};
 use super::world::{Scratch, World};
+use super::{machines, node_groups};
 
 pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Keep) -> World<'_> {
     let recorder = Recorder::new(RecorderSettings {
@@ -61,6 +62,8 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         deviations: Vec::new(),
         launch_queue: LaunchQueue::default(),
         karpenter: None,
+        autoscaler: None,
+        machines: None,
         pod_budgets: PodBudgets::new(&plan.kubernetes.disruption_budgets),
         pause_pods: PausePodDeployments::default(),
         recorder,
@@ -77,13 +80,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
     world.announce_pod_budgets();
     world.arm_all();
     world.register_new_classes();
-    if let CapacityPlan::FixedNodes(groups) = &plan.capacity {
-        for (index, group) in groups.iter().enumerate() {
-            for number in 0..group.count {
-                world.add_fixed_node(index as u32, group, number);
-            }
-        }
-    }
+    world.start_groups();
     world
 }
 
@@ -160,7 +157,7 @@ impl World<'_> {
     fn make_kind(&mut self, class: ClassId, requests: Resources, number: u32) -> PodKind {
         let executor = self.executors.get(number);
         let class = &self.arrivals.classes()[class];
-        let total = requests + executor.overhead;
+        let total = machines::within_a_slot(self.plan, class, requests + executor.overhead);
         let wanted = match class.arch {
             ArchChoice::Amd64 => Some(Arch::Amd64),
             ArchChoice::Arm64 => Some(Arch::Arm64),
@@ -203,8 +200,18 @@ impl World<'_> {
             ..PodClassSpec::default()
         };
         let karpenter_class = self.karpenter.as_mut().map_or(0, |side| side.register_class(spec));
+        let groups = node_groups::groups_for(self.plan, &shape) | machines::machines_for(self.plan, class);
         let shape = self.scheduler.register_shape(shape);
-        PodKind { shape, karpenter_class, requests: total, executor: number, do_not_disrupt, pdb, emulated }
+        PodKind {
+            shape,
+            groups,
+            karpenter_class,
+            requests: total,
+            executor: number,
+            do_not_disrupt,
+            pdb,
+            emulated,
+        }
     }
 }
 

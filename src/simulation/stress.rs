@@ -8,7 +8,6 @@ use crate::metrics::NodeEnd;
 use crate::units::{SimDuration, SimTime};
 
 use super::event::Event;
-use super::plan::CapacityPlan;
 use super::world::World;
 
 const ANSWER_AGAIN: Purpose = Purpose::named("ec2 launch answer again");
@@ -35,9 +34,9 @@ impl World<'_> {
         let concerned = concerned.filter(|(_, node)| node.phase > NodePhase::Requested);
         let concerned: Vec<NodeId> = concerned.map(|(id, _)| id).collect();
         for id in concerned {
-            match &self.plan.capacity {
-                CapacityPlan::FixedNodes(_) => self.drain_fixed(id),
-                _ => self.delete_claim(id, NodeEnd::Drained),
+            match self.plan.capacity.group(self.nodes[id].pool) {
+                Some(_) => self.drain_fixed(id),
+                None => self.delete_claim(id, NodeEnd::Drained),
             }
         }
     }
@@ -48,7 +47,7 @@ impl World<'_> {
         self.lose_pods(id);
         self.close_node(id, NodeEnd::Drained);
         self.node_gone(id);
-        self.replace_fixed_node(group);
+        self.replace_in_group(group);
     }
 
     /// Until when GitLab is away, if it is.

@@ -15,6 +15,8 @@ use super::event::Event;
 use super::executors::Executors;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKinds};
+use super::machines::Machines;
+use super::node_groups::Autoscaler;
 use super::nodes::NodeFacts;
 use super::pause_pods::PausePodDeployments;
 use super::plan::Plan;
@@ -57,6 +59,10 @@ pub(super) struct World<'p> {
     /// Launch requests that wait for a throttled API.
     pub launch_queue: LaunchQueue,
     pub karpenter: Option<Box<KarpenterSide>>,
+    /// Cluster Autoscaler, where it sets the sizes of node groups.
+    pub autoscaler: Option<Box<Autoscaler>>,
+    /// Machines that runner managers start, where there is no Kubernetes.
+    pub machines: Option<Box<Machines>>,
     pub pod_budgets: PodBudgets,
     pub pause_pods: PausePodDeployments,
     pub recorder: Recorder,
@@ -146,6 +152,8 @@ impl<'p> World<'p> {
             Event::PausePodLook { deployment } => self.look_at_pause_pods(deployment),
             Event::PausePods { deployment } => self.adjust_pause_pods(deployment),
             Event::PausePodJobOver { deployment } => self.pause_pod_job_over(deployment),
+            Event::AutoscalerScan => self.autoscaler_scan(),
+            Event::MachineRetry { group } => self.scale_machines(group),
             Event::Node { node, ordinal, stage } => {
                 if self.is_node(node, ordinal) {
                     self.node_stage(node, stage);

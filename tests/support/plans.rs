@@ -442,7 +442,9 @@ pub fn digest(run: &FinishedRun) -> u64 {
         }
         add(node.cost.0);
     }
-    for kind in CostKind::ALL {
+    // What came to the ledger later counts where it is paid for: runs without it keep their numbers.
+    let is_counted = |kind: &CostKind| *kind != CostKind::HostedMinutes || outcome.costs.of(*kind).0 > 0;
+    for kind in CostKind::ALL.into_iter().filter(is_counted) {
         add(outcome.costs.of(kind).0);
     }
     for kind in WasteKind::ALL {

@@ -22,6 +22,7 @@ fn look(kind: CostKind) -> (RGBColor, bool, &'static str) {
         CostKind::Managers => (colour::DARK_GREY, false, "managers"),
         CostKind::ControlPlane => (colour::LIGHT_GREY, false, "control plane"),
         CostKind::Fargate => (colour::GREEN, false, "Fargate"),
+        CostKind::HostedMinutes => (colour::PURPLE, false, "hosted minutes"),
     }
 }
 

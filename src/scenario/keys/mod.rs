@@ -1,6 +1,7 @@
 //! The key reference: every scenario key with its type, unit, default and meaning, once. Reading, the JSON Schema, the
 //! starter file and the nearest-key hints all follow this table, so that they cannot drift apart.
 
+mod alternatives;
 mod ec2;
 mod events;
 mod gitlab;

@@ -1,5 +1,6 @@
 //! Keys of the scenario as a whole, and the tree of all sections.
 
+use super::alternatives::{CLUSTER_AUTOSCALER, DOCKER_AUTOSCALER, DOCKER_MACHINE, FARGATE, HOSTED};
 use super::ec2::{EC2, FIXED, SPEED};
 use super::events::EVENT;
 use super::gitlab::{GITLAB, RUNNER};
@@ -32,8 +33,17 @@ pub(crate) const ROOT: &[Key] = &[
         .or("\"\""),
     Key::new(
         "kind",
-        Kind::Choice(&["karpenter", "fixed", "fifo"]),
-        "Who provides capacity: Karpenter, a fixed set of nodes, or a pure first-in-first-out pool of slots.",
+        Kind::Choice(&[
+            "karpenter",
+            "fixed",
+            "cluster-autoscaler",
+            "docker-autoscaler",
+            "docker-machine",
+            "fargate",
+            "hosted",
+            "fifo",
+        ]),
+        "Who provides capacity: Karpenter, a fixed set of nodes, Cluster Autoscaler, machines of docker-autoscaler or docker+machine, Fargate, hosted runners, or a pure first-in-first-out pool of slots.",
     )
     .or("\"karpenter\""),
     Key::new("objective", Kind::Tables(OBJECTIVE), "Limits that fleets are judged by.")
@@ -61,6 +71,23 @@ pub(crate) const ROOT: &[Key] = &[
     .also(&["events"]),
     Key::section("speed", SPEED, "How fast jobs run on which CPU."),
     Key::section("fixed", FIXED, "Nodes of a fleet of kind \"fixed\"."),
+    Key::section(
+        "cluster_autoscaler",
+        CLUSTER_AUTOSCALER,
+        "Cluster Autoscaler and its node groups, of a fleet of kind \"cluster-autoscaler\".",
+    ),
+    Key::section(
+        "docker_autoscaler",
+        DOCKER_AUTOSCALER,
+        "Instances of GitLab's docker-autoscaler executor, of a fleet of kind \"docker-autoscaler\".",
+    ),
+    Key::section(
+        "docker_machine",
+        DOCKER_MACHINE,
+        "Machines of the docker+machine executor, of a fleet of kind \"docker-machine\".",
+    ),
+    Key::section("fargate", FARGATE, "Job pods on Fargate, of a fleet of kind \"fargate\"."),
+    Key::section("hosted", HOSTED, "Hosted runners, of a fleet of kind \"hosted\"."),
     Key::section("fifo", FIFO, "The pool of a fleet of kind \"fifo\"."),
 ];
 

@@ -5,6 +5,7 @@ use super::super::diagnostic::{Code, Diagnostic};
 use super::super::document::Table;
 use super::super::layers::FleetDocument;
 use super::Run;
+use super::alternatives;
 use super::ec2::{type_at, zones};
 use super::fit::{self, Surroundings};
 use super::job::Described;
@@ -14,7 +15,9 @@ use crate::catalog::{CapacityType, Catalog};
 use crate::karpenter::batcher::BatchWindow;
 use crate::karpenter::disruption::{Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version};
 use crate::karpenter::solver::PassOptions;
-use crate::simulation::{CapacityPlan, ExecutorPlan, FixedNodes, KarpenterPlan, KubernetesPlan, PoolPlan};
+use crate::simulation::{
+    CapacityPlan, ExecutorPlan, FixedNodes, KarpenterPlan, KubernetesPlan, MachineGroup, PoolPlan,
+};
 use crate::units::{HourlyPrice, Ppm};
 use std::sync::Arc;
 
@@ -28,6 +31,8 @@ pub(super) struct Request<'a> {
     pub executors: &'a [ExecutorPlan],
     pub kubernetes: &'a KubernetesPlan,
     pub run: &'a Run<'a>,
+    /// Jobs that all runner managers together may have at once.
+    pub slots: u64,
 }
 
 /// The capacity of a fleet; pods that fit nowhere are reported.
@@ -54,6 +59,26 @@ pub(super) fn plan(
             let of = |around| groups.iter().map(|group| fit::room(group.instance_type, around)).collect();
             let rooms = around.iter().map(of).collect();
             (CapacityPlan::FixedNodes(groups), rooms)
+        }
+        "cluster-autoscaler" => {
+            let plan = alternatives::node_groups(request, problems);
+            let types = || plan.groups.iter().map(|group| group.nodes.instance_type);
+            let of = |around| types().map(|kind| fit::room(kind, around)).collect();
+            let rooms = around.iter().map(of).collect();
+            (CapacityPlan::NodeGroups(Box::new(plan)), rooms)
+        }
+        "docker-autoscaler" | "docker-machine" => {
+            let plan = alternatives::machines(request, problems);
+            let room = |group: &MachineGroup| {
+                alternatives::room_of_machine(group.nodes.instance_type, request.catalog)
+            };
+            let rooms = around.iter().map(|_| plan.groups.iter().map(room).collect()).collect();
+            (CapacityPlan::Machines(Box::new(plan)), rooms)
+        }
+        "fargate" | "hosted" => {
+            let plan = alternatives::per_job(request);
+            let rooms = around.iter().map(|_| alternatives::rooms_of_sizes(&plan.sizes)).collect();
+            (CapacityPlan::PerJob(Box::new(plan)), rooms)
         }
         _ => {
             let pools = karpenter::pools(fleet, &request.fleet.span, problems);

@@ -171,11 +171,8 @@ fn price_rise(
 
 /// The numbers of the NodePools or groups listed at `pools`.
 fn named_pools(table: &Table, capacity: &CapacityPlan, problems: &mut Problems) -> Vec<u32> {
-    let names: Vec<&str> = match capacity {
-        CapacityPlan::Karpenter(karpenter) => karpenter.pools.iter().map(|pool| &*pool.spec.name).collect(),
-        CapacityPlan::FixedNodes(groups) => groups.iter().map(|group| &*group.name).collect(),
-        CapacityPlan::FifoPool { .. } => Vec::new(),
-    };
+    let owned = capacity.pool_names();
+    let names: Vec<&str> = owned.iter().map(String::as_str).collect();
     let mut numbers = Vec::new();
     for name in table.texts("pools") {
         if let Some(number) = names.iter().position(|known| *known == name) {

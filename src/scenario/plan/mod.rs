@@ -1,5 +1,6 @@
 //! From the complete document of a fleet to the plan that is simulated, with every check that needs to know a room.
 
+mod alternatives;
 mod capacity;
 mod ec2;
 mod events;
@@ -28,7 +29,7 @@ use super::document::Table;
 use super::layers::{FileProvider, FleetDocument};
 use super::source::Span;
 use crate::ec2::Occupancy;
-use crate::simulation::{Ec2Plan, KubernetesPlan, Plan};
+use crate::simulation::{Ec2Plan, Plan};
 use crate::units::{SimDuration, SimTime};
 use crate::workload::{ImportAccount, PackedTrace, TraceOptions, WeekClock, Workload};
 use jiff::ZonedDateTime;
@@ -97,10 +98,14 @@ pub(super) fn ready(
     speeds::check(&jobs, &catalog, problems);
     let believes_list = table.section("karpenter").text("price_book") == "list";
     let list_prices = believes_list.then(|| ec2::list_catalog(table.section("ec2"))).flatten().map(Arc::new);
-    let kubernetes = kubernetes::plan(table.section("kubernetes"), &jobs, problems);
-    let executors = kubernetes::executors(table.section("kubernetes"), &executors);
-    let pause_pods = pause_pods::deployments(&runners, &executors, &gitlab, run, problems);
-    let kubernetes = KubernetesPlan { pause_pods, ..kubernetes };
+    let mut kubernetes = kubernetes::plan(table.section("kubernetes"), &jobs, problems);
+    let mut executors = kubernetes::executors(table.section("kubernetes"), &executors);
+    if alternatives::is_without_kubernetes(table.text("kind")) {
+        executors = alternatives::docker_executors(table, &executors);
+        kubernetes.daemon_sets.clear();
+    } else {
+        kubernetes.pause_pods = pause_pods::deployments(&runners, &executors, &gitlab, run, problems);
+    }
     let capacity = capacity::plan(
         &capacity::Request {
             fleet,
@@ -109,6 +114,7 @@ pub(super) fn ready(
             executors: &executors,
             kubernetes: &kubernetes,
             run,
+            slots: gitlab.managers.iter().map(|manager| u64::from(manager.concurrent)).sum(),
         },
         &jobs.described,
         problems,

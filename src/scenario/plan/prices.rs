@@ -7,7 +7,7 @@ use super::super::layers::FileProvider;
 use super::super::source::{Source, Span};
 use super::ec2::{type_at, unknown_type};
 use super::workload::unreadable;
-use crate::catalog::{CapacityType, Catalog, CustomPrice};
+use crate::catalog::{CapacityType, Catalog, CustomPrice, InterruptionRating};
 use crate::simulation::PriceChange;
 use crate::units::{HourlyPrice, SimTime};
 use std::sync::Arc;
@@ -142,8 +142,8 @@ pub(super) fn from_file(
         return Vec::new();
     }
     let places: Vec<usize> = found.into_iter().flatten().collect();
-    let zone = column("zone");
-    lines.filter_map(|row| self::row(&row, &places, zone, &source, catalog, problems)).collect()
+    let more = [column("zone"), column("interruptions")];
+    lines.filter_map(|row| self::row(&row, &places, more, &source, catalog, problems)).collect()
 }
 
 /// The non-empty lines, each as its fields with their places. Prices need no quoting.
@@ -168,7 +168,7 @@ fn fields(text: &str) -> impl Iterator<Item = Vec<(&str, usize)>> {
 fn row(
     row: &[(&str, usize)],
     places: &[usize],
-    zone: Option<usize>,
+    [zone, rating]: [Option<usize>; 2],
     source: &Arc<Source>,
     catalog: &Catalog,
     problems: &mut Problems,
@@ -209,11 +209,22 @@ fn row(
     {
         return wrong(zone, format!("{} has no zone `{}`", catalog.region(), zone.0), "a zone of the region");
     }
+    let rating = rating.map(field).filter(|(text, _)| !text.is_empty());
+    let known = |text: &str| InterruptionRating::ALL.into_iter().find(|rating| rating.label() == text);
+    if let Some(rating) = rating
+        && known(rating.0).is_none()
+    {
+        return wrong(
+            rating,
+            format!("`{}` is no rating of the Spot advisor", rating.0),
+            "<5%, 5-10%, 10-15%, 15-20% or >20%",
+        );
+    }
     Some(CustomPrice {
         instance_type: name.0.to_owned(),
         zone: zone.map(|(text, _)| text.to_owned()),
         capacity_type,
         price: HourlyPrice::from_dollars(dollars),
-        rating: None,
+        rating: rating.and_then(|(text, _)| known(text)),
     })
 }

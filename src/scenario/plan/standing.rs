@@ -2,6 +2,7 @@
 
 use super::super::check::Problems;
 use super::super::document::Table;
+use super::alternatives::is_without_kubernetes;
 use super::ec2::type_at;
 use super::gitlab::{Runner, manager_name};
 use crate::catalog::{CapacityType, Catalog, ZoneId};
@@ -20,14 +21,21 @@ pub(super) fn costs(
     problems: &mut Problems,
 ) -> Vec<(CostKind, StandingCost)> {
     let mut costs = Vec::new();
-    if fleet.text("kind") == "fifo" {
+    if matches!(fleet.text("kind"), "fifo" | "hosted") {
         return costs;
     }
+    let has_cluster = !is_without_kubernetes(fleet.text("kind"));
     match fleet.section("ec2").section("billing").text("control_plane") {
         "none" => {}
-        support => costs.push((CostKind::ControlPlane, control_plane(support == "extended"))),
+        support if has_cluster => costs.push((CostKind::ControlPlane, control_plane(support == "extended"))),
+        _ => {}
     }
-    for (pod, _) in fleet.section("kubernetes").tables("fargate") {
+    let has_karpenter = !matches!(fleet.text("kind"), "cluster-autoscaler" | "fargate");
+    if fleet.text("kind") == "cluster-autoscaler" {
+        costs.extend(cluster_autoscaler().map(|cost| (CostKind::Fargate, cost)));
+    }
+    let runs = |pod: &Table| has_cluster && (has_karpenter || pod.text("name") != "karpenter");
+    for (pod, _) in fleet.section("kubernetes").tables("fargate").filter(|(pod, _)| runs(pod)) {
         let requests = Resources {
             cpu: pod.cpu_if("cpu").unwrap_or_default(),
             memory: pod.memory_if("memory").unwrap_or_default(),
@@ -54,6 +62,14 @@ pub(super) fn costs(
         }
     }
     costs
+}
+
+/// Cluster Autoscaler's own pod, with the requests of its example manifest (100m and 600Mi, kubernetes/autoscaler
+/// `cloudprovider/aws/examples`, 2026-08).
+fn cluster_autoscaler() -> Option<StandingCost> {
+    let size = FargateSize::of(Resources::new(100, 600))?;
+    let hourly = size.hourly(&FargatePrices::default());
+    Some(StandingCost { name: "cluster-autoscaler: 1 x Fargate".to_owned(), hourly })
 }
 
 fn host(host: &Table, catalog: &Catalog, problems: &mut Problems) -> Option<StandingCost> {

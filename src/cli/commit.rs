@@ -1,0 +1,228 @@
+//! `fleetsim commit`: which Savings Plan or Reserved Instances pay for what a scenario's fleets run on demand.
+
+use super::args::Format;
+use super::exit::{Exit, Failed};
+use super::run::{read, with_seed_and_reps};
+use super::simulate::threads;
+use super::terminal::{Terminal, answer};
+use crate::catalog::{CapacityType, TypeId, ZoneId, other_price, reserved_discounts};
+use crate::engine::Streams;
+use crate::experiment::{HourlyUse, best_commitment};
+use crate::metrics::NodeRecord;
+use crate::report::{CommitmentAnswer, commitment_text};
+use crate::scenario::Fleet;
+use crate::simulation::{Keep, simulate};
+use crate::units::HourlyPrice;
+use clap::{Args, ValueEnum};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Shown below the options by `--help`.
+const HELP: &str = "\
+Simulates every fleet and prices each hour of its on-demand nodes with and without a commitment. The best commitment is the \
+one with the least cost per hour over all replications; its interval is that of the replications' own best ones.
+
+  fleetsim commit peak.toml
+  fleetsim commit peak.toml --plan ec2-instance --term 3y --fleet graviton-on-demand
+
+Discounts are the catalogue's (`fleetsim catalog` says from when); yours come with --discount. Nodes of a fixed group that has a \
+savings_plan already, Spot, Fargate, runner managers and volumes are not counted.";
+
+/// `commit`.
+#[derive(Args, Debug)]
+#[command(after_long_help = HELP)]
+pub(super) struct CommitArguments {
+    /// Scenario file.
+    #[arg(value_name = "SCENARIO")]
+    pub scenario: PathBuf,
+    /// What is committed to: any instance, or one family (the best for each family is shown).
+    #[arg(long, value_name = "PLAN", default_value = "compute")]
+    pub plan: PlanName,
+    /// For how long.
+    #[arg(long, value_name = "TERM", default_value = "1y")]
+    pub term: TermName,
+    /// What is paid at once.
+    #[arg(long, value_name = "HOW", default_value = "none")]
+    pub upfront: UpfrontName,
+    /// What the plan takes off list prices, in place of the catalogue's figure: 0.3 is 30 %.
+    #[arg(long, value_name = "SHARE")]
+    pub discount: Option<f64>,
+    /// Replications per fleet, in place of the scenario's.
+    #[arg(long, visible_alias = "replications", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub reps: Option<u32>,
+    /// Seed of all random draws, in place of the scenario's.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Change a key, as in `run`.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Only these fleets.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub fleet: Vec<String>,
+    /// Threads; default is one per processor.
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: Option<u16>,
+    /// How to print the answer: table or json.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+}
+
+/// What is committed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanName {
+    /// A Compute Savings Plan.
+    Compute,
+    /// An EC2 Instance Savings Plan: one family.
+    Ec2Instance,
+    /// Standard Reserved Instances of one family, regional and so of any size.
+    Reserved,
+}
+
+/// For how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TermName {
+    /// One year.
+    #[value(name = "1y")]
+    OneYear,
+    /// Three years.
+    #[value(name = "3y")]
+    ThreeYears,
+}
+
+/// What is paid at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum UpfrontName {
+    /// Nothing.
+    None,
+    /// Everything.
+    All,
+}
+
+/// Simulates the fleets and says what commitments are worth.
+pub(super) fn commit(arguments: &CommitArguments, terminal: Terminal) -> Result<Exit, Failed> {
+    if arguments.discount.is_some_and(|share| !(0.0..1.0).contains(&share)) {
+        return Err(Failed::Usage("--discount is a share from 0 to below 1".to_owned()));
+    }
+    if !matches!(arguments.format, Format::Table | Format::Json) {
+        return Err(Failed::Usage("commit prints a table or json".to_owned()));
+    }
+    let set = with_seed_and_reps(&arguments.set, arguments.seed, arguments.reps);
+    let scenario = read(&arguments.scenario, &set, &arguments.fleet)?;
+    let pool = threads(arguments.jobs)?;
+    let mut texts = Vec::new();
+    let mut values = Vec::new();
+    for fleet in &scenario.fleets {
+        terminal.detail(&format!("{}: {} replications", fleet.name, scenario.replications));
+        let run = |replication: u32| nodes_of(fleet, Streams::new(scenario.seed, replication));
+        let runs: Result<Vec<Run>, Failed> =
+            pool.install(|| (0..scenario.replications).into_par_iter().map(run).collect());
+        for (name, hours, discount) in uses(fleet, &runs?, arguments)? {
+            let worth = best_commitment(&hours, discount);
+            let said = CommitmentAnswer { name, runs: &hours, discount, worth };
+            texts.push(commitment_text(&said));
+            values.push(said.json());
+        }
+    }
+    match arguments.format {
+        Format::Json => {
+            let all = serde_json::json!({ "schema": "fleetsim.commit/1", "commitments": values });
+            answer(&format!("{all:#}\n"))?;
+        }
+        _ => answer(&texts.join("\n"))?,
+    }
+    Ok(Exit::Success)
+}
+
+/// The nodes of a run, and from when until when its hours count.
+pub(super) struct Run {
+    pub nodes: Vec<NodeRecord>,
+    /// Jobs that count.
+    pub jobs: u64,
+    pub span: (crate::units::SimTime, crate::units::SimTime),
+}
+
+/// Simulates one replication, keeping its nodes.
+pub(super) fn nodes_of(fleet: &Fleet, streams: Streams) -> Result<Run, Failed> {
+    let keep = Keep { jobs: false, nodes: true };
+    let finished = fleet
+        .arrivals(streams)
+        .and_then(|arrivals| simulate(&fleet.plan, streams, arrivals, keep))
+        .map_err(|error| Failed::Output(error.to_string()))?;
+    let outcome = finished.outcome;
+    let (span, jobs) = ((outcome.warmup, outcome.end), outcome.jobs.jobs());
+    Ok(Run { jobs, nodes: outcome.node_records.unwrap_or_default(), span })
+}
+
+/// The hours that one plan may cover: of the whole fleet, or of each family with its own discount.
+fn uses(
+    fleet: &Fleet,
+    runs: &[Run],
+    arguments: &CommitArguments,
+) -> Result<Vec<(String, Vec<HourlyUse>, f64)>, Failed> {
+    let hours = |family: Option<&str>| -> Vec<HourlyUse> {
+        let price = |node: &NodeRecord| list_price(fleet, node, family);
+        runs.iter().map(|run| HourlyUse::of(&run.nodes, run.span, price)).collect()
+    };
+    if arguments.plan == PlanName::Compute {
+        return Ok(vec![(fleet.name.clone(), hours(None), discount(arguments, "")?)]);
+    }
+    let catalog = &fleet.plan.ec2.catalog;
+    let nodes = runs.iter().flat_map(|run| &run.nodes).filter(|node| list_price(fleet, node, None).is_some());
+    let families: BTreeSet<&str> =
+        nodes.map(|node| catalog.get(TypeId::new(node.instance_type)).family()).collect();
+    let of = |family: &str| {
+        Ok((format!("{}, {family}", fleet.name), hours(Some(family)), discount(arguments, family)?))
+    };
+    let found: Result<Vec<_>, Failed> = families.iter().map(|family| of(family)).collect();
+    let found = found?;
+    if found.is_empty() { Ok(vec![(fleet.name.clone(), hours(None), 0.0)]) } else { Ok(found) }
+}
+
+/// The on-demand list price of a node in dollars per hour, where a plan for `family` may cover it.
+fn list_price(fleet: &Fleet, node: &NodeRecord, family: Option<&str>) -> Option<f64> {
+    let catalog = &fleet.plan.ec2.catalog;
+    let kind = TypeId::new(node.instance_type);
+    let is_covered = fleet.plan.capacity.group(node.pool).is_some_and(|group| group.discount.0 > 0);
+    if node.capacity != CapacityType::OnDemand
+        || is_covered
+        || family.is_some_and(|family| catalog.get(kind).family() != family)
+    {
+        return None;
+    }
+    catalog.price(kind, ZoneId(node.zone as u8), CapacityType::OnDemand).map(HourlyPrice::as_dollars)
+}
+
+/// What the plan takes off list prices.
+fn discount(arguments: &CommitArguments, family: &str) -> Result<f64, Failed> {
+    if let Some(own) = arguments.discount {
+        return Ok(own);
+    }
+    let item = match (arguments.plan, arguments.term, arguments.upfront) {
+        (PlanName::Compute, TermName::OneYear, UpfrontName::None) => "commitment.compute_sp.1yr_no_upfront",
+        (PlanName::Compute, TermName::ThreeYears, UpfrontName::None) => {
+            "commitment.compute_sp.3yr_no_upfront"
+        }
+        (PlanName::Ec2Instance | PlanName::Reserved, TermName::OneYear, UpfrontName::None) => {
+            "commitment.m5.ri_or_ec2_instance_sp.1yr_no_upfront"
+        }
+        (PlanName::Ec2Instance | PlanName::Reserved, TermName::ThreeYears, UpfrontName::None) => {
+            "commitment.m5.ri_or_ec2_instance_sp.3yr_no_upfront"
+        }
+        (PlanName::Reserved, TermName::OneYear, UpfrontName::All) => {
+            let known = reserved_discounts().find(|reserved| reserved.family == family);
+            if let Some(known) = known {
+                return Ok(known.discount.as_f64());
+            }
+            "commitment.m5.ri.1yr_all_upfront"
+        }
+        (PlanName::Reserved, TermName::ThreeYears, UpfrontName::All) => "commitment.m5.ri.3yr_all_upfront",
+        (_, _, UpfrontName::All) => {
+            let message =
+                "the catalogue knows no discount of a Savings Plan paid at once; give yours with --discount";
+            return Err(Failed::Usage(message.to_owned()));
+        }
+    };
+    let price = other_price(item).ok_or_else(|| Failed::Output(format!("no figure {item}")))?;
+    Ok(price.share().as_f64())
+}
