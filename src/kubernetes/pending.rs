@@ -350,8 +350,9 @@ impl Pending {
         }
         self.move_where(now, |batch| batch.due() <= now);
         let waiting = self.waiting.iter().flat_map(|shape| &self.shapes[*shape as usize].failed);
-        let waiting = waiting.map(|id| &self.batches[*id as usize]).filter(|batch| batch.queued.is_none());
-        self.timer = waiting.map(Batch::due).min();
+        // A batch whose pods are all gone is not due: nothing would ever come of it.
+        let waits = |batch: &&Batch| batch.queued.is_none() && !batch.pods.is_empty();
+        self.timer = waiting.map(|id| &self.batches[*id as usize]).filter(waits).map(Batch::due).min();
     }
 
     pub(super) fn move_where(&mut self, now: SimTime, moves: impl Fn(&Batch) -> bool) {
@@ -378,10 +379,42 @@ impl Pending {
                 if self.batches[id as usize].queued.is_none() && moves(&self.batches[id as usize]) {
                     self.enqueue(now, id);
                 }
-                all_queued &= self.batches[id as usize].queued.is_some();
+                let batch = &self.batches[id as usize];
+                all_queued &= batch.queued.is_some() || batch.pods.is_empty();
             }
             self.shapes[shape].all_queued = all_queued;
             at += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_whose_pods_all_went_is_not_due_for_ever() {
+        let (mut pending, now) = (Pending::default(), SimTime::from_ms(1000));
+        pending.learn_shape(0);
+        for pod in 0..100 {
+            pending.add(now, 0, PodKey(pod));
+        }
+        // The first 70 fail for another reason than the others, so they are a batch of their own.
+        for pod in 0..100 {
+            let trial = pending.pop(now, |_| true).unwrap().alone();
+            pending.fail(now, trial, 1, 1 + u64::from(pod >= 70));
+        }
+        for _ in 0..70 {
+            pending.discard(0, |entry| entry.pod.0 >= 70);
+        }
+        let mut wakings = 0;
+        let mut at = pending.timer();
+        while at < SimTime::NEVER && wakings < 10 {
+            pending.tick(at);
+            assert!(pending.timer() > at, "due again at once");
+            at = pending.timer();
+            wakings += 1;
+        }
+        assert!(pending.has_work(), "the others are tried again");
     }
 }
