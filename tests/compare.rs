@@ -1,4 +1,5 @@
 //! `compare`: fleets, scenarios and result folders against one baseline, with words and with the jobs a wait hides.
+#![allow(clippy::print_stdout)] // the figures that a test finds are for people
 
 #[path = "support/command.rs"]
 mod command;
@@ -53,4 +54,19 @@ fn many_fleets_are_judged_together_and_mistakes_are_named() {
     assert_eq!(compare(&[&format!("{small}#nobody")]).0, 2);
     assert_eq!(compare(&["nowhere.csv"]).0, 4);
     assert_eq!(compare(&["nowhere.toml"]).0, 3);
+}
+
+#[test]
+fn common_random_numbers_divide_the_variance_of_graviton_against_x86_by_three() {
+    let peak = format!("{}/scenarios/peak.toml", env!("CARGO_MANIFEST_DIR"));
+    let [x86, graviton] = ["x86", "graviton"].map(|arch| format!("{peak}#{arch}-on-demand"));
+    let (code, csv, errors) = said(&["compare", &x86, &graviton, "--reps", "20", "--format", "csv"], &[]);
+    assert_eq!(code, 0, "{errors}");
+    for metric in ["cost_per_1000_jobs", "wait_mean", "wait_p95"] {
+        let start = format!("peak#graviton-on-demand,{metric},");
+        let row = csv.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{csv}"));
+        let factor: f64 = row.split(',').nth(13).unwrap().parse().unwrap();
+        println!("{metric}: {factor:.1}");
+        assert!(factor >= 3.0, "{metric}: {factor}");
+    }
 }

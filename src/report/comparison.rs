@@ -1,7 +1,7 @@
 //! Fleets against a baseline, metric by metric: value, difference, what the interval says of it, and what became of the
 //! jobs that a wait does not tell of.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
 
 use super::format::{plus_minus, shown_unit};
 use super::pairing::times;
@@ -13,6 +13,8 @@ use crate::experiment::{ComparisonRules, Direction, ExperimentSummary, FleetSumm
 const COLUMNS: u16 = 80;
 /// Names of fleets up to this length are not broken.
 const NAME: usize = 24;
+/// Least width of a verdict: its longest word, and the blank behind it.
+const VERDICT: u16 = 11;
 
 /// A table per metric, for people or as Markdown.
 #[must_use]
@@ -127,6 +129,8 @@ fn for_people(header: &[&str], rows: &[Vec<String>]) -> String {
         // A number is never broken; names and verdicts are, where there is no room.
         if !is_text || (header[index] == "fleet" && rows.iter().all(|row| row[0].chars().count() <= NAME)) {
             column.set_constraint(ColumnConstraint::ContentWidth);
+        } else if header[index] == "verdict" {
+            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(VERDICT)));
         }
     }
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
@@ -139,4 +143,31 @@ fn markdown(header: &[&str], rows: &[Vec<String>]) -> String {
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_full_of_numbers_breaks_a_verdict_between_its_words() {
+        let header = ["fleet", "value", "difference", "verdict", "CRN", "unserved %"];
+        let row = |cells: [&str; 6]| cells.map(str::to_owned).to_vec();
+        let rows = [
+            row(["peak#x86-on-demand", "7.54 ±0.04", "–", "reference", "–", "0/0/<0.01/<0.01"]),
+            row([
+                "peak#graviton-on-demand",
+                "7.53 ±0.03",
+                "−0.010 ±0.019",
+                "no clear difference",
+                "6.6×",
+                "0/0/<0.01/<0.01",
+            ]),
+        ];
+        let text = for_people(&header, &rows);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert!(words.contains(&"difference") && !text.contains("differenc\n"), "{text}");
+        assert_eq!(words.iter().filter(|word| **word == "difference").count(), 2, "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= usize::from(COLUMNS)), "{text}");
+    }
 }
