@@ -11,6 +11,7 @@ mod emptiness;
 mod event;
 mod executors;
 mod fifo;
+mod first_come;
 mod foresight;
 mod interruptions;
 mod karpenter_plan;

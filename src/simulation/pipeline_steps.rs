@@ -1,4 +1,4 @@
-//! What the pipelines' progress asks of a loop, applied in one place for the cluster and for the FIFO pool. Holds no rule
+//! What the pipelines' progress asks of a loop, applied in one place for the cluster and for fleets without nodes. Holds no rule
 //! of GitLab.
 
 use crate::catalog::Arch;
