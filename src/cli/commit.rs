@@ -2,21 +2,16 @@
 
 use super::args::Format;
 use super::exit::{Exit, Failed};
-use super::run::{read, with_seed_and_reps};
-use super::simulate::threads;
+use super::node_runs::{NodeRuns, Run};
 use super::terminal::{Terminal, answer};
 use crate::catalog::{CapacityType, TypeId, ZoneId, other_price, reserved_discounts};
-use crate::engine::Streams;
 use crate::experiment::{HourlyUse, best_commitment};
 use crate::metrics::NodeRecord;
 use crate::report::{CommitmentAnswer, commitment_text};
 use crate::scenario::Fleet;
-use crate::simulation::{Keep, simulate};
 use crate::units::HourlyPrice;
 use clap::{Args, ValueEnum};
-use rayon::prelude::*;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 /// Shown below the options by `--help`.
 const HELP: &str = "\
@@ -33,9 +28,6 @@ savings_plan already, Spot, Fargate, runner managers and volumes are not counted
 #[derive(Args, Debug)]
 #[command(after_long_help = HELP)]
 pub(super) struct CommitArguments {
-    /// Scenario file.
-    #[arg(value_name = "SCENARIO")]
-    pub scenario: PathBuf,
     /// What is committed to: any instance, or one family (the best for each family is shown).
     #[arg(long, value_name = "PLAN", default_value = "compute")]
     pub plan: PlanName,
@@ -48,21 +40,8 @@ pub(super) struct CommitArguments {
     /// What the plan takes off list prices, in place of the catalogue's figure: 0.3 is 30 %.
     #[arg(long, value_name = "SHARE")]
     pub discount: Option<f64>,
-    /// Replications per fleet, in place of the scenario's.
-    #[arg(long, visible_alias = "replications", value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub reps: Option<u32>,
-    /// Seed of all random draws, in place of the scenario's.
-    #[arg(long)]
-    pub seed: Option<u64>,
-    /// Change a key, as in `run`.
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
-    /// Only these fleets.
-    #[arg(long, value_name = "NAME", value_delimiter = ',')]
-    pub fleet: Vec<String>,
-    /// Threads; default is one per processor.
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub jobs: Option<u16>,
+    #[command(flatten)]
+    pub of: NodeRuns,
     /// How to print the answer: table or json.
     #[arg(long, value_name = "FORMAT", default_value = "table")]
     pub format: Format,
@@ -107,23 +86,17 @@ pub(super) fn commit(arguments: &CommitArguments, terminal: Terminal) -> Result<
     if !matches!(arguments.format, Format::Table | Format::Json) {
         return Err(Failed::Usage("commit prints a table or json".to_owned()));
     }
-    let set = with_seed_and_reps(&arguments.set, arguments.seed, arguments.reps);
-    let scenario = read(&arguments.scenario, &set, &arguments.fleet)?;
-    let pool = threads(arguments.jobs)?;
     let mut texts = Vec::new();
     let mut values = Vec::new();
-    for fleet in &scenario.fleets {
-        terminal.detail(&format!("{}: {} replications", fleet.name, scenario.replications));
-        let run = |replication: u32| nodes_of(fleet, Streams::new(scenario.seed, replication));
-        let runs: Result<Vec<Run>, Failed> =
-            pool.install(|| (0..scenario.replications).into_par_iter().map(run).collect());
-        for (name, hours, discount) in uses(fleet, &runs?, arguments)? {
+    arguments.of.each_fleet(terminal, |fleet, runs| {
+        for (name, hours, discount) in uses(fleet, runs, arguments)? {
             let worth = best_commitment(&hours, discount);
             let said = CommitmentAnswer { name, runs: &hours, discount, worth };
             texts.push(commitment_text(&said));
             values.push(said.json());
         }
-    }
+        Ok(())
+    })?;
     match arguments.format {
         Format::Json => {
             let all = serde_json::json!({ "schema": "fleetsim.commit/1", "commitments": values });
@@ -132,26 +105,6 @@ pub(super) fn commit(arguments: &CommitArguments, terminal: Terminal) -> Result<
         _ => answer(&texts.join("\n"))?,
     }
     Ok(Exit::Success)
-}
-
-/// The nodes of a run, and from when until when its hours count.
-pub(super) struct Run {
-    pub nodes: Vec<NodeRecord>,
-    /// Jobs that count.
-    pub jobs: u64,
-    pub span: (crate::units::SimTime, crate::units::SimTime),
-}
-
-/// Simulates one replication, keeping its nodes.
-pub(super) fn nodes_of(fleet: &Fleet, streams: Streams) -> Result<Run, Failed> {
-    let keep = Keep { jobs: false, nodes: true };
-    let finished = fleet
-        .arrivals(streams)
-        .and_then(|arrivals| simulate(&fleet.plan, streams, arrivals, keep))
-        .map_err(|error| Failed::Output(error.to_string()))?;
-    let outcome = finished.outcome;
-    let (span, jobs) = ((outcome.warmup, outcome.end), outcome.jobs.jobs());
-    Ok(Run { jobs, nodes: outcome.node_records.unwrap_or_default(), span })
 }
 
 /// The hours that one plan may cover: of the whole fleet, or of each family with its own discount.

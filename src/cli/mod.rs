@@ -24,6 +24,7 @@ mod import_jobs;
 mod init;
 mod interrupt;
 mod merge;
+mod node_runs;
 mod page_facts;
 mod parts;
 mod precision;
