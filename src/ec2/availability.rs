@@ -21,7 +21,7 @@ pub enum AvailabilityError {
     Column(&'static str),
     /// A row has no number where one is needed.
     #[error("line {0} has no whole number of seconds and nodes")]
-    Row(usize),
+    Row(u64),
     /// No row has this series.
     #[error("there is no series `{0}`")]
     Unknown(String),
@@ -50,24 +50,28 @@ impl AvailabilitySeries {
     /// # Errors
     /// Where the text has not the columns, or no such series.
     pub fn parse(text: &str, name: &str) -> Result<Self, AvailabilityError> {
-        let mut lines = text.lines().enumerate();
-        let header: Vec<&str> = lines.next().map_or("", |(_, line)| line).split(',').map(str::trim).collect();
+        let mut reader =
+            csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_bytes());
+        let header = reader.headers().map_err(|_| AvailabilityError::Column(COLUMNS[0]))?;
         let mut places = [0; COLUMNS.len()];
         for (place, column) in places.iter_mut().zip(COLUMNS) {
-            let found = header.iter().position(|known| *known == column);
+            let found = header.iter().position(|known| known == column);
             *place = found.ok_or(AvailabilityError::Column(column))?;
         }
-        let mut wanted = (!name.is_empty()).then_some(name);
+        let mut wanted = (!name.is_empty()).then(|| name.to_owned());
         let (mut steps, mut start, mut length_ms) = (Vec::new(), None, 0);
-        for (number, line) in lines.filter(|(_, line)| !line.trim().is_empty()) {
-            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
-            let series = fields.get(places[0]).copied().unwrap_or_default();
-            if *wanted.get_or_insert(series) != series {
+        let mut row = csv::StringRecord::new();
+        while reader.read_record(&mut row).map_err(|_| AvailabilityError::Row(reader.position().line()))? {
+            let line = row.position().map_or(0, csv::Position::line);
+            let series = row.get(places[0]).unwrap_or_default();
+            if row.len() == 1 && row[0].is_empty()
+                || wanted.get_or_insert_with(|| series.to_owned()) != series
+            {
                 continue;
             }
             let number_at = |column: usize| {
-                let field = fields.get(places[column]).and_then(|field| field.parse::<u64>().ok());
-                field.ok_or(AvailabilityError::Row(number + 1))
+                let field = row.get(places[column]).and_then(|field| field.parse::<u64>().ok());
+                field.ok_or(AvailabilityError::Row(line))
             };
             let (target, from, until, available) =
                 (number_at(1)?, number_at(2)?, number_at(3)?, number_at(4)?);
@@ -77,7 +81,7 @@ impl AvailabilitySeries {
             length_ms = until.saturating_sub(zero) * 1000;
         }
         if steps.is_empty() || length_ms == 0 {
-            return Err(AvailabilityError::Unknown(wanted.unwrap_or_default().to_owned()));
+            return Err(AvailabilityError::Unknown(wanted.unwrap_or_default()));
         }
         Ok(Self { steps, length_ms })
     }
