@@ -1,7 +1,8 @@
 //! Fleets against a baseline, metric by metric: value, difference, what the interval says of it, and what became of the
 //! jobs that a wait does not tell of.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width, presets};
+use super::text_table::text_table;
+use comfy_table::{ColumnConstraint, Width};
 
 use super::format::{plus_minus, shown_unit};
 use super::pairing::times;
@@ -9,8 +10,6 @@ use super::unserved::Unserved;
 use super::verdict::words;
 use crate::experiment::{ComparisonRules, Direction, ExperimentSummary, FleetSummary, Metric, MetricUnit};
 
-/// Width of a terminal on which everything must fit.
-const COLUMNS: u16 = 80;
 /// Names of fleets up to this length are not broken.
 const NAME: usize = 24;
 /// Least width of a verdict: its longest word, and the blank behind it.
@@ -113,27 +112,14 @@ fn row(fleet: &FleetSummary, metric: Metric) -> Vec<String> {
 }
 
 fn for_people(header: &[&str], rows: &[Vec<String>]) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(COLUMNS)
-        .set_header(header.to_vec());
-    for row in rows {
-        table.add_row(row.clone());
-    }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        let is_text = matches!(header[index], "fleet" | "verdict");
-        column.set_cell_alignment(if is_text { CellAlignment::Left } else { CellAlignment::Right });
-        column.set_padding((0, 1));
-        // A number is never broken; names and verdicts are, where there is no room.
-        if !is_text || (header[index] == "fleet" && rows.iter().all(|row| row[0].chars().count() <= NAME)) {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        } else if header[index] == "verdict" {
-            column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(VERDICT)));
-        }
-    }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let are_names_short = rows.iter().all(|row| row[0].chars().count() <= NAME);
+    let is_text = |index: usize| matches!(header[index], "fleet" | "verdict");
+    // A number is never broken; names and verdicts are, where there is no room.
+    text_table(header, rows.iter().cloned(), is_text, |index, is_text| match header[index] {
+        "fleet" => are_names_short.then_some(ColumnConstraint::ContentWidth),
+        "verdict" => Some(ColumnConstraint::LowerBoundary(Width::Fixed(VERDICT))),
+        _ => (!is_text).then_some(ColumnConstraint::ContentWidth),
+    })
 }
 
 fn markdown(header: &[&str], rows: &[Vec<String>]) -> String {
@@ -147,6 +133,7 @@ fn markdown(header: &[&str], rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::text_table::COLUMNS;
     use super::*;
 
     #[test]

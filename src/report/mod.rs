@@ -24,6 +24,7 @@ mod replications;
 mod sweep;
 mod sweep_csv;
 mod table;
+mod text_table;
 mod timings;
 mod unserved;
 mod verdict;

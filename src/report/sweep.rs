@@ -1,8 +1,9 @@
 //! What a sweep says: the best point in a sentence, the best points as a table, and what each single change moves.
 
+use super::text_table::text_table;
 use std::ops::Range;
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::ColumnConstraint;
 
 use super::format::{plus_minus, three_digits};
 use super::sweep_csv::state;
@@ -13,8 +14,6 @@ use crate::experiment::{
     Estimate, ExperimentSummary, Metric, Objective, ObjectiveState, Point, PointSummary,
 };
 
-/// Width of a terminal on which everything must fit.
-const COLUMNS: u16 = 80;
 /// Heading of what stands beside a wait.
 const UNSERVED: &str = "unserved %";
 /// How many points the terminal shows.
@@ -151,20 +150,14 @@ pub fn sweep_text(facts: &SweepFacts, points: &[PointSummary], files: &[String])
 }
 
 fn best_points(facts: &SweepFacts, points: &[PointSummary]) -> String {
-    let mut table = Table::new();
-    let mut header: Vec<String> = facts.keys.iter().map(|key| short_key(key).to_owned()).collect();
+    let mut header: Vec<&str> = facts.keys.iter().map(|key| short_key(key)).collect();
     let is_chosen_shown = facts.fleets.len() > 1;
     if is_chosen_shown {
-        header.push("fleet".to_owned());
+        header.push("fleet");
     }
     let texts = header.len();
-    header.extend(["$/1000 jobs", "p95 s", UNSERVED, "objectives"].map(str::to_owned));
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(COLUMNS)
-        .set_header(header);
-    for point in ranked(points).into_iter().take(SHOWN) {
+    header.extend(["$/1000 jobs", "p95 s", UNSERVED, "objectives"]);
+    let rows = ranked(points).into_iter().take(SHOWN).map(|point| {
         let mut row: Vec<String> =
             point.point.iter().map(|value| value.clone().unwrap_or_else(|| "–".to_owned())).collect();
         if is_chosen_shown {
@@ -177,17 +170,11 @@ fn best_points(facts: &SweepFacts, points: &[PointSummary]) -> String {
         row.push(show(point.waits[point.chosen], 1e-3));
         row.push(Unserved::of_shares(point.unserved[point.chosen]).cell());
         row.push(state(point.state).to_owned());
-        table.add_row(row);
-    }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        let is_text = index < texts || index == texts + 3;
-        column.set_cell_alignment(if is_text { CellAlignment::Left } else { CellAlignment::Right });
-        column.set_padding((0, 1));
-        if !is_text {
-            column.set_constraint(ColumnConstraint::ContentWidth);
-        }
-    }
-    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+        row
+    });
+    let is_text = |index: usize| index < texts || index == texts + 3;
+    let constraint = |_, is_text: bool| (!is_text).then_some(ColumnConstraint::ContentWidth);
+    text_table(&header, rows, is_text, constraint)
 }
 
 /// A sentence, with a space before it, on the jobs that the waits of a sweep do not tell of; nothing where there are none.

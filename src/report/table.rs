@@ -1,16 +1,12 @@
 //! The comparison of fleets as a table: for people at 80 columns, as Markdown, JSON or CSV.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-
 use super::csv::summary_csv;
 use super::format::{mean, plus_minus};
+use super::text_table::{COLUMNS, text_table};
 use super::verdict::{
     biggest_causes, chosen_fleet, missing_results, objective_lines, short_verdict, verdict_sentence,
 };
 use crate::experiment::{Estimate, ExperimentSummary, FleetSummary, Metric, Objective};
-
-/// Width of a terminal on which everything must fit.
-const COLUMNS: u16 = 80;
 
 /// The version of the JSON document, to be raised when a field changes its meaning or goes away.
 pub const SUMMARY_SCHEMA: &str = "fleetsim.summary/1";
@@ -58,23 +54,14 @@ pub fn summary_text(
 const HEADER: [&str; 7] = ["fleet", "$/1000 jobs", "$/month", "p50 s", "p95 s", "lost", "cost, wait p95"];
 
 fn for_people(summary: &ExperimentSummary, objectives: &[Objective], files: &[String]) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_width(COLUMNS)
-        .set_header(HEADER);
-    for fleet in &summary.fleets {
-        table.add_row(row(fleet));
-    }
-    for (index, column) in table.column_iter_mut().enumerate() {
-        let is_text = index == 0 || index == 6;
-        column.set_cell_alignment(if is_text { CellAlignment::Left } else { CellAlignment::Right });
-        column.set_padding((0, 1));
-    }
     let mut out = wrapped(&verdict_sentence(summary, objectives));
     out.push('\n');
-    out.extend(table.lines().map(|line| format!("{}\n", line.trim_end())));
+    out.push_str(&text_table(
+        &HEADER,
+        summary.fleets.iter().map(|fleet| row(fleet).into()),
+        |index| index == 0 || index == 6,
+        |_, _| None,
+    ));
     out.push_str(&footnote(summary));
     out.extend(missing_results(summary).map(|line| wrapped(&line)));
     for line in objective_lines(summary, objectives) {
