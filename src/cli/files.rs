@@ -123,7 +123,8 @@ fn make_readable(folder: &Path) {
 #[cfg(not(unix))]
 fn make_readable(_folder: &Path) {}
 
-/// Writes one file of its own, in the same way: complete or not at all.
+/// Writes one file of its own, in the same way: complete or not at all. What is no file (a pipe, a terminal,
+/// `/dev/null`) is written to as it is and never replaced; behind a link the file it points to is replaced.
 pub(super) fn write_file(path: &Path, content: &[u8], overwrite: bool) -> Result<(), Failed> {
     write_file_with(path, overwrite, |out| out.write_all(content))
 }
@@ -136,19 +137,39 @@ pub(super) fn write_file_with(
 ) -> Result<(), Failed> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(parent).map_err(|error| cannot_write(parent, &error))?;
-    if path.exists() && !overwrite {
+    let there = fs::metadata(path).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
+        return write_through(path, write).map_err(|error| cannot_write(path, &error));
+    }
+    if there.is_some() && !overwrite {
         return Err(Failed::Output(format!("`{}` exists; --force overwrites it", path.display())));
     }
-    let temporary = tempfile::NamedTempFile::new_in(parent).map_err(|error| cannot_write(parent, &error))?;
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    replace_file(&target, write).map_err(|error| cannot_write(path, &error))
+}
+
+/// Writes to something that is there and is no regular file. Renaming a file over a device would destroy the device for
+/// every other program.
+fn write_through(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = io::BufWriter::new(fs::OpenOptions::new().write(true).open(path)?);
+    write(&mut out)?;
+    out.flush()
+}
+
+/// Writes a temporary file beside `path` and gives it the name once it is complete.
+fn replace_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let temporary = tempfile::NamedTempFile::new_in(parent)?;
     let mut out = io::BufWriter::with_capacity(1 << 17, temporary.as_file());
-    write(&mut out).and_then(|()| out.flush()).map_err(|error| cannot_write(path, &error))?;
+    write(&mut out)?;
+    out.flush()?;
     drop(out);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let _ = fs::set_permissions(temporary.path(), fs::Permissions::from_mode(0o644));
     }
-    temporary.persist(path).map(|_| ()).map_err(|error| cannot_write(path, &error.error))
+    temporary.persist(path).map(|_| ()).map_err(|error| error.error)
 }
 
 pub(super) fn cannot_write(path: &Path, error: &io::Error) -> Failed {
@@ -177,5 +198,32 @@ mod tests {
         let in_the_way = ResultFolder::prepare(&target.join("b.csv/peak")).unwrap_err();
         assert!(matches!(in_the_way, Failed::Output(text) if text.contains("b.csv` is a file")));
         assert_eq!(fs::read_dir(target.parent().unwrap()).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_no_file_is_written_to_and_never_replaced() {
+        use std::os::unix::fs::FileTypeExt;
+        let place = tempfile::tempdir().unwrap();
+        let pipe = place.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read(pipe).unwrap()
+        });
+        write_file(&pipe, b"through", false).unwrap();
+        assert_eq!(reader.join().unwrap(), b"through");
+        assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo(), "the pipe is still a pipe");
+
+        let (file, link) = (place.path().join("file"), place.path().join("link"));
+        fs::write(&file, b"old").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        assert!(
+            matches!(write_file(&link, b"new", false), Err(Failed::Output(text)) if text.contains("--force"))
+        );
+        write_file(&link, b"new", true).unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink(), "the link is still a link");
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 3, "nothing is left behind");
     }
 }
