@@ -5,6 +5,7 @@ use super::text_table::text_table;
 use comfy_table::{ColumnConstraint, Width};
 
 use super::format::{plus_minus, shown_unit};
+use super::markdown::escaped;
 use super::pairing::times;
 use super::unserved::Unserved;
 use super::verdict::words;
@@ -24,6 +25,10 @@ pub fn comparison_text(
     is_markdown: bool,
 ) -> String {
     let mut out = head(summary, metrics, rules);
+    if is_markdown {
+        // Each line a paragraph of its own.
+        out = out.lines().map(|line| format!("{}\n\n", escaped(line))).collect();
+    }
     for metric in metrics {
         let header = header(*metric);
         let rows: Vec<Vec<String>> = summary.fleets.iter().map(|fleet| row(fleet, *metric)).collect();
@@ -36,7 +41,7 @@ pub fn comparison_text(
         let unit = if unit.is_empty() { String::new() } else { format!(" in {unit}") };
         let title = format!("{}{unit}{better}", words(&metric.key()));
         out.push_str(&if is_markdown {
-            format!("\n**{title}**\n\n{}", markdown(&header, &rows))
+            format!("\n**{}**\n\n{}", escaped(&title), markdown(&header, &rows))
         } else {
             format!("\n{title}\n{}", for_people(&header, &rows))
         });
@@ -125,7 +130,7 @@ fn for_people(header: &[&str], rows: &[Vec<String>]) -> String {
 fn markdown(header: &[&str], rows: &[Vec<String>]) -> String {
     let mut out = format!("| {} |\n|:--{}|\n", header.join(" | "), "|--:".repeat(header.len() - 1));
     for row in rows {
-        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        let cells: Vec<String> = row.iter().map(|cell| escaped(cell)).collect();
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     out

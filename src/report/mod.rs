@@ -14,6 +14,7 @@ mod gate;
 mod import_account;
 mod live;
 mod manifest;
+mod markdown;
 mod money;
 mod page;
 mod pairing;

@@ -2,6 +2,7 @@
 
 use super::csv::summary_csv;
 use super::format::{mean, plus_minus};
+use super::markdown::escaped;
 use super::text_table::{COLUMNS, text_table};
 use super::verdict::{
     biggest_causes, chosen_fleet, missing_results, objective_lines, short_verdict, verdict_sentence,
@@ -134,16 +135,16 @@ pub fn wrapped(text: &str) -> String {
 }
 
 fn markdown(summary: &ExperimentSummary, objectives: &[Objective]) -> String {
-    let mut out = format!("**{}**\n\n", verdict_sentence(summary, objectives).replace('|', "\\|"));
+    let mut out = format!("**{}**\n\n", escaped(&verdict_sentence(summary, objectives)));
     out.push_str(&format!("| {} |\n|:--|--:|--:|--:|--:|--:|:--|\n", HEADER.join(" | ")));
     for fleet in &summary.fleets {
-        let cells = row(fleet).map(|cell| cell.replace('|', "\\|"));
+        let cells = row(fleet).map(|cell| escaped(&cell));
         out.push_str(&format!("| {} |\n", cells.join(" | ")));
     }
     out.push_str(&format!("\n{}", footnote(summary)));
-    out.extend(missing_results(summary).map(|line| format!("\n{line}\n")));
+    out.extend(missing_results(summary).map(|line| format!("\n{}\n", escaped(&line))));
     for line in objective_lines(summary, objectives) {
-        out.push_str(&format!("\n- SLO {line}"));
+        out.push_str(&format!("\n- SLO {}", escaped(&line)));
     }
     if !objectives.is_empty() {
         out.push('\n');

@@ -40,9 +40,11 @@ pub(super) fn text(summary: &ExperimentSummary, objectives: &[Objective], facts:
         .collect()
 }
 
-/// The text on one line and not too long.
+/// The text on one line and not too long. `$` goes as well: GitLab expands variables in such values (`raw: false`,
+/// `app/services/ci/parse_dotenv_artifact_service.rb`, 2026).
 fn one_line(text: &str) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line: String =
+        text.trim().chars().map(|c| if c.is_control() || c == '$' { '_' } else { c }).collect();
     while line.len() > LONGEST {
         line.pop();
     }

@@ -73,18 +73,25 @@ fn case(
     facts: &ArtifactFacts,
     verdict: Option<(&str, String)>,
 ) -> std::io::Result<()> {
+    let [class, name, file] = [class, name, facts.file.as_str()].map(legal);
     let case = writer.create_element("testcase").with_attributes([
-        ("classname", class),
-        ("name", name),
-        ("file", facts.file.as_str()),
+        ("classname", class.as_str()),
+        ("name", name.as_str()),
+        ("file", file.as_str()),
         ("time", "0"),
     ]);
     match verdict {
         None => case.write_empty()?,
         Some((element, text)) => case.write_inner_content(|writer| {
-            writer.create_element(element).write_text_content(BytesText::new(&text))?;
+            writer.create_element(element).write_text_content(BytesText::new(&legal(&text)))?;
             Ok(())
         })?,
     };
     Ok(())
+}
+
+/// Text without what XML 1.0 forbids even when escaped (section 2.2): control characters and two noncharacters.
+fn legal(text: &str) -> String {
+    let is_legal = |letter: char| !letter.is_control() && !matches!(letter, '\u{fffe}' | '\u{ffff}');
+    text.chars().map(|letter| if is_legal(letter) { letter } else { '\u{fffd}' }).collect()
 }

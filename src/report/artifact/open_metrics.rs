@@ -18,21 +18,37 @@ const FAMILIES: [(&str, &str, Metric, f64, usize); 3] = [
 /// As many families as fit, at least one, for every fleet.
 pub(super) fn text(summary: &ExperimentSummary, facts: &ArtifactFacts) -> String {
     let families = (SAMPLES / summary.fleets.len().max(1)).clamp(1, FAMILIES.len());
+    let fleets = labels(summary.fleets.iter().map(|fleet| fleet.name.as_str()));
     let mut out = String::new();
     for (name, help, metric, factor, decimals) in &FAMILIES[..families] {
         out.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
-        for fleet in &summary.fleets {
+        for (fleet, own) in summary.fleets.iter().zip(&fleets) {
             let Some(estimate) = fleet.estimate(*metric) else { continue };
             out.push_str(&format!(
-                "{name}{{scenario=\"{}\",fleet=\"{}\"}} {:.decimals$}\n",
+                "{name}{{scenario=\"{}\",fleet=\"{own}\"}} {:.decimals$}\n",
                 label(&facts.scenario),
-                label(&fleet.name),
                 estimate.mean * factor
             ));
         }
     }
     out.push_str("# EOF\n");
     out
+}
+
+/// Label values of fleets, none twice: a sample that is there twice is an error.
+fn labels<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut labels: Vec<String> = Vec::new();
+    for name in names {
+        let own = label(name);
+        let mut distinct = own.clone();
+        let mut count = 1;
+        while labels.contains(&distinct) {
+            count += 1;
+            distinct = format!("{own}_{count}");
+        }
+        labels.push(distinct);
+    }
+    labels
 }
 
 /// A label value without anything that a line splitter trips over.
