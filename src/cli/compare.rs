@@ -2,18 +2,25 @@
 
 use super::args::{Format, Progress};
 use super::baseline::load;
+use super::clock::Clock;
+use super::compare_results::{Compared, folder_name, write_comparison};
 use super::exit::{Exit, Failed};
+use super::files::ResultFolder;
 use super::interrupt;
 use super::precision::Percent;
 use super::results::replications;
 use super::run::{read, with_seed_and_reps};
+use super::sheets::{option_words, typed};
 use super::simulate::{How, simulate_all};
 use super::terminal::{Terminal, answer};
-use crate::experiment::{ComparisonRules, Confidence, FleetValues, Metric, summarise_values};
+use crate::experiment::{
+    ComparisonRules, Confidence, ExperimentSummary, FleetValues, Metric, summarise_values,
+};
 use crate::report::{Replications, SummaryFormat, comparison_text, summary_text};
+use crate::scenario::Scenario;
 use clap::Args;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 /// Shown below the options by `--help`.
 const HELP: &str = "\
@@ -25,7 +32,9 @@ Fleets are compared replication by replication. A difference is called better, w
 lies on one side of zero, within tolerance where it lies inside of --tolerance, and otherwise no clear difference. The \
 intervals of one metric hold together for all fleets (Bonferroni). Of results of different seeds nothing is shared, so \
 their intervals are wider. Every wait stands beside the shares of jobs that it does not tell of: lost with the fleet, \
-canceled, timed out, still waiting at the end.";
+canceled, timed out, still waiting at the end.
+
+Written are report.html, summary.csv and charts, into a folder that is called by the sources.";
 
 /// `compare`.
 #[derive(Args, Debug)]
@@ -61,33 +70,52 @@ pub(super) struct CompareArguments {
     #[arg(short, long, value_name = "N", env = "FLEETSIM_JOBS",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
+    /// Write the page, the numbers and charts into DIR/SOURCE-compare.
+    #[arg(short, long, value_name = "DIR", env = "FLEETSIM_OUT", default_value = "reports")]
+    pub out: PathBuf,
+    /// Write no files: the answer on the terminal only.
+    #[arg(long, env = "FLEETSIM_NO_FILES")]
+    pub no_files: bool,
     /// How to print the answer. CSV has every metric.
     #[arg(long, value_name = "FORMAT", default_value = "table", env = "FLEETSIM_FORMAT")]
     pub format: Format,
 }
 
-/// One source, read or simulated.
+/// One source, read and, where it is a scenario, simulated.
 struct Source {
     /// What its fleets are called by, where there are several sources.
     name: String,
+    /// What is typed to name it, without the folder.
+    typed: String,
     values: Replications,
     baseline: usize,
+    /// The scenario, or that beside the results.
+    scenario: Option<Scenario>,
+    is_result: bool,
 }
 
 /// Compares.
 pub(super) fn compare(arguments: &CompareArguments, terminal: Terminal) -> Result<Exit, Failed> {
+    let clock = Clock::start();
     let metric = |key: &String| {
         Metric::from_key(key).ok_or_else(|| Failed::Usage(format!("there is no metric `{key}`")))
     };
     let metrics = arguments.metric.iter().map(metric).collect::<Result<Vec<_>, _>>()?;
     let cancel = interrupt::flag()?;
-    let mut sources = Vec::new();
-    for source in &arguments.sources {
-        sources.push(one(source, arguments, cancel, terminal)?);
+    // What is wrong with any source, or with the folder, is found out before hours of simulation.
+    let mut sources =
+        arguments.sources.iter().map(|source| one(source, arguments)).collect::<Result<Vec<_>, _>>()?;
+    let target = arguments.out.join(folder_name(sources.iter().map(|source| source.name.as_str())));
+    let folder = (!arguments.no_files).then(|| ResultFolder::prepare(&target)).transpose()?;
+    for source in &mut sources {
+        let Some(scenario) = source.scenario.as_ref().filter(|_| !source.is_result) else { continue };
+        let how = How { detail: false, jobs: arguments.jobs, progress: Progress::Auto };
+        let units = simulate_all(scenario, how, cancel, terminal)?;
         if cancel.load(Ordering::Relaxed) {
             terminal.note("interrupted: nothing was compared");
             return Ok(Exit::Interrupted);
         }
+        source.values = replications(scenario, &units);
     }
     if sources.iter().any(|source| source.values.seed != sources[0].values.seed) {
         terminal.note("the sources have different seeds: they share no random numbers, intervals are wider");
@@ -106,25 +134,68 @@ pub(super) fn compare(arguments: &CompareArguments, terminal: Terminal) -> Resul
     let tolerance = arguments.tolerance.map_or(0.0, |Percent(share)| share);
     let rules = ComparisonRules { confidence: Confidence::default(), tolerance };
     let summary = summarise_values(&fleets, baseline, rules);
-    answer(&match arguments.format {
-        Format::Table => comparison_text(&summary, &metrics, rules, false),
-        Format::Md => comparison_text(&summary, &metrics, rules, true),
-        Format::Csv => summary_text(&summary, &[], &[], SummaryFormat::Csv),
-        Format::Json => summary_text(&summary, &[], &[], SummaryFormat::Json),
-    })?;
+    let files = match folder {
+        None => Vec::new(),
+        Some(folder) => {
+            let compared = Compared {
+                summary: &summary,
+                metrics: &metrics,
+                rules,
+                scenarios: sources.iter().filter_map(|source| source.scenario.as_ref()).collect(),
+                kept: sources
+                    .iter()
+                    .filter(|source| source.is_result)
+                    .map(|source| (source.name.as_str(), &source.values))
+                    .collect(),
+                command: command(arguments, &sources),
+                seconds: clock.total(),
+            };
+            write_comparison(folder, &compared)?
+        }
+    };
+    answer(&text(arguments.format, &summary, &metrics, rules, &files))?;
     Ok(Exit::Success)
 }
 
-fn one(
-    source: &str,
-    arguments: &CompareArguments,
-    cancel: &AtomicBool,
-    terminal: Terminal,
-) -> Result<Source, Failed> {
+fn text(
+    format: Format,
+    summary: &ExperimentSummary,
+    metrics: &[Metric],
+    rules: ComparisonRules,
+    files: &[String],
+) -> String {
+    match format {
+        Format::Table => {
+            let files: String = files.iter().map(|file| format!("{file}\n")).collect();
+            comparison_text(summary, metrics, rules, false) + &files
+        }
+        Format::Md => comparison_text(summary, metrics, rules, true),
+        Format::Csv => summary_text(summary, &[], &[], SummaryFormat::Csv),
+        Format::Json => summary_text(summary, &[], &[], SummaryFormat::Json),
+    }
+}
+
+/// The command that gives the same page again, wherever the files lie.
+fn command(arguments: &CompareArguments, sources: &[Source]) -> String {
+    let words = ["fleetsim".to_owned(), "compare".to_owned()].into_iter();
+    let words = words.chain(sources.iter().map(|source| source.typed.clone()));
+    let words = words.chain(option_words("--baseline", arguments.baseline.clone()));
+    let words = words.chain(option_words("--metric", [arguments.metric.join(",")]));
+    let tolerance = arguments.tolerance.map(|Percent(share)| format!("{}%", 100.0 * share));
+    let words = words.chain(option_words("--tolerance", tolerance));
+    let words = words.chain(option_words("--set", arguments.set.iter().cloned()));
+    let words = words.chain(option_words("--seed", arguments.seed.map(|seed| seed.to_string())));
+    typed(words.chain(option_words("--reps", arguments.reps.map(|reps| reps.to_string()))))
+}
+
+/// Reads a source; the runs of a scenario are still missing.
+fn one(source: &str, arguments: &CompareArguments) -> Result<Source, Failed> {
     let (path, fleet) = match source.rsplit_once('#') {
         Some((path, fleet)) if !Path::new(source).exists() => (Path::new(path), Some(fleet.to_owned())),
         _ => (Path::new(source), None),
     };
+    let name = path.file_name().map_or_else(|| source.into(), |name| name.to_string_lossy().into_owned());
+    let typed = fleet.as_ref().map_or_else(|| name.clone(), |fleet| format!("{name}#{fleet}"));
     let is_result = path.is_dir() || path.extension().is_some_and(|extension| extension == "csv");
     if is_result {
         let mut values = load(path)?;
@@ -134,18 +205,21 @@ fn one(
                 return Err(Failed::Usage(format!("`{}` has no fleet `{fleet}`", path.display())));
             }
         }
-        let name = path.file_name().map_or_else(|| source.into(), |name| name.to_string_lossy().into_owned());
-        return Ok(Source { name, values, baseline: 0 });
+        // Where it is still the scenario that the results come from, the page can say more.
+        let beside = read(&path.join("scenario.resolved.toml"), &[], &[]).ok();
+        let scenario = beside.filter(|scenario| format!("{:016x}", scenario.hash()) == values.scenario);
+        return Ok(Source { name, typed, values, baseline: 0, scenario, is_result });
     }
     let set = with_seed_and_reps(&arguments.set, arguments.seed, arguments.reps);
     let only: Vec<String> = fleet.into_iter().collect();
     let scenario = read(path, &set, &only)?;
-    let how = How { detail: false, jobs: arguments.jobs, progress: Progress::Auto };
-    let units = simulate_all(&scenario, how, cancel, terminal)?;
     Ok(Source {
         name: scenario.name.clone(),
-        values: replications(&scenario, &units),
+        typed,
+        values: Replications::default(),
         baseline: scenario.baseline,
+        scenario: Some(scenario),
+        is_result,
     })
 }
 

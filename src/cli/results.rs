@@ -208,7 +208,7 @@ pub(super) fn provenance_of(scenario: &Scenario, seconds: f64, partial: bool) ->
 }
 
 /// The same where no price is old; otherwise how old they are when the simulated time starts.
-fn with_age(scenario: &Scenario, prices: &str) -> String {
+pub(super) fn with_age(scenario: &Scenario, prices: &str) -> String {
     let day = scenario.start.date();
     let ages = scenario.fleets.iter().filter_map(|fleet| prices_date(fleet.plan.ec2.catalog.region()));
     match ages.filter_map(|date| age_in_days(date, day)).max() {
@@ -222,7 +222,7 @@ fn with_age(scenario: &Scenario, prices: &str) -> String {
 }
 
 /// The day of the embedded prices of each region that a fleet runs in.
-fn prices_as_of(scenario: &Scenario) -> String {
+pub(super) fn prices_as_of(scenario: &Scenario) -> String {
     let mut days: Vec<String> = Vec::new();
     for fleet in &scenario.fleets {
         let region = fleet.plan.ec2.catalog.region();

@@ -37,8 +37,8 @@ Designs: `grid` is every value of each key with every value of the others; `one-
 single change (with a tornado of what each key moves, and whether it changes the recommended fleet); `lhs:N` is a Latin \
 hypercube of N points.
 
-All points meet the same random numbers. Written are sweep.csv (a row per point, fleet and metric), points.csv (a row per \
-point) and a chart for each pair of keys. A sweep that is killed is continued by the same command; --shard shares out the \
+All points meet the same random numbers. Written are report.html, sweep.csv (a row per point, fleet and metric), points.csv \
+(a row per point) and a chart for each pair of keys. A sweep that is killed is continued by the same command; --shard shares out the \
 points.";
 
 /// `sweep`.
@@ -175,6 +175,16 @@ impl Sweep {
         let values = self.axes.iter().zip(&self.points[point]);
         let set = values.filter_map(|(axis, value)| Some(format!("{}={}", axis.key, value.as_ref()?)));
         self.scenario_with(&set.collect::<Vec<_>>())
+    }
+
+    /// The command that makes the same page again, wherever the scenario lies.
+    pub(super) fn words(&self) -> Vec<String> {
+        let name = format!("{}.toml", self.base.name);
+        let mut words = vec!["fleetsim".to_owned(), "sweep".to_owned(), name];
+        words.extend(self.command.more.iter().cloned());
+        words.extend(self.settings.iter().flat_map(|set| ["--set".to_owned(), set.clone()]));
+        words.extend(self.only.iter().flat_map(|fleet| ["--fleet".to_owned(), fleet.clone()]));
+        words
     }
 
     /// From what a part with points of this sweep comes: a point is a unit.

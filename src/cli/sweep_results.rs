@@ -4,11 +4,12 @@ use super::clock::Clock;
 use super::exit::{Exit, Failed};
 use super::files::ResultFolder;
 use super::results::provenance_of;
+use super::sheets::{sheet_facts, typed, undrawn, write_charts};
 use super::sweep::Sweep;
 use super::terminal::answer;
 use crate::experiment::{ComparisonRules, Confidence, Design, PointOutcome, PointSummary, summarise_values};
 use crate::report::{
-    PointsCsv, SweepCsv, SweepFacts, point_summary, provenance_json, sweep_charts, sweep_text,
+    PointsCsv, SweepCsv, SweepFacts, point_summary, provenance_json, sweep_charts, sweep_html, sweep_text,
 };
 
 /// Writes everything into `folder`, publishes it and prints the answer. `outcome` hands over one point after the other.
@@ -58,18 +59,19 @@ pub(super) fn conclude_sweep(
         keys,
         fleets: names,
         replications: base.replications as usize,
+        objectives: base.objectives.clone(),
         is_one_at_a_time: sweep.design == Design::OneAtATime,
     };
     folder.write("scenario.resolved.toml", base.to_toml().as_bytes())?;
     folder.write("provenance.json", provenance_json(&provenance_of(base, seconds, false)).as_bytes())?;
-    let charts = sweep_charts(&facts, &points)
-        .map_err(|error| Failed::Output(format!("a chart cannot be drawn: {error}")))?;
-    for chart in &charts {
-        folder.write(&format!("charts/{}.svg", chart.name), chart.svg.as_bytes())?;
-        folder.write(&format!("charts/{}.png", chart.name), &chart.png)?;
-    }
+    let charts = sweep_charts(&facts, &points).map_err(|error| undrawn(&error))?;
+    write_charts(&folder, &charts)?;
+    let page = sweep_html(&facts, &points, &charts, &sheet_facts(&[base], typed(sweep.words())))
+        .map_err(|error| undrawn(&error))?;
+    folder.write("report.html", page.as_bytes())?;
     let published = folder.publish()?;
-    let files = ["points.csv", "sweep.csv", "charts"].map(|name| published.join(name).display().to_string());
+    let files = ["report.html", "points.csv", "sweep.csv", "charts"]
+        .map(|name| published.join(name).display().to_string());
     answer(&sweep_text(&facts, &points, &files))?;
     Ok(Exit::Success)
 }

@@ -51,24 +51,15 @@ pub fn comparison_text(
 
 fn head(summary: &ExperimentSummary, metrics: &[Metric], rules: ComparisonRules) -> String {
     let replications = summary.fleets.first().map_or(0, |fleet| fleet.replications);
-    let comparisons = summary.fleets.len() - 1;
     let baseline = &summary.fleets[summary.baseline].name;
-    let sure = 100.0 * rules.confidence.share();
     let mut text =
         format!("Against {baseline}, replication by replication, over {replications} replications.\n");
     if replications < 2 {
         text.push_str("One replication has no interval: nothing can be told apart.\n");
         return text;
     }
-    text.push_str(&match comparisons {
-        0 | 1 => format!("Intervals hold with {sure:.0}\u{a0}%.\n"),
-        many => {
-            format!("Of a metric, all {many} intervals hold together with {sure:.0}\u{a0}% (Bonferroni).\n")
-        }
-    });
-    if rules.tolerance > 0.0 {
-        text.push_str(&format!("Tolerance: {}\u{a0}% either way.\n", 100.0 * rules.tolerance));
-    }
+    text.push_str(&sure(summary, rules).join("\n"));
+    text.push('\n');
     text.push_str("CRN: by what common random numbers divide the variance of the difference.\n");
     if metrics.iter().any(|metric| is_wait(*metric)) {
         text.push_str(&format!(
@@ -78,10 +69,34 @@ fn head(summary: &ExperimentSummary, metrics: &[Metric], rules: ComparisonRules)
     text
 }
 
+/// How sure the intervals are, and which change does not matter.
+fn sure(summary: &ExperimentSummary, rules: ComparisonRules) -> Vec<String> {
+    let sure = 100.0 * rules.confidence.share();
+    let mut lines = vec![match summary.fleets.len() - 1 {
+        0 | 1 => format!("Intervals hold with {sure:.0}\u{a0}%."),
+        many => {
+            format!("Of a metric, all {many} intervals hold together with {sure:.0}\u{a0}% (Bonferroni).")
+        }
+    }];
+    if rules.tolerance > 0.0 {
+        lines.push(format!("Tolerance: {}\u{a0}% either way.", 100.0 * rules.tolerance));
+    }
+    lines
+}
+
+/// The same as one sentence, or that one replication tells nothing apart.
+pub(super) fn confidence_sentence(summary: &ExperimentSummary, rules: ComparisonRules) -> String {
+    if summary.fleets.iter().any(|fleet| fleet.replications < 2) {
+        return "One replication has no interval: nothing can be told apart.".to_owned();
+    }
+    sure(summary, rules).join(" ")
+}
+
 /// Heading of what stands beside a wait.
 const UNSERVED: &str = "unserved %";
 
-const fn is_wait(metric: Metric) -> bool {
+/// Whether it is a time that jobs wait, which says nothing of jobs that never started.
+pub(super) const fn is_wait(metric: Metric) -> bool {
     matches!(metric.unit(), MetricUnit::Milliseconds)
 }
 

@@ -33,7 +33,7 @@ mod waste;
 
 pub use artifact::{Artifact, ArtifactFacts, PlaceFinding, artifact, places_code_quality};
 pub use calibration::{calibration_chart, calibration_csv, calibration_text, constants_text};
-pub use chart::{Chart, ChartError, FleetFacts, charts, sweep_charts};
+pub use chart::{Chart, ChartError, FleetFacts, charts, comparison_charts, sweep_charts};
 pub use commitment::{CommitmentAnswer, commitment_text};
 pub use comparison::comparison_text;
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
@@ -45,7 +45,10 @@ pub use gate::{baseline_text, gate_text};
 pub use import_account::import_account_text;
 pub use live::LiveView;
 pub use manifest::{Engine, ManifestFacts, manifest};
-pub use page::{ClassFacts, NodeHours, PageError, PageFacts, SlowJobs, SweepShown, page_html};
+pub use page::{
+    ClassFacts, NodeHours, PageError, PageFacts, SheetFacts, SlowJobs, SweepShown, comparison_html,
+    page_html, sweep_html,
+};
 pub use pairing::pairing_text;
 pub use provenance::{Provenance, TraceRows, provenance_json};
 pub use recommend::{Measured, Recommendation, recommendation_csv, recommendation_text};

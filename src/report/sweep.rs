@@ -20,7 +20,7 @@ const UNSERVED: &str = "unserved %";
 const SHOWN: usize = 12;
 
 /// What all points share.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SweepFacts {
     /// Keys that vary.
     pub keys: Vec<String>,
@@ -28,6 +28,8 @@ pub struct SweepFacts {
     pub fleets: Vec<String>,
     /// Replications per fleet and point.
     pub replications: usize,
+    /// What has to be kept.
+    pub objectives: Vec<Objective>,
     /// Whether the first point is the scenario as it is and each other one a single change.
     pub is_one_at_a_time: bool,
 }

@@ -60,6 +60,11 @@ impl Unserved {
         shares.map(in_per_cent).join("/")
     }
 
+    /// Each in per cent, in the order of [`Unserved::NAMES`].
+    pub(super) fn in_per_cent(&self) -> [String; 4] {
+        self.shares().map(in_per_cent)
+    }
+
     /// Each that is not zero in words: `lost 0.2 %, timed out 3.1 %`; or that there are none.
     pub(super) fn sentence(&self) -> String {
         let told = Self::NAMES.iter().zip(self.shares());

@@ -1,17 +1,24 @@
 //! Cost against the 95 % wait, one cross of intervals per fleet, with the front of fleets that nothing beats.
 
+use std::borrow::Cow;
+
 use plotters::prelude::DrawingBackend;
 use plotters::style::{Color, RGBColor};
 
 use super::axis::{Axis, Frame, Spread, spanning};
 use super::canvas::{Align, Canvas, Dash, NAME, Place, Stroke, Type};
+use super::labels::{Bounds, Crowd};
 use super::{Drawing, Drawn, Titled, colour};
-use crate::experiment::{Bound, Estimate, ExperimentSummary, Metric, Objective, pareto_front};
-use crate::report::format::plain;
+use crate::experiment::{Bound, Estimate, ExperimentSummary, Metric, Objective, PointSummary, pareto_front};
+use crate::report::format::{plain, plus_minus};
+use crate::report::sweep::{Measure, SweepFacts, point_words, ranked};
 use crate::report::{chosen_fleet, verdict_sentence};
 
+/// Of more points than this only the front, the reference and the chosen one are named.
+const NAMED: usize = 24;
+
 struct Point<'a> {
-    name: &'a str,
+    name: Cow<'a, str>,
     cost: Estimate,
     wait: Estimate,
     is_on_front: bool,
@@ -26,6 +33,8 @@ pub(super) struct CostWait<'a> {
     /// Highest wait allowed, in seconds.
     wait_limit: Option<f64>,
     title: String,
+    /// What is set in bold.
+    bold: &'static str,
 }
 
 fn seconds(estimate: Estimate) -> Estimate {
@@ -49,7 +58,7 @@ impl<'a> CostWait<'a> {
             let cost = fleet.estimate(Metric::CostPerThousandJobs);
             if let Some((cost, wait)) = cost.zip(fleet.estimate(Metric::WaitP95)) {
                 points.push(Point {
-                    name: &fleet.name,
+                    name: Cow::Borrowed(&fleet.name),
                     cost,
                     wait: seconds(wait),
                     is_on_front: false,
@@ -58,6 +67,31 @@ impl<'a> CostWait<'a> {
                 });
             }
         }
+        let title = verdict_sentence(summary, objectives).trim_end_matches('.').to_owned();
+        Self::with(points, objectives, title, "the fleet of the title")
+    }
+
+    /// The chart of a sweep: each point with the fleet that is recommended there.
+    pub(super) fn of_points(facts: &SweepFacts, all: &'a [PointSummary]) -> Self {
+        let best = ranked(all).first().map(|point| point.number);
+        let point = |point: &'a PointSummary| {
+            Some(Point {
+                name: Cow::Owned(point_words(facts, point)),
+                cost: Measure::Cost.of(point, point.chosen)?,
+                wait: Measure::Wait.of(point, point.chosen)?,
+                is_on_front: false,
+                is_baseline: facts.is_one_at_a_time && point.number == 0,
+                is_chosen: Some(point.number) == best,
+            })
+        };
+        let points: Vec<Point<'a>> = all.iter().filter_map(point).collect();
+        let mut chart =
+            Self::with(points, &facts.objectives, String::new(), "the cheapest that keeps the objectives");
+        chart.title = chart.trade_off();
+        chart
+    }
+
+    fn with(mut points: Vec<Point<'a>>, objectives: &[Objective], title: String, bold: &'static str) -> Self {
         let coordinates: Vec<_> = points.iter().map(|point| (point.cost.mean, point.wait.mean)).collect();
         let front = pareto_front(&coordinates);
         for index in &front {
@@ -66,11 +100,27 @@ impl<'a> CostWait<'a> {
         let limit = objectives
             .iter()
             .find(|objective| objective.metric == Metric::WaitP95 && objective.bound == Bound::AtMost);
-        Self {
-            points,
-            front,
-            wait_limit: limit.map(|objective| objective.limit / 1000.0),
-            title: verdict_sentence(summary, objectives).trim_end_matches('.').to_owned(),
+        let wait_limit = limit.map(|objective| objective.limit / 1000.0);
+        Self { points, front, wait_limit, title, bold }
+    }
+
+    /// Between which points one has to choose.
+    fn trade_off(&self) -> String {
+        let told = |index: usize| {
+            let point = &self.points[index];
+            let [cost, wait] = [&point.cost, &point.wait].map(|estimate| plus_minus(estimate, 1.0));
+            format!("{} ({cost}\u{a0}$, {wait}\u{a0}s)", point.name)
+        };
+        match self.front.as_slice() {
+            [] => "No point has both a cost and a wait".to_owned(),
+            [only] => format!("Nothing is cheaper or faster than {}", told(*only)),
+            [first, .., last] => format!(
+                "{} of {} points are beaten by none in both cost and wait: {} to {}",
+                self.front.len(),
+                self.points.len(),
+                told(*first),
+                told(*last)
+            ),
         }
     }
 
@@ -138,51 +188,69 @@ impl<'a> CostWait<'a> {
     }
 }
 
+impl CostWait<'_> {
+    /// The names off the crosses of all points, the front, and the line of the objective.
+    fn draw_names<DB: DrawingBackend>(
+        &self,
+        canvas: &Canvas<'_, DB>,
+        frame: &Frame<'_>,
+        front: &[Place],
+    ) -> Drawn<DB> {
+        let mut taken: Vec<Bounds> = Vec::new();
+        for point in &self.points {
+            let (x, y) = frame.place(point.cost.mean, point.wait.mean);
+            let (left, right) = ends(&point.cost);
+            let (low, high) = ends(&point.wait);
+            taken.push((frame.x.at(left), y - 2.0, frame.x.at(right), y + 2.0));
+            taken.push((x - 2.0, frame.y.at(high), x + 2.0, frame.y.at(low)));
+            taken.push((x - 6.0, y - 6.0, x + 6.0, y + 6.0));
+        }
+        let mut lines: Vec<(Place, Place)> = front.windows(2).map(|pair| (pair[0], pair[1])).collect();
+        if let Some(limit) = self.wait_limit {
+            let y = frame.y.at(limit);
+            lines.push(((frame.x.start, y), (frame.x.end, y)));
+            taken.push((frame.x.start, y - 19.0, frame.x.start + 240.0, y));
+        }
+        let named: Vec<&Point<'_>> =
+            self.points.iter().filter(|point| self.points.len() <= NAMED || point.is_told()).collect();
+        let points: Vec<(Place, f64)> = named
+            .iter()
+            .map(|point| {
+                let at = frame.place(point.cost.mean, point.wait.mean);
+                (at, canvas.width_of(&point.label(), point.kind()))
+            })
+            .collect();
+        let page = (frame.x.start, frame.y.end - 8.0, frame.x.end + 24.0, frame.y.start);
+        let labels = Crowd { page, points: &points, taken: &taken, lines: &lines }.labels();
+        for (point, label) in named.iter().zip(&labels) {
+            if let Some((from, to)) = label.leader {
+                canvas.line(&[from, to], Stroke::solid(colour::GREY, 1.0))?;
+            }
+            let at = (label.bounds.0, f64::midpoint(label.bounds.1, label.bounds.3));
+            canvas.text(&point.label(), at, point.kind(), Align::Left)?;
+        }
+        Ok(())
+    }
+}
+
 impl Point<'_> {
+    /// Whether it is named where there are too many to name all.
+    const fn is_told(&self) -> bool {
+        self.is_on_front || self.is_baseline || self.is_chosen
+    }
+
+    fn kind(&self) -> Type {
+        let ink = if self.is_on_front { colour::BLACK } else { colour::DARK_GREY };
+        Type { colour: ink, is_bold: self.is_chosen, ..NAME }
+    }
+
     fn ink(&self) -> RGBColor {
         if self.is_on_front { colour::BLACK } else { colour::GREY }
     }
 
     fn label(&self) -> String {
-        if self.is_baseline { format!("{} (reference)", self.name) } else { self.name.to_owned() }
+        if self.is_baseline { format!("{} (reference)", self.name) } else { self.name.to_string() }
     }
-}
-
-/// A box by its corners: left, top, right, bottom.
-type Bounds = (f64, f64, f64, f64);
-
-fn overlap(a: &Bounds, b: &Bounds) -> f64 {
-    let width = a.2.min(b.2) - a.0.max(b.0);
-    let height = a.3.min(b.3) - a.1.max(b.1);
-    width.max(0.0) * height.max(0.0)
-}
-
-/// Puts a label of this width near a point, where it covers the least of what is taken.
-fn label_bounds(at: Place, width: f64, frame: &Frame<'_>, taken: &[Bounds]) -> Bounds {
-    let (half, height) = (width / 2.0, 18.0);
-    let mut best = (f64::INFINITY, (0.0, 0.0, 0.0, 0.0));
-    for ring in 1..5 {
-        let away = 11.0 * f64::from(ring);
-        let sides = [
-            (at.0 + away, at.1 - away),
-            (at.0 - away - width, at.1 - away),
-            (at.0 + away, at.1 + away),
-            (at.0 - away - width, at.1 + away),
-            (at.0 - half, at.1 - away - 8.0),
-            (at.0 - half, at.1 + away + 8.0),
-        ];
-        for (x, y) in sides {
-            let bounds = (x, y - height / 2.0, x + width, y + height / 2.0);
-            let page = (frame.x.start, frame.y.end - 8.0, frame.x.end + 24.0, frame.y.start);
-            let outside = width * height - overlap(&bounds, &page);
-            let covered: f64 = taken.iter().map(|other| overlap(&bounds, other)).sum();
-            let price = covered + 10.0 * outside + f64::from(ring);
-            if price < best.0 {
-                best = (price, bounds);
-            }
-        }
-    }
-    best.1
 }
 
 impl Drawing for CostWait<'_> {
@@ -191,8 +259,11 @@ impl Drawing for CostWait<'_> {
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB> {
-        let below = "Crosses: intervals. Filled: no fleet is both cheaper and faster. Bold: the fleet of the title. Lower left is better.";
-        let top = canvas.title(&self.title, below, 925.0)?;
+        let below = format!(
+            "Crosses: intervals. Filled: none is both cheaper and faster. Bold: {}. Lower left is better.",
+            self.bold
+        );
+        let top = canvas.title(&self.title, &below, 925.0)?;
         let frame = self.frame(top + 34.0);
         frame.draw(canvas)?;
         self.draw_limit(canvas, &frame)?;
@@ -202,26 +273,10 @@ impl Drawing for CostWait<'_> {
             .map(|index| frame.place(self.points[*index].cost.mean, self.points[*index].wait.mean))
             .collect();
         canvas.line(&front, Stroke::solid(colour::BLACK, 1.0).dashed(Dash::Dotted))?;
-        let mut taken: Vec<Bounds> = Vec::new();
         for point in &self.points {
             Self::draw_point(canvas, &frame, point)?;
-            let (x, y) = frame.place(point.cost.mean, point.wait.mean);
-            let (left, right) = ends(&point.cost);
-            let (low, high) = ends(&point.wait);
-            taken.push((frame.x.at(left), y - 2.0, frame.x.at(right), y + 2.0));
-            taken.push((x - 2.0, frame.y.at(high), x + 2.0, frame.y.at(low)));
-            taken.push((x - 6.0, y - 6.0, x + 6.0, y + 6.0));
         }
-        for point in &self.points {
-            let at = frame.place(point.cost.mean, point.wait.mean);
-            let ink = if point.is_on_front { colour::BLACK } else { colour::DARK_GREY };
-            let kind = Type { colour: ink, is_bold: point.is_chosen, ..NAME };
-            let label = point.label();
-            let bounds = label_bounds(at, canvas.width_of(&label, kind), &frame, &taken);
-            canvas.text(&label, (bounds.0, (bounds.1 + bounds.3) / 2.0), kind, Align::Left)?;
-            taken.push(bounds);
-        }
-        Ok(())
+        self.draw_names(canvas, &frame, &front)
     }
 }
 

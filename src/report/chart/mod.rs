@@ -5,7 +5,9 @@ mod axis;
 mod canvas;
 mod cost_by_kind;
 mod cost_wait;
+mod differences;
 mod image;
+mod labels;
 mod levels;
 mod load_duration;
 mod quantiles;
@@ -26,7 +28,7 @@ use plotters::style::RGBColor;
 
 use self::canvas::Canvas;
 use super::sweep::{Measure, SweepFacts};
-use crate::experiment::{Calibration, ExperimentSummary, Objective, PointSummary};
+use crate::experiment::{Calibration, ExperimentSummary, Metric, Objective, PointSummary};
 use crate::units::SimTime;
 
 /// Okabe & Ito, *Color Universal Design* (2008): told apart by nearly everyone.
@@ -47,7 +49,13 @@ mod colour {
     pub(super) const DARK_GREY: RGBColor = RGBColor(0x4D, 0x4D, 0x4D);
     pub(super) const LIGHT_GREY: RGBColor = RGBColor(0xC4, 0xC4, 0xC4);
     pub(super) const GRID: RGBColor = RGBColor(0xE3, 0xE3, 0xE3);
+    /// The page.
     pub(super) const WHITE: RGBColor = RGBColor(255, 255, 255);
+    /// Where darker is more, and text on it. A page in the dark turns black, white and greys around and lightens blue; these
+    /// three stay, so that darker stays more.
+    pub(super) const MAP: RGBColor = RGBColor(0, 0x72, 0xB3);
+    pub(super) const ON_LIGHT: RGBColor = RGBColor(1, 1, 1);
+    pub(super) const ON_DARK: RGBColor = RGBColor(254, 254, 254);
 }
 
 /// What drawing gives: nothing, or why the backend could not.
@@ -115,13 +123,30 @@ pub fn charts(
     Ok(charts)
 }
 
-/// Charts of a sweep: curves over the only key, or a map for each pair of keys; of one change at a time a tornado each for
+/// Charts of a comparison, of which nothing but the values of replications is known: cost against wait, and every difference
+/// in `metrics` with its interval.
+///
+/// # Errors
+/// Where the embedded font cannot be used or a backend fails.
+pub fn comparison_charts(
+    summary: &ExperimentSummary,
+    metrics: &[Metric],
+    objectives: &[Objective],
+) -> Result<Vec<Chart>, ChartError> {
+    let mut charts = vec![render("cost_and_wait", &cost_wait::CostWait::of(summary, objectives))?];
+    if let Some(differences) = differences::Differences::of(summary, metrics) {
+        charts.push(render("differences", &differences)?);
+    }
+    Ok(charts)
+}
+
+/// Charts of a sweep: cost against wait of every point, curves over the only key, or a map for each pair of keys; of one change at a time a tornado each for
 /// cost and wait.
 ///
 /// # Errors
 /// Where the embedded font cannot be used or a backend fails.
 pub fn sweep_charts(facts: &SweepFacts, points: &[PointSummary]) -> Result<Vec<Chart>, ChartError> {
-    let mut charts = Vec::new();
+    let mut charts = vec![render("trade_off", &cost_wait::CostWait::of_points(facts, points))?];
     if facts.is_one_at_a_time {
         for (name, measure) in [("tornado_cost", Measure::Cost), ("tornado_wait", Measure::Wait)] {
             if let Some(tornado) = tornado::Tornado::of(facts, points, measure) {

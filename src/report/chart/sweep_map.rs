@@ -101,7 +101,12 @@ impl SweepMap {
         let of = if facts.fleets.len() > 1 { ", of the fleet that is recommended there" } else { "" };
         let mean = if several { ", each cell the mean of its points" } else { "" };
         Self {
-            title: finding(facts, points),
+            title: if facts.keys.len() > 2 {
+                let [x, y] = [x, y].map(|key| short_key(&facts.keys[key]));
+                format!("{}; by {x} and {y}", finding(facts, points))
+            } else {
+                finding(facts, points)
+            },
             below: format!(
                 "Darker is more{of}{mean}. Hatched: objectives missed.{}",
                 left_out(points, |point| point.chosen..point.chosen + 1)
@@ -138,12 +143,13 @@ impl SweepMap {
                 let from = (left + column * c as f64, y);
                 let to = (from.0 + column - 1.5, y + ROW - 1.5);
                 let share = if high > low { (mean(cell) - low) / (high - low) } else { 0.0 };
-                canvas.fill(from, to, colour::BLUE.mix(0.08 + 0.87 * share))?;
+                canvas.fill(from, to, colour::ON_DARK.to_rgba())?;
+                canvas.fill(from, to, colour::MAP.mix(0.08 + 0.87 * share))?;
                 if cell.is_missed {
                     canvas.hatch(from, to, colour::GREY)?;
                 }
                 // Black stands out more on all but the darkest.
-                let ink = if share > 0.9 { colour::WHITE } else { colour::BLACK };
+                let ink = if share > 0.9 { colour::ON_DARK } else { colour::ON_LIGHT };
                 let kind = Type { size: 14.0, is_bold: false, colour: ink };
                 let middle = (from.0 + column / 2.0, y + ROW / 2.0);
                 let name = cell.fleet.and_then(|fleet| self.fleets.get(fleet));
@@ -154,8 +160,8 @@ impl SweepMap {
                     // No line of the hatching runs through the numbers.
                     let half = canvas.width_of(&text, kind) / 2.0 + 3.0;
                     let (from, to) = ((middle.0 - half, y + 3.0), (middle.0 + half, y + ROW - 4.5));
-                    canvas.fill(from, to, colour::WHITE.to_rgba())?;
-                    canvas.fill(from, to, colour::BLUE.mix(0.08 + 0.87 * share))?;
+                    canvas.fill(from, to, colour::ON_DARK.to_rgba())?;
+                    canvas.fill(from, to, colour::MAP.mix(0.08 + 0.87 * share))?;
                 }
                 match name {
                     Some(name) => {

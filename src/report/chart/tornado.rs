@@ -47,7 +47,7 @@ impl<'a> Tornado<'a> {
 
 impl Drawing for Tornado<'_> {
     fn size(&self) -> (u32, u32) {
-        (960, (205.0 + ROW * self.bars.len() as f64) as u32)
+        (960, (180.0 + ROW * self.bars.len() as f64) as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB> {

@@ -2,15 +2,23 @@
 //! the dark. Chooses and words what is shown; computes no metric.
 
 mod assumptions;
+mod comparison;
 mod heat_map;
 mod model;
 mod parts;
+mod sheet;
+mod sweep;
 mod tables;
 mod teams;
+
+pub use comparison::comparison_html;
+pub use sheet::SheetFacts;
+pub use sweep::sweep_html;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Value, context};
+use serde::Serialize;
 
 use jiff::ZonedDateTime;
 
@@ -105,7 +113,9 @@ pub struct SlowJobs {
 #[error("the page cannot be put together: {0}")]
 pub struct PageError(#[from] minijinja::Error);
 
+const HEAD: &str = include_str!("head.html");
 const TEMPLATE: &str = include_str!("page.html");
+const FOOT: &str = include_str!("foot.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
@@ -119,14 +129,18 @@ pub fn page_html(
     charts: &[Chart],
     facts: &PageFacts,
 ) -> Result<String, PageError> {
+    render(TEMPLATE, &model::Page::of(summary, objectives, charts, facts))
+}
+
+/// A page of `body` between the head and the foot that all pages share.
+fn render(body: &str, page: &impl Serialize) -> Result<String, PageError> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_test("words", |value: &str| value.starts_with(|first: char| first.is_alphabetic()));
-    environment.add_template("page.html", TEMPLATE)?;
-    let page = model::Page::of(summary, objectives, charts, facts);
+    environment.add_template_owned("page.html", [HEAD, body, FOOT].concat())?;
     let mut html = environment.get_template("page.html")?.render(context! {
-        page => Value::from(Serde(&page)),
+        page => Value::from(Serde(page)),
         style => Value::from_safe_string(STYLE.to_owned()),
         script => Value::from_safe_string(SCRIPT.to_owned()),
     })?;

@@ -21,12 +21,12 @@ use crate::report::verdict::{
 /// Everything that the template shows.
 #[derive(Serialize)]
 pub(super) struct Page {
-    scenario: String,
+    title: String,
+    kicker: String,
     question: String,
     verdict: String,
     objectives: Vec<String>,
     remarks: Vec<String>,
-    replications: usize,
     comparison: Comparison,
     charts: Vec<Figure>,
     sweep: Option<Sensitivity>,
@@ -39,12 +39,13 @@ pub(super) struct Page {
     not_priced: Vec<Entry>,
     provenance: Vec<(String, String)>,
     command: String,
-    resolved: String,
+    resolved: Vec<(String, String)>,
 }
 
 /// The table of fleets and metrics.
 #[derive(Serialize)]
-struct Comparison {
+pub(super) struct Comparison {
+    note: String,
     head: Vec<String>,
     rows: Vec<Row>,
 }
@@ -134,14 +135,22 @@ impl Page {
         let mut remarks: Vec<String> = missing_results(summary).into_iter().collect();
         remarks.push(capitalised(&biggest_causes(&summary.fleets[chosen])));
         remarks.retain(|remark| !remark.is_empty());
+        let replications = summary.fleets.first().map_or(0, |fleet| fleet.replications);
         Self {
-            scenario: facts.scenario.clone(),
+            title: format!("{}: fleets compared by fleetsim", facts.scenario),
+            kicker: format!(
+                "fleetsim · {} · {replications} replications · 95\u{a0}% intervals, differences paired",
+                facts.scenario
+            ),
             question: facts.question.clone(),
             verdict: verdict_sentence(summary, objectives),
             objectives: objective_lines(summary, objectives),
             remarks,
-            replications: summary.fleets.first().map_or(0, |fleet| fleet.replications),
-            comparison: comparison(summary, chosen),
+            comparison: comparison(
+                summary,
+                chosen,
+                "Second line: difference to the baseline with its paired 95\u{a0}% interval.",
+            ),
             charts: charts.iter().map(|chart| figure(summary, facts, chosen, chart)).collect(),
             sweep: facts.sweep.as_ref().map(sensitivity),
             bars: vec![waste_bars(summary), wait_bars(summary), tail_bars(summary)],
@@ -169,17 +178,18 @@ impl Page {
             not_priced: NOT_PRICED.to_vec(),
             provenance: facts.provenance.clone(),
             command: facts.command.clone(),
-            resolved: facts.resolved.clone(),
+            resolved: vec![("The scenario with every default".to_owned(), facts.resolved.clone())],
         }
     }
 }
 
-fn capitalised(text: &str) -> String {
+pub(super) fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
-fn comparison(summary: &ExperimentSummary, chosen: usize) -> Comparison {
+/// The table of fleets; `note` says what the differences' intervals are.
+pub(super) fn comparison(summary: &ExperimentSummary, chosen: usize, note: &str) -> Comparison {
     let rows = summary.fleets.iter().enumerate().map(|(index, fleet)| Row {
         fleet: fleet.name.clone(),
         is_baseline: index == summary.baseline,
@@ -187,7 +197,8 @@ fn comparison(summary: &ExperimentSummary, chosen: usize) -> Comparison {
         verdict: short_verdict(fleet),
         cells: COLUMNS.iter().map(|(metric, _)| cell(fleet, *metric)).collect(),
     });
-    Comparison { head: COLUMNS.iter().map(|(_, name)| (*name).to_owned()).collect(), rows: rows.collect() }
+    let head = COLUMNS.iter().map(|(_, name)| (*name).to_owned());
+    Comparison { note: note.to_owned(), head: head.collect(), rows: rows.collect() }
 }
 
 fn cell(fleet: &FleetSummary, metric: Metric) -> Cell {
@@ -270,7 +281,7 @@ fn sensitivity(sweep: &SweepShown) -> Sensitivity {
 }
 
 /// The drawing as an element of the page: without the line that makes it a document, at the page's width.
-fn inline(svg: &str) -> String {
+pub(super) fn inline(svg: &str) -> String {
     svg.find("<svg").map_or_else(String::new, |start| svg[start..].trim_end().to_owned())
 }
 

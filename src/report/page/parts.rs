@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::model::DataTable;
-use crate::experiment::{ExperimentSummary, FleetSummary};
+use crate::experiment::{ExperimentSummary, FleetSummary, Metric};
 use crate::metrics::{CostKind, WaitCause, WasteKind};
 use crate::report::format::{number, three_digits};
 use crate::report::verdict::words;
@@ -145,13 +145,22 @@ pub(super) fn cost_bars(summary: &ExperimentSummary) -> Bars {
 
 /// Mean waits by cause.
 pub(super) fn wait_bars(summary: &ExperimentSummary) -> Bars {
-    let values = fleets(summary, |fleet| {
+    causes(fleets(summary, |fleet| {
         let jobs = fleet.waits.wait.count().max(1) as f64;
-        WaitCause::ALL
-            .iter()
-            .map(|cause| fleet.waits.causes_ms[cause.index()] as f64 / jobs / 1000.0)
-            .collect()
-    });
+        let of = |cause: &WaitCause| fleet.waits.causes_ms[cause.index()] as f64 / jobs / 1000.0;
+        WaitCause::ALL.iter().map(of).collect()
+    }))
+}
+
+/// The same from means of replications, where nothing else is kept.
+pub(super) fn cause_bars(summary: &ExperimentSummary) -> Bars {
+    causes(fleets(summary, |fleet| {
+        let of = |cause: &WaitCause| fleet.estimate(Metric::WaitFor(*cause)).map_or(0.0, |wait| wait.mean);
+        WaitCause::ALL.iter().map(|cause| of(cause) / 1000.0).collect()
+    }))
+}
+
+fn causes(values: Vec<(String, Vec<f64>)>) -> Bars {
     Whole {
         name: "causes",
         title: "What jobs waited for".to_owned(),

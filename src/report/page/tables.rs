@@ -127,6 +127,26 @@ pub(super) fn ends_table(summary: &ExperimentSummary) -> DataTable {
     }
 }
 
+/// The same from means of replications, where nothing else is kept.
+pub(super) fn ends_table_of_means(summary: &ExperimentSummary) -> DataTable {
+    let mut head = names(&["fleet", "jobs"]);
+    head.extend(JobOutcome::ALL.iter().map(|outcome| words(outcome.label())));
+    let rows = summary.fleets.iter().map(|fleet| {
+        let of = |metric: Metric| {
+            fleet.estimate(metric).map_or_else(|| "–".to_owned(), |estimate| three_digits(estimate.mean))
+        };
+        let ends = JobOutcome::ALL.iter().map(|outcome| of(Metric::JobsEnded(*outcome)));
+        [fleet.name.clone(), of(Metric::Jobs)].into_iter().chain(ends).collect()
+    });
+    DataTable {
+        title: "How jobs ended".to_owned(),
+        note: "Means per replication, the last attempt of each job; skipped jobs are not among the jobs."
+            .to_owned(),
+        head,
+        rows: rows.collect(),
+    }
+}
+
 /// Shares of the time of which the load-duration table tells.
 const SHARES: [f64; 8] = [0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 1.0];
 
