@@ -133,3 +133,32 @@ fn the_warm_up_is_left_out_of_every_category() {
     assert_dollars(paid_for(&whole, WasteKind::UsefulWork) - paid_for(&counted, WasteKind::UsefulWork), lost);
     assert_dollars(paid_for(&whole, WasteKind::Idle) - paid_for(&counted, WasteKind::Idle), lag * 0.096);
 }
+
+#[test]
+fn a_node_is_paid_for_by_the_jobs_on_it_as_their_cpu_time_is() {
+    // Two classes on a node of 0.192 dollars and a volume of 1.60 dollars per month: 1.5 cores for 40 minutes and 1 core for 30,
+    // from the same second on. Of 60 + 30 core minutes the first has two thirds, of work and of all that is left over.
+    let run = case()
+        .class("other", 1000, 1024, Distribution::Constant(SimDuration::ZERO), |_| ())
+        .nodes(1, "m6i.xlarge")
+        .change(|plan| plan.executor.teardown = SimDuration::ZERO)
+        .job(mins(15), "test", mins(40))
+        .job(mins(15), "other", mins(30))
+        .until(hours(1))
+        .run();
+    let minutes = |job: usize| {
+        let job = run.jobs().into_iter().find(|record| record.class == job as u32).unwrap();
+        (job.script_ended_at - job.bound_at).as_ms() as f64 / 60_000.0
+    };
+    let (first, second) = (minutes(0) * 1.5, minutes(1));
+    assert!((first - 60.0).abs() < 0.2 && (second - 30.0).abs() < 0.2, "{first} and {second}");
+    let groups = &run.finished.outcome.groups;
+    let of = |class: &str| {
+        let (_, used) = groups.accounts().iter().find(|(account, _)| account.class == class).unwrap();
+        used.total().read().as_dollars()
+    };
+    let whole = run.finished.outcome.costs.total().read().as_dollars();
+    assert_dollars(whole, 0.192 + 1.6 / 730.0);
+    assert_dollars(of("test"), whole * first / (first + second));
+    assert_dollars(of("other"), whole * second / (first + second));
+}

@@ -53,6 +53,7 @@ fn a_run_prints_the_answer_and_writes_a_complete_folder() {
         "nodes.csv",
         "costs.csv",
         "waste.csv",
+        "cost_groups.csv",
         "report.html",
         "summary.csv",
         "timeline.csv",

@@ -217,9 +217,16 @@ fn the_columns_of_the_reference_are_those_of_the_files() {
     let scenario = command::scenario(place.path(), command::SMALL);
     let out = place.path().join("out").display().to_string();
     fleetsim().args(["run", &scenario, "--reps", "2", "--out", &out]).assert().success();
-    for file in
-        ["summary.csv", "replications.csv", "costs.csv", "waste.csv", "timeline.csv", "jobs.csv", "nodes.csv"]
-    {
+    for file in [
+        "summary.csv",
+        "replications.csv",
+        "costs.csv",
+        "waste.csv",
+        "cost_groups.csv",
+        "timeline.csv",
+        "jobs.csv",
+        "nodes.csv",
+    ] {
         let text = fs::read_to_string(place.path().join("out/small").join(file)).unwrap();
         let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
         assert_eq!(columns_of(file), header, "{file}");

@@ -80,7 +80,7 @@ fn run(fleet: Fleet, replication: usize, keep: bool) -> RunOutcome {
     let mut work = WorkCounters::default();
     work.add("events", 120_000);
     work.add("packing_probes", 7000);
-    recorder.finish(at(WEEK_MS), work)
+    recorder.finish(at(WEEK_MS), work, &[])
 }
 
 /// One node for most of an hour, with ten jobs one after the other.
@@ -222,8 +222,11 @@ fn charts_of_many_similar_fleets_leave_no_fleet_unnamed() {
 
 #[test]
 fn charts_of_one_run_without_jobs_are_still_drawn() {
-    let empty = Recorder::new(RecorderSettings::new(SimDuration::from_hours(1)))
-        .finish(at(3_600_000), WorkCounters::default());
+    let empty = Recorder::new(RecorderSettings::new(SimDuration::from_hours(1))).finish(
+        at(3_600_000),
+        WorkCounters::default(),
+        &[],
+    );
     let units = Units::from_results(1, vec![Some(empty)]);
     let summary = summarise(&["alone".to_owned()], &units, 0, Confidence::default()).unwrap();
     assert_eq!(charts(&summary, &[], &[]).unwrap().len(), 5);
@@ -244,7 +247,7 @@ fn hundred_jobs(dollars: f64, timed_out: u32) -> RunOutcome {
         recorder.job_ended(&record);
     }
     recorder.bill(CostKind::ControlPlane, HourlyPrice::from_dollars(dollars), at(0), at(3_600_000));
-    recorder.finish(at(3_600_000), WorkCounters::default())
+    recorder.finish(at(3_600_000), WorkCounters::default(), &[])
 }
 
 #[test]

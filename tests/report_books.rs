@@ -2,9 +2,9 @@
 //! for sums to the bill, in the runs, in the summary and in the files that people read.
 
 use fleetsim::engine::Streams;
-use fleetsim::experiment::{Confidence, Units, summarise};
-use fleetsim::metrics::{CostKind, JobOutcome, RunOutcome, WaitCause, WasteKind};
-use fleetsim::report::{costs_csv, waste_csv};
+use fleetsim::experiment::{Confidence, GroupBy, ProjectNames, Units, grouped, summarise};
+use fleetsim::metrics::{CostKind, JobOutcome, RunOutcome, UsedFor, WaitCause, WasteKind};
+use fleetsim::report::{FleetGroups, cost_groups_csv, costs_csv, waste_csv};
 use fleetsim::scenario::{FileProvider, Fleet, Scenario, resolve};
 use fleetsim::simulation::{Keep, simulate};
 use fleetsim::units::SimTime;
@@ -140,11 +140,62 @@ fn scenario(number: u64) -> String {
         text,
         "[ec2.spot]\nhazard_scale = {hazard}\n[ec2.startup]\npreset = \"{startup}\"\nhang = {hang}\n"
     );
+    text += &market(&mut draw);
     text += "[fleet.one]\n";
+    // Every scenario has a Karpenter fleet and nine in ten one of another kind, each kind as often.
+    text + &other_kind(&mut draw, number % 10)
+}
+
+/// Shocks, prices that move and change, and what happens on a schedule, in some scenarios.
+fn market(draw: &mut Draw) -> String {
+    let mut text = String::new();
     if draw.is(30) {
-        text += "[fleet.fixed]\nkind = \"fixed\"\nfixed.nodes = [{ name = \"x\", instance_type = \"m6i.2xlarge\", count = 2 }]\n";
+        text += "[ec2.spot.shocks]\nenabled = true\n";
+    }
+    if draw.is(20) {
+        text += "[ec2]\nprice_change = [{ at = \"25m\", instance_type = \"m6i.xlarge\", on_demand = 0.31, spot = 0.11 }]\n";
+    }
+    if draw.is(20) {
+        let kind = draw.one(&[
+            "kind = \"spot-outage\"\nfor = \"10m\"",
+            "kind = \"price-rise\"\nfor = \"15m\"\nfactor = 3.0",
+            "kind = \"slow-boot\"\nfor = \"15m\"\nfactor = 4.0",
+            "kind = \"drain\"",
+            "kind = \"gitlab-outage\"\nfor = \"4m\"",
+        ]);
+        let _ = writeln!(text, "[[event]]\nname = \"stress\"\nat = \"{}m\"\n{kind}", 10 + draw.next(20));
     }
     text
+}
+
+/// A fleet of another kind, by its number; the first has none.
+fn other_kind(draw: &mut Draw, kind: u64) -> String {
+    let capacity = draw.one(&["spot", "on-demand"]);
+    let group = format!("name = \"g\", instance_types = [\"m6i.xlarge\"], capacity_type = \"{capacity}\"");
+    let idle = draw.next(3);
+    let own = match kind {
+        0 => return String::new(),
+        1 => format!(
+            "kind = \"fixed\"\nfixed.nodes = [{{ name = \"x\", instance_type = \"m6i.2xlarge\", count = 2, capacity_type = \"{capacity}\" }}]"
+        ),
+        2 | 3 => format!(
+            "kind = \"cluster-autoscaler\"\ncluster_autoscaler.scale_down_unneeded_time = \"{}\"\ncluster_autoscaler.scale_down_delay_after_add = \"1m\"\ncluster_autoscaler.node_group = [{{ {group}, min = {idle}, max = 8 }}]",
+            draw.one(&["30s", "5m"])
+        ),
+        4 => format!(
+            "kind = \"docker-autoscaler\"\ndocker_autoscaler.group = [{{ {group}, max_instances = 12, idle_count = {idle}, idle_time = \"2m\", capacity_per_instance = {} }}]",
+            1 + draw.next(2)
+        ),
+        5 => format!(
+            "kind = \"docker-machine\"\ndocker_machine.group = [{{ {group}, limit = 12, idle_count = {idle}, idle_time = \"2m\", max_builds = {} }}]",
+            draw.next(4)
+        ),
+        6 => "kind = \"fargate\"".to_owned(),
+        7 => "kind = \"hosted\"".to_owned(),
+        8 => "kind = \"hosted\"\nhosted.provider = \"github\"\nhosted.concurrent = 6".to_owned(),
+        _ => "kind = \"fifo\"\nfifo = { cpu = \"12\", usd_per_hour = 0.5 }".to_owned(),
+    };
+    format!("[fleet.other]\n{own}\n")
 }
 
 struct NoFiles;
@@ -198,6 +249,21 @@ fn waste_sums(run: &RunOutcome, number: u64) {
     assert!(run.costs.total().0 > 0, "scenario {number} costs something");
 }
 
+/// For whom the money was paid: every grouping sums to the bill, use by use, to the nano-dollar millisecond.
+fn groups_sum(run: &RunOutcome, number: u64) {
+    let sum = |parts: &mut dyn Iterator<Item = &UsedFor>| {
+        let mut sum = UsedFor::default();
+        parts.for_each(|used| sum.merge(used));
+        sum
+    };
+    let accounts = run.groups.accounts().iter().map(|(_, used)| used);
+    let accounts = sum(&mut accounts.chain(std::iter::once(run.groups.nobody())));
+    let machines = sum(&mut run.groups.machines().iter().map(|(_, used)| used));
+    let bill = sum(&mut CostKind::ALL.iter().map(|kind| run.waste.of_resource(*kind)));
+    assert_eq!(accounts, bill, "scenario {number}: by account");
+    assert_eq!(machines, bill, "scenario {number}: by machine");
+}
+
 /// The same in the files, in micro-dollars: the rows of `waste.csv` and of `costs.csv` sum to one bill per fleet.
 fn files_reconcile(scenario: &Scenario, runs: Vec<RunOutcome>, number: u64) {
     let names: Vec<String> = scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect();
@@ -218,6 +284,17 @@ fn files_reconcile(scenario: &Scenario, runs: Vec<RunOutcome>, number: u64) {
         assert_eq!(Some(sum), total, "scenario {number}: {fleet} {of}");
         sum
     };
+    let confidence = Confidence::default();
+    let groups: Vec<FleetGroups> = (scenario.fleets.iter().enumerate())
+        .map(|(index, fleet)| {
+            let runs: Vec<&RunOutcome> = units.of_fleet(index).collect();
+            let (projects, teams) = (&fleet.workload.projects, &fleet.workload.teams);
+            let by = |by| (by, grouped(&runs, by, ProjectNames { projects, teams }, confidence));
+            FleetGroups { fleet: fleet.name.clone(), replications: 1, groups: GroupBy::ALL.map(by).to_vec() }
+        })
+        .collect();
+    let mut grouped = Vec::new();
+    cost_groups_csv(&mut grouped, &groups).unwrap();
     let (mut waste, mut costs) = (Vec::new(), Vec::new());
     waste_csv(&mut waste, &summary).unwrap();
     costs_csv(&mut costs, &summary).unwrap();
@@ -225,6 +302,20 @@ fn files_reconcile(scenario: &Scenario, runs: Vec<RunOutcome>, number: u64) {
         let used = sums(&waste, name, 1, "", 3);
         assert_eq!(used, sums(&costs, name, 1, "paid_for", 3), "scenario {number}: {name}");
         sums(&costs, name, 1, "instances_used_for", 3);
+        for by in GroupBy::ALL {
+            let (mut parts, mut totals, mut whole) = (0, 0, 0);
+            for row in csv::Reader::from_reader(grouped.as_slice()).records().map(Result::unwrap) {
+                if &row[0] != name || &row[1] != by.label() {
+                    continue;
+                }
+                match (&row[2], &row[3]) {
+                    ("total", "total") => whole += micros(&row[4]),
+                    (_, "total") => totals += micros(&row[4]),
+                    _ => parts += micros(&row[4]),
+                }
+            }
+            assert_eq!((parts, totals, whole), (used, used, used), "scenario {number}: {name} by {by:?}");
+        }
     }
 }
 
@@ -265,6 +356,7 @@ fn checked(number: u64) -> Met {
     for run in &runs {
         met.jobs += waits_sum(run, number);
         waste_sums(run, number);
+        groups_sum(run, number);
         met.runs += 1;
         assert_eq!(run.end, SimTime::ZERO + scenario.horizon);
         met.outcomes

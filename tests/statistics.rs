@@ -164,7 +164,7 @@ fn run(waits: &[u64], dollars: f64) -> RunOutcome {
     recorder.gauge(SimTime::ZERO, GaugeKey::Nodes(Arch::Amd64, CapacityType::Spot), 2);
     let kind = CostKind::Instance(Arch::Amd64, CapacityType::Spot);
     recorder.bill(kind, HourlyPrice::from_dollars(dollars), SimTime::ZERO, end);
-    recorder.finish(end, WorkCounters::default())
+    recorder.finish(end, WorkCounters::default(), &[])
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::args::Progress;
 use super::exit::{Exit, Failed};
+use super::explain_groups::{self, GroupName};
 use super::explain_topic::topic;
 use super::interrupt;
 use super::results::{names, slowest};
@@ -63,6 +64,9 @@ pub(super) enum ExplainCommand {
         /// The two fleets; default are the baseline and the one that a run would choose.
         #[arg(long, value_name = "FROM,TO", value_delimiter = ',')]
         fleet: Vec<String>,
+        /// For whom the fleet's money is paid instead: its bill by class, team, project, pipeline, arch or capacity type.
+        #[arg(long, value_enum, value_name = "GROUP")]
+        by: Option<GroupName>,
         /// Replications.
         #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
         reps: u32,
@@ -131,9 +135,12 @@ pub(super) fn explain(arguments: &ExplainArguments, terminal: Terminal) -> Resul
             explained(of, |run| explain_decision(run, *number, width()))?
         }
         (Some(ExplainCommand::Wait { of, reps, no_what_if }), _) => wait(of, *reps, !no_what_if, terminal)?,
-        (Some(ExplainCommand::Cost { scenario, fleet, reps, set }), _) => {
+        (Some(ExplainCommand::Cost { scenario, fleet, by, reps, set }), _) => {
             let scenario = with_reps(read(scenario, set, &[])?, *reps);
-            cost(scenario, fleet, terminal)?
+            match by {
+                Some(by) => explain_groups::cost_by(scenario, fleet, *by, terminal)?,
+                None => cost(scenario, fleet, terminal)?,
+            }
         }
         (None, None) => return Err(Failed::Usage("what is to be explained?".to_owned())),
     };

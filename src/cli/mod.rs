@@ -17,6 +17,7 @@ mod conclude;
 mod emit;
 mod exit;
 mod explain;
+mod explain_groups;
 mod explain_topic;
 mod files;
 mod fit;

@@ -6,12 +6,12 @@ use super::files::ResultFolder;
 use super::page_facts::{class_facts, fleet_facts, node_hours};
 use super::traces::trace_rows;
 use crate::catalog::prices_date;
-use crate::experiment::{ExperimentSummary, FleetValues, Units};
+use crate::experiment::{ExperimentSummary, FleetValues, GroupBy, ProjectNames, Units, grouped};
 use crate::metrics::{JobRecord, Names, RunOutcome};
 use crate::report::{
-    FleetFacts, JobsCsv, NodesCsv, PageFacts, Provenance, Replications, SlowJobs, SummaryFormat, SweepShown,
-    charts, chosen_fleet, costs_csv, page_html, provenance_json, summary_csv, summary_text, timeline_csv,
-    waste_csv,
+    FleetFacts, FleetGroups, JobsCsv, NodesCsv, PageFacts, Provenance, Replications, SlowJobs, SummaryFormat,
+    SweepShown, charts, chosen_fleet, cost_groups_csv, costs_csv, page_html, provenance_json, summary_csv,
+    summary_text, timeline_csv, waste_csv,
 };
 use crate::scenario::{Fleet, Scenario};
 
@@ -43,6 +43,7 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
     folder.write("replications.csv", &csv_bytes(|out| replications(scenario, finished.units).write(out))?)?;
     folder.write("costs.csv", &csv_bytes(|out| costs_csv(out, summary))?)?;
     folder.write("waste.csv", &csv_bytes(|out| waste_csv(out, summary))?)?;
+    folder.write("cost_groups.csv", &csv_bytes(|out| cost_groups_csv(out, &groups(finished)))?)?;
     folder.write("timeline.csv", &csv_bytes(|out| timeline_csv(out, summary))?)?;
     write_detail(&folder, finished)?;
     let fleets = fleet_facts(finished);
@@ -60,6 +61,27 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
     Ok(["report.html", "summary.csv", "charts"]
         .map(|name| published.join(name).display().to_string())
         .to_vec())
+}
+
+/// The bill of every fleet in every grouping.
+fn groups(finished: &Finished<'_>) -> Vec<FleetGroups> {
+    let fleets = finished.scenario.fleets.iter().enumerate();
+    let of = |(index, fleet): (usize, &Fleet)| {
+        let runs: Vec<&RunOutcome> = finished.units.of_fleet(index).collect();
+        let confidence = finished.summary.confidence;
+        let by = |by| (by, grouped(&runs, by, project_names(fleet), confidence));
+        FleetGroups {
+            fleet: fleet.name.clone(),
+            replications: runs.len(),
+            groups: GroupBy::ALL.map(by).to_vec(),
+        }
+    };
+    fleets.map(of).collect()
+}
+
+/// The names of a fleet's projects and teams.
+pub(super) fn project_names(fleet: &Fleet) -> ProjectNames<'_> {
+    ProjectNames { projects: &fleet.workload.projects, teams: &fleet.workload.teams }
 }
 
 /// The values of every replication.

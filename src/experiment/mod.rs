@@ -13,6 +13,7 @@ mod commitment;
 mod comparison;
 mod design;
 mod gate;
+mod groups;
 mod halving;
 mod metric;
 mod objective;
@@ -37,6 +38,7 @@ pub use commitment::{Commitment, CommitmentWorth, Commitments, HourlyUse, best_c
 pub use comparison::{ComparisonRules, summarise_values};
 pub use design::{Design, Point, design_points};
 pub use gate::{GateLine, GateRules, GateTest, GateVerdict, gate_objectives, gate_regressions};
+pub use groups::{GroupBy, GroupCost, ProjectNames, grouped};
 pub use metric::{Direction, Metric, MetricUnit};
 pub use objective::{Bound, Objective, ObjectiveState};
 pub use observed::{ObservedWaits, WaitPair, WaitUntil};

@@ -52,6 +52,8 @@ pub struct Job {
     pub ordinal: u64,
     /// Its class.
     pub class: u32,
+    /// For whom it runs, as the loop numbers that.
+    pub account: u32,
     /// Its pod kind: requests, selectors and tolerations. Known from the pick on.
     pub kind: u32,
     /// What its build container requests; from the pick on what its pod requests, the executor's containers included.

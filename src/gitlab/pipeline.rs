@@ -302,6 +302,12 @@ impl Pipelines {
         }
     }
 
+    /// From which template a running pipeline was made; none for a single job.
+    #[must_use]
+    pub fn template(&self, pipeline: PipelineId) -> Option<TemplateId> {
+        (!is_single(pipeline)).then(|| self.pool.run(pipeline).template)
+    }
+
     /// The number of a running pipeline, as it arrived.
     #[must_use]
     pub fn ordinal(&self, pipeline: PipelineId) -> u64 {

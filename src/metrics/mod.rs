@@ -6,6 +6,7 @@
 
 mod distribution;
 mod gauge;
+mod groups;
 mod job;
 mod ledger;
 mod node;
@@ -16,6 +17,7 @@ mod wait_profile;
 
 pub use distribution::{Distribution, Histogram};
 pub use gauge::{GaugeKey, Gauges, Timeline, TimelineSeries};
+pub use groups::{Account, CpuShare, GroupLedger, Machine};
 pub use job::{FailureReason, JobOutcome, JobRecord, WaitCause, WaitClock, WaitSplit};
 pub use ledger::{CostKind, CostLedger, WasteKind, WasteLedger};
 pub use node::{NodeEnd, NodeMeter, NodeRecord};

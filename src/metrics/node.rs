@@ -1,5 +1,6 @@
 //! What is kept of one node, and the meter of how its time was used. No price and no decision.
 
+use super::groups::CpuShare;
 use super::usage::{BilledSpan, Usage, UsedFor};
 use crate::catalog::{Arch, CapacityType};
 use crate::units::{CostMeter, HourlyPrice, Millicores, SimTime};
@@ -68,6 +69,8 @@ pub struct NodeMeter {
     usage: Usage,
     /// Ends of spans that were billed otherwise than what follows. Few nodes have any.
     cuts: Vec<Cut>,
+    /// For whom it worked: by span and account, in this order.
+    shares: Vec<(u32, CpuShare)>,
 }
 
 /// The end of a span of one price.
@@ -102,6 +105,7 @@ impl NodeMeter {
             kept: 0,
             usage,
             cuts: Vec::new(),
+            shares: Vec::new(),
         }
     }
 
@@ -152,8 +156,63 @@ impl NodeMeter {
         self.kept -= cpu.0;
     }
 
-    /// Work done by a pod bound at `bound_at` came to nothing at `now`: it was interrupted.
-    pub fn work_lost(&mut self, now: SimTime, bound_at: SimTime, cpu: Millicores) {
+    /// A pod of `account` was on the node from `bound_at` until `now`. To be called once per pod, when it leaves or the node ends.
+    pub fn worked_for(&mut self, account: u32, (bound_at, now): (SimTime, SimTime), cpu: Millicores) {
+        self.credit(account, (bound_at, now), cpu, false);
+    }
+
+    fn credit(&mut self, account: u32, (from, until): (SimTime, SimTime), cpu: Millicores, is_loss: bool) {
+        let mut since = from;
+        for span in 0..=self.cuts.len() {
+            let ends_at = self.cuts.get(span).map_or(until, |cut| cut.at.min(until));
+            let core_ms = ends_at.saturating_since(since).as_ms() * u64::from(cpu.0);
+            since = since.max(ends_at);
+            if core_ms == 0 {
+                continue;
+            }
+            let key = (span as u32, account);
+            let place = self.shares.binary_search_by_key(&key, |(span, share)| (*span, share.account));
+            let place = place.unwrap_or_else(|place| {
+                self.shares.insert(place, (key.0, CpuShare { account, ..CpuShare::default() }));
+                place
+            });
+            let share = &mut self.shares[place].1;
+            *(if is_loss { &mut share.lost } else { &mut share.busy }) += core_ms;
+        }
+    }
+
+    /// For whom it worked in the counted spans, span after span; several of one account where there are several.
+    pub fn counted_shares(&self) -> impl Iterator<Item = CpuShare> + '_ {
+        let is_counted = |span: u32| self.cuts.get(span as usize).is_none_or(|cut| cut.is_counted);
+        self.shares.iter().filter(move |(span, _)| is_counted(*span)).map(|(_, share)| *share)
+    }
+
+    /// For whom it worked in the counted span of this place among all counted ones; where nobody was there in that, for whom it
+    /// worked in all of them.
+    #[must_use]
+    pub fn shares(&self, counted: usize) -> Vec<CpuShare> {
+        let is_counted = |span: &usize| self.cuts.get(*span).is_none_or(|cut| cut.is_counted);
+        let span = (0..=self.cuts.len()).filter(is_counted).nth(counted);
+        let own = self.shares.iter().filter(|(of, _)| Some(*of as usize) == span).map(|(_, share)| *share);
+        let mut shares: Vec<CpuShare> = own.collect();
+        if !shares.is_empty() {
+            return shares;
+        }
+        for share in self.counted_shares() {
+            match shares.iter_mut().find(|known| known.account == share.account) {
+                Some(known) => {
+                    known.busy += share.busy;
+                    known.lost += share.lost;
+                }
+                None => shares.push(share),
+            }
+        }
+        shares
+    }
+
+    /// Work done by a pod of `account` bound at `bound_at` came to nothing at `now`: it was interrupted.
+    pub fn work_lost(&mut self, account: u32, (bound_at, now): (SimTime, SimTime), cpu: Millicores) {
+        self.credit(account, (bound_at, now), cpu, true);
         let until = |at: SimTime| at.saturating_since(bound_at).as_ms() * u64::from(cpu.0);
         self.usage.lost_core_ms += until(now);
         for cut in &mut self.cuts {
@@ -267,7 +326,7 @@ mod tests {
         meter.pod_bound(at(160), Millicores(1000));
         meter.pod_left(at(170), Millicores(500));
         meter.cut(at(180), HourlyPrice(2), true);
-        meter.work_lost(at(190), at(160), Millicores(1000));
+        meter.work_lost(1, (at(160), at(190)), Millicores(1000));
         meter.pod_left(at(190), Millicores(1000));
         let spans: Vec<BilledSpan> = meter.spans(at(200), HourlyPrice(3)).collect();
         let usage = |empty_ms, busy_core_ms, lost_core_ms| Usage {
@@ -284,5 +343,13 @@ mod tests {
         };
         let last = BilledSpan { ms: 20, price: HourlyPrice(3), usage: usage(10, 10 * 1000, 10 * 1000) };
         assert_eq!(spans, [counted, last]);
+        meter.worked_for(0, (at(150), at(170)), Millicores(500));
+        meter.worked_for(1, (at(160), at(190)), Millicores(1000));
+        let share = |account, busy, lost| CpuShare { account, busy, lost };
+        assert_eq!(meter.shares(0), [share(0, 20 * 500, 0), share(1, 20 * 1000, 20 * 1000)]);
+        assert_eq!(meter.shares(1), [share(1, 10 * 1000, 10 * 1000)]);
+        meter.cut(at(210), HourlyPrice(3), true);
+        let whole = [share(0, 20 * 500, 0), share(1, 30 * 1000, 30 * 1000)];
+        assert_eq!(meter.shares(2), whole, "nobody was there: those who were before");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::distribution::Distribution;
 use super::gauge::Timeline;
+use super::groups::GroupLedger;
 use super::job::{JobOutcome, JobRecord, WaitCause};
 use super::ledger::{CostLedger, WasteLedger};
 use super::node::{NodeEnd, NodeRecord};
@@ -221,6 +222,9 @@ pub struct RunOutcome {
     pub costs: CostLedger,
     /// What each resource's cost was paid for.
     pub waste: WasteLedger,
+    /// For whom it was paid, and for which machines.
+    #[serde(default)]
+    pub groups: GroupLedger,
     /// Nodes.
     pub nodes: NodeTotals,
     /// Levels over time, from time zero.

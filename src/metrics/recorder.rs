@@ -2,6 +2,7 @@
 
 use super::distribution::{Distribution, Histogram};
 use super::gauge::{GaugeKey, Gauges};
+use super::groups::{Account, CpuShare, GroupMeter, Machine};
 use super::job::{JobRecord, WaitCause};
 use super::ledger::{CostKind, CostLedger, WasteKind, WasteLedger};
 use super::node::NodeRecord;
@@ -49,6 +50,7 @@ pub struct Recorder {
     profile: WaitProfile,
     costs: CostLedger,
     waste: WasteLedger,
+    groups: GroupMeter,
     nodes: NodeTotals,
     job_records: Option<Vec<JobRecord>>,
     node_records: Option<Vec<NodeRecord>>,
@@ -70,6 +72,7 @@ impl Recorder {
             profile: WaitProfile::default(),
             costs: CostLedger::default(),
             waste: WasteLedger::default(),
+            groups: GroupMeter::default(),
             nodes: NodeTotals::default(),
             job_records: settings.keep_jobs.then(Vec::new),
             node_records: settings.keep_nodes.then(Vec::new),
@@ -134,10 +137,51 @@ impl Recorder {
         cost
     }
 
-    /// A bill that was reckoned elsewhere (minimum times, waived hours), without what fell before the warm-up.
+    /// A bill that was reckoned elsewhere (minimum times, waived hours), without what fell before the warm-up, and of which no job
+    /// is nearer to than another.
     pub fn bill_used(&mut self, kind: CostKind, used: &UsedFor) {
+        let machine = match kind {
+            CostKind::Instance(arch, capacity) => Machine::Instance(arch, capacity),
+            _ => Machine::Standing,
+        };
+        self.enter(kind, machine, used);
+        self.groups.common(used);
+    }
+
+    /// The same for what one job of `account` had for itself, on which it requested so many millicore-milliseconds.
+    pub fn bill_job(
+        &mut self,
+        (kind, machine): (CostKind, Machine),
+        used: &UsedFor,
+        account: u32,
+        core_ms: u64,
+    ) {
+        self.enter(kind, machine, used);
+        self.groups.paid_for(account, used, core_ms);
+    }
+
+    /// The same for a node: its instance and its volume. [`Recorder::share_out`] says for whom.
+    pub fn bill_node(&mut self, kind: CostKind, instance: &UsedFor, volume: &UsedFor) {
+        let CostKind::Instance(arch, capacity) = kind else { unreachable!("a node is an instance") };
+        let machine = Machine::Instance(arch, capacity);
+        self.enter(kind, machine, instance);
+        self.enter(CostKind::RootVolume, machine, volume);
+    }
+
+    /// What was billed for a node, or for a part of its life, goes to the accounts of the jobs that were on it.
+    pub fn share_out(&mut self, used: &UsedFor, shares: &[CpuShare]) {
+        self.groups.share_out(used, shares);
+    }
+
+    /// Jobs of `account` requested so many millicore-milliseconds of what counts.
+    pub fn cpu_requested(&mut self, account: u32, core_ms: u64) {
+        self.groups.requested(account, core_ms);
+    }
+
+    fn enter(&mut self, kind: CostKind, machine: Machine, used: &UsedFor) {
         self.costs.add(kind, used.total());
         self.waste.add(kind, used);
+        self.groups.machine(machine, used);
     }
 
     /// A node ended, or the run ended before it did. To be called once per node, after its bills.
@@ -154,9 +198,9 @@ impl Recorder {
         }
     }
 
-    /// The outcome of the run that ended at `end`.
+    /// The outcome of the run that ended at `end`; `accounts` are named by their numbers.
     #[must_use]
-    pub fn finish(self, end: SimTime, work: WorkCounters) -> RunOutcome {
+    pub fn finish(self, end: SimTime, work: WorkCounters, accounts: &[Account]) -> RunOutcome {
         // Waits of all jobs are those of all classes; counting them once per job is enough.
         let wait_by_class: Vec<Distribution> = self.wait_by_class.iter().map(Histogram::finish).collect();
         let mut wait = Distribution::default();
@@ -178,6 +222,7 @@ impl Recorder {
             },
             costs: self.costs,
             waste: self.waste,
+            groups: self.groups.finish(accounts),
             nodes: self.nodes,
             timeline: self.gauges.finish(end),
             job_records: self.job_records,

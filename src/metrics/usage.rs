@@ -113,6 +113,11 @@ impl UsedFor {
         self.0[kind as usize] += cost;
     }
 
+    /// Takes from one kind what is in it.
+    pub(super) fn take(&mut self, kind: WasteKind, cost: CostMeter) {
+        self.0[kind as usize].0 -= cost.0;
+    }
+
     /// What was paid for `kind`.
     #[must_use]
     pub fn of(&self, kind: WasteKind) -> CostMeter {
@@ -123,6 +128,16 @@ impl UsedFor {
     #[must_use]
     pub fn total(&self) -> CostMeter {
         self.0.iter().copied().sum()
+    }
+
+    /// What is left of it without `part`, which is a part of it.
+    #[must_use]
+    pub fn less(&self, part: &Self) -> Self {
+        let mut left = *self;
+        for (mine, theirs) in left.0.iter_mut().zip(part.0) {
+            mine.0 -= theirs.0;
+        }
+        left
     }
 
     /// Adds everything of `other`.

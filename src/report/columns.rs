@@ -11,7 +11,7 @@ pub(super) struct FileColumns {
     pub columns: &'static [Column],
 }
 
-pub(super) const FILES: [FileColumns; 7] = [
+pub(super) const FILES: [FileColumns; 8] = [
     FileColumns {
         file: "summary.csv",
         row: "a fleet and a metric, over all replications",
@@ -74,6 +74,31 @@ pub(super) const FILES: [FileColumns; 7] = [
             ("category", "what it was paid for, or total"),
             ("cost_usd", "US dollars after the warm-up; rows sum to the total to the micro-dollar"),
             ("share_of_bill", "its share of the fleet's bill, from 0 to 1"),
+            ("replications", "replications that are summed"),
+        ],
+    },
+    FileColumns {
+        file: "cost_groups.csv",
+        row: "a fleet, a grouping of its bill, a group and what it was paid for, over all replications",
+        columns: &[
+            ("fleet", "name of the fleet"),
+            ("by", "class, team, project, pipeline, arch or capacity_type"),
+            (
+                "group",
+                "the group, or total; names in parentheses are what belongs to none: (no team), (no project), (single jobs), (no jobs), (standing)",
+            ),
+            (
+                "category",
+                "what it was paid for, or total; a node is shared out by the CPU that its jobs requested, what no job was on by the CPU of all jobs",
+            ),
+            (
+                "cost_usd",
+                "US dollars after the warm-up, summed over all replications; rows of a grouping sum to its total, which is the bill, to the micro-dollar",
+            ),
+            ("share_of_bill", "its share of the fleet's bill, from 0 to 1"),
+            ("mean_usd", "mean over the replications; empty in the row of the whole bill"),
+            ("lower_usd", "lower end of the 95 % interval; empty with one replication"),
+            ("upper_usd", "upper end of the 95 % interval"),
             ("replications", "replications that are summed"),
         ],
     },

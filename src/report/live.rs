@@ -148,7 +148,7 @@ mod tests {
         let mut recorder = Recorder::new(RecorderSettings::new(SimDuration::from_hours(1)));
         recorder.gauge(SimTime::from_ms(600_000), GaugeKey::RunningJobs(Arch::Arm64), 12);
         recorder.gauge(SimTime::from_ms(1_800_000), GaugeKey::RunningJobs(Arch::Arm64), -12);
-        let run = recorder.finish(SimTime::from_ms(3_600_000), WorkCounters::default());
+        let run = recorder.finish(SimTime::from_ms(3_600_000), WorkCounters::default(), &[]);
         let names =
             ["today".to_owned(), "a-fleet-with-a-name-that-is-far-too-long-for-a-terminal".to_owned()];
         let mut view = LiveView::new("peak", &names, 3);

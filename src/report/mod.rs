@@ -7,6 +7,7 @@ mod chart;
 mod columns;
 mod commitment;
 mod comparison;
+mod cost_groups;
 mod csv;
 mod explain;
 mod format;
@@ -36,10 +37,11 @@ pub use calibration::{calibration_chart, calibration_csv, calibration_text, cons
 pub use chart::{Chart, ChartError, FleetFacts, charts, comparison_charts, sweep_charts};
 pub use commitment::{CommitmentAnswer, commitment_text};
 pub use comparison::comparison_text;
+pub use cost_groups::{FleetGroups, cost_groups_csv};
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
 pub use explain::{
-    CostSide, ExplainedRun, WaitFacts, WhatIf, explain_cost, explain_decision, explain_job, explain_node,
-    explain_wait, idlest_node, longest_wait, metric_text, topic_text, worth_text,
+    CostSide, ExplainedRun, WaitFacts, WhatIf, explain_cost, explain_cost_by, explain_decision, explain_job,
+    explain_node, explain_wait, idlest_node, longest_wait, metric_text, topic_text, worth_text,
 };
 pub use gate::{baseline_text, gate_text};
 pub use import_account::import_account_text;

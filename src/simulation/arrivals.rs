@@ -70,6 +70,7 @@ impl PipelineHost for World<'_> {
     fn create_build(&mut self, pending: &PendingJob) {
         let spec = pending.spec;
         self.builds = self.builds.max(pending.build.0 as u32 + 1);
+        let account = self.accounts.of(spec.class, self.pipelines.template(pending.pipeline));
         let job = self.jobs.insert(Job {
             build: pending.build.0 as u32,
             phase: JobPhase::Created,
@@ -81,6 +82,7 @@ impl PipelineHost for World<'_> {
             pipeline_node: pending.node,
             ordinal: self.pipelines.ordinal(pending.pipeline),
             class: spec.class.raw(),
+            account,
             kind: NO_KIND,
             requests: spec.requests,
             work: spec.work,

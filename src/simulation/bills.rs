@@ -4,7 +4,7 @@ use crate::catalog::TypeId;
 use crate::ec2::{InstanceBill, InstanceMeter, gp3_hourly};
 use crate::fleet::{Node, NodeId, NodePhase};
 use crate::metrics::{BilledSpan, CostKind, GaugeKey, NodeEnd, NodeRecord, NodeShape, UsedFor, WasteKind};
-use crate::units::{CostMeter, Millicores, SimTime};
+use crate::units::{CostMeter, HourlyPrice, Millicores, SimTime};
 
 use super::event::Event;
 use super::plan::CapacityPlan;
@@ -44,6 +44,9 @@ impl World<'_> {
         let shape = self.node_shape(&record, node);
         let (kind, running_at) = (CostKind::Instance(node.arch, node.capacity), node.running_at);
         let facts = &mut self.facts[id.index()];
+        for pod in node.pods.iter().map(|pod| &self.jobs[*pod]).filter(|pod| !pod.is_pause_pod()) {
+            facts.meter.worked_for(pod.account, (pod.bound_at, now), pod.requests.cpu);
+        }
         facts.meter.stop(now, &mut record);
         let rules = &self.plan.ec2.billing;
         let bill = facts.bill.finish(now, facts.end_reason, rules);
@@ -63,15 +66,43 @@ impl World<'_> {
             }
             let of_volume = spans.iter().map(|span| BilledSpan { price: gp3, ..*span });
             volume = used_for(of_volume, &shape, &volume_bill);
+            self.share_out(id, &spans, (&shape, gp3), (&record, &volume));
         }
         record.cost = record.used_for.total();
-        self.recorder.bill_used(kind, &record.used_for);
-        self.recorder.bill_used(CostKind::RootVolume, &volume);
+        self.recorder.bill_node(kind, &record.used_for, &volume);
         self.recorder.node_ended(&record);
         let node = &mut self.nodes[id];
         node.phase = NodePhase::Terminated;
         self.recorder.gauge(now, GaugeKey::Nodes(node.arch, node.capacity), -1);
         self.recorder.gauge(now, GaugeKey::ProvisionedMillicores, -i64::from(node.allocatable.cpu.0));
+    }
+
+    /// The bill of a node goes to those whose pods were on it: span by span, where its price changed.
+    fn share_out(
+        &mut self,
+        id: NodeId,
+        spans: &[BilledSpan],
+        (shape, gp3): (&NodeShape, HourlyPrice),
+        (record, volume): (&NodeRecord, &UsedFor),
+    ) {
+        let meter = &self.facts[id.index()].meter;
+        for share in meter.counted_shares() {
+            self.recorder.cpu_requested(share.account, share.busy);
+        }
+        let is_billed = record.used_for.total() > CostMeter::ZERO;
+        let (mut before, last) = (UsedFor::default(), spans.len().saturating_sub(1));
+        for (place, span) in spans.iter().enumerate().take(last) {
+            let mut used = UsedFor::of_node(std::iter::once(BilledSpan { price: gp3, ..*span }), shape);
+            if is_billed {
+                used.merge(&UsedFor::of_node(std::iter::once(*span), shape));
+            }
+            before.merge(&used);
+            self.recorder.share_out(&used, &meter.shares(place));
+        }
+        // The last span has the rest of the bill: also what is billed beyond the end of a short life.
+        let mut rest = record.used_for;
+        rest.merge(volume);
+        self.recorder.share_out(&rest.less(&before), &meter.shares(last));
     }
 
     fn node_shape(&self, record: &NodeRecord, node: &Node) -> NodeShape {

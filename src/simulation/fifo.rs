@@ -2,12 +2,13 @@
 
 use crate::catalog::{Arch, CapacityType};
 use crate::engine::Streams;
-use crate::metrics::{CostKind, GaugeKey, NodeMeter, NodeShape, Recorder, UsedFor};
+use crate::metrics::{CostKind, GaugeKey, Machine, NodeMeter, NodeShape, Recorder, UsedFor};
 use crate::units::{HourlyPrice, Millicores, Resources, SimTime};
 use crate::workload::{Arrivals, TraceError};
 
-use super::first_come::{self, Build, Started, Starting, Supply};
+use super::first_come::{self, Build};
 use super::plan::Plan;
+use super::supply::{Started, Starting, Supply};
 use super::{FinishedRun, Keep};
 
 struct Pool {
@@ -69,8 +70,12 @@ impl Supply for Pool {
         }
     }
 
-    fn paid_for(&self, _: &Build<u64>, _: SimTime) -> Option<(CostKind, UsedFor)> {
+    fn paid_for(&self, _: &Build<u64>, _: SimTime) -> Option<(CostKind, Machine, UsedFor)> {
         None
+    }
+
+    fn requested(&self, build: &Build<u64>, until: SimTime) -> u64 {
+        until.saturating_since(build.picked_at.max(self.warmup)).as_ms() * build.held
     }
 
     /// Cores that jobs had, cores that were left beside them, and time without a job.

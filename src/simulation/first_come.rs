@@ -8,15 +8,17 @@ use crate::catalog::Arch;
 use crate::engine::{EventQueue, Id, Slab, Streams};
 use crate::gitlab::{PendingJob, PipelineId, PipelineStep, Pipelines};
 use crate::metrics::{
-    CostKind, FailureReason as RecordedFailure, GaugeKey, JobOutcome, JobRecord, Recorder, RecorderSettings,
-    UsedFor, WaitCause, WaitSplit, WorkCounters,
+    FailureReason as RecordedFailure, GaugeKey, JobOutcome, JobRecord, Recorder, RecorderSettings, WaitCause,
+    WaitSplit, WorkCounters,
 };
-use crate::units::{Resources, SimDuration, SimTime};
-use crate::workload::{Arrivals, Class, FailureReason, JobNumber, JobSampler, JobSpec, TraceError};
+use crate::units::{SimDuration, SimTime};
+use crate::workload::{Arrivals, FailureReason, JobNumber, JobSampler, TraceError};
 
+use super::accounts::Accounts;
 use super::arrivals;
 use super::pipeline_steps::{PipelineHost, PipelineSide, arch_of};
 use super::plan::Plan;
+use super::supply::{Started, Starting, Supply};
 use super::{FinishedRun, Keep};
 
 /// A build that is pending or has started.
@@ -31,55 +33,8 @@ pub(super) struct Build<H> {
     /// Whether it was cancelled and is only waited for by an event or in the queue.
     is_gone: bool,
     ordinal: u64,
-}
-
-/// A job that starts now.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Starting<'a> {
-    pub now: SimTime,
-    pub spec: JobSpec,
-    pub class: &'a Class,
-    pub number: JobNumber,
-}
-
-/// How a job starts.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Started<H> {
-    pub held: H,
-    /// Never where nothing can hold the job: it ends by its time-out.
-    pub script_at: SimTime,
-    /// How long the whole script takes here.
-    pub whole_ms: u64,
-}
-
-/// On what jobs run.
-pub(super) trait Supply {
-    /// What a build holds of it.
-    type Held: Copy;
-
-    /// What a pending job is known to want.
-    fn wanted(&self, requests: Resources) -> Self::Held;
-
-    /// Whether a job that wants this may start now.
-    fn may_start(&self, wanted: Self::Held) -> bool;
-
-    /// A job that may start does.
-    fn start(&mut self, job: &Starting<'_>, wanted: Self::Held) -> Started<Self::Held>;
-
-    /// The architecture of what is held, where that says it.
-    fn arch(&self, held: Self::Held) -> Option<Arch>;
-
-    /// Counts what `build` holds in (`step` 1) or out (-1), beside the running job itself.
-    fn level(&mut self, recorder: &mut Recorder, now: SimTime, build: &Build<Self::Held>, step: i64);
-
-    /// What a build that ends, or is looked at, at `until` costs by itself.
-    fn paid_for(&self, build: &Build<Self::Held>, until: SimTime) -> Option<(CostKind, UsedFor)>;
-
-    /// What all costs that runs until `end`, whoever used it.
-    fn paid_for_all(&mut self, end: SimTime) -> Option<(CostKind, UsedFor)>;
-
-    /// Time goes on until `at`.
-    fn pass(&mut self, at: SimTime);
+    /// For whom it runs.
+    account: u32,
 }
 
 /// The queue before a supply.
@@ -94,6 +49,7 @@ struct FirstCome<'p, S: Supply> {
     builds: Slab<Build<S::Held>>,
     waiting: VecDeque<Id<Build<S::Held>>>,
     steps: Vec<PipelineStep>,
+    accounts: Accounts,
     now: SimTime,
     started: u64,
 }
@@ -134,6 +90,7 @@ pub(super) fn simulate<S: Supply>(
         builds: Slab::new(),
         waiting: VecDeque::new(),
         steps: Vec::new(),
+        accounts: Accounts::default(),
         now: SimTime::ZERO,
         started: 0,
     };
@@ -256,12 +213,17 @@ impl<S: Supply> FirstCome<'_, S> {
     /// The build gives back what it held.
     fn leave(&mut self, build: &Build<S::Held>) {
         self.level(build, -1);
-        self.bill(self.supply.paid_for(build, self.now));
+        self.bill(build, self.now);
     }
 
-    fn bill(&mut self, paid: Option<(CostKind, UsedFor)>) {
-        if let Some((kind, used)) = paid {
-            self.recorder.bill_used(kind, &used);
+    /// What the build had until then is billed to its account.
+    fn bill(&mut self, build: &Build<S::Held>, until: SimTime) {
+        let core_ms = self.supply.requested(build, until);
+        match self.supply.paid_for(build, until) {
+            Some((kind, machine, used)) => {
+                self.recorder.bill_job((kind, machine), &used, build.account, core_ms);
+            }
+            None => self.recorder.cpu_requested(build.account, core_ms),
         }
     }
 
@@ -318,13 +280,14 @@ impl<S: Supply> FirstCome<'_, S> {
             let is_running = build.script_at <= end;
             let outcome = if is_running { JobOutcome::StillRunning } else { JobOutcome::StillWaiting };
             if build.picked_at != SimTime::NEVER {
-                self.bill(self.supply.paid_for(&build, end));
+                self.bill(&build, end);
             }
             let record = self.record_of(&build, outcome, end);
             self.recorder.job_ended(&record);
         }
-        let paid = self.supply.paid_for_all(end);
-        self.bill(paid);
+        if let Some((kind, used)) = self.supply.paid_for_all(end) {
+            self.recorder.bill_used(kind, &used);
+        }
         for (kind, cost) in &self.plan.standing {
             self.recorder.bill(*kind, cost.hourly, SimTime::ZERO, end);
         }
@@ -338,7 +301,8 @@ impl<S: Supply> FirstCome<'_, S> {
         ] {
             work.add(name, count);
         }
-        FinishedRun::of(self.recorder.finish(end, work), &self.arrivals, Vec::new())
+        let accounts = self.accounts.named(&self.arrivals);
+        FinishedRun::of(self.recorder.finish(end, work, &accounts), &self.arrivals, Vec::new())
     }
 }
 
@@ -358,7 +322,9 @@ impl<S: Supply> PipelineHost for FirstCome<'_, S> {
     }
 
     fn create_build(&mut self, pending: &PendingJob) {
+        let template = self.pipelines.template(pending.pipeline);
         let build = self.builds.insert(Build {
+            account: self.accounts.of(pending.spec.class, template),
             pending: *pending,
             held: self.supply.wanted(pending.spec.requests),
             picked_at: SimTime::NEVER,

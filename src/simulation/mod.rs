@@ -1,5 +1,6 @@
 //! The event loop: it asks the rooms below for decisions and applies them. Holds no rule of GitLab, Kubernetes, Karpenter or EC2.
 
+mod accounts;
 mod arrivals;
 mod bills;
 mod canceling;
@@ -41,6 +42,7 @@ mod sharing;
 mod start_pace;
 mod static_pools;
 mod stress;
+mod supply;
 mod world;
 
 pub use decisions::{Decided, Decision};

@@ -141,6 +141,7 @@ impl World<'_> {
             pipeline_node: number,
             ordinal: u64::MAX,
             class: u32::MAX,
+            account: u32::MAX,
             kind,
             requests,
             work: SimDuration::ZERO,

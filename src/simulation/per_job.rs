@@ -3,14 +3,15 @@
 
 use crate::catalog::Arch;
 use crate::engine::{Purpose, Streams};
-use crate::metrics::{BilledSpan, CostKind, GaugeKey, NodeShape, Recorder, Usage, UsedFor};
+use crate::metrics::{BilledSpan, CostKind, GaugeKey, Machine, NodeShape, Recorder, Usage, UsedFor};
 use crate::scaling::{MachineSize, size_for};
 use crate::units::{Resources, SimTime};
 use crate::workload::{Arrivals, TraceError};
 
-use super::first_come::{self, Build, Started, Starting, Supply};
+use super::first_come::{self, Build};
 use super::per_job_plan::PerJobPlan;
 use super::plan::Plan;
+use super::supply::{Started, Starting, Supply};
 use super::{FinishedRun, Keep};
 
 const MACHINE_START: Purpose = Purpose::named("per-job machine start");
@@ -35,7 +36,7 @@ pub(super) fn simulate(
 }
 
 impl Machines<'_> {
-    fn requested(&self, build: &Build<Option<MachineSize>>) -> Resources {
+    fn requested_by(&self, build: &Build<Option<MachineSize>>) -> Resources {
         build.pending.spec.requests + self.machines.overhead
     }
 
@@ -53,7 +54,7 @@ impl Machines<'_> {
         }
         let billed_until = from + billed.of(start, ran);
         let counted = |from: SimTime, until: SimTime| until.saturating_since(from.max(warmup)).as_ms();
-        let cpu = self.requested(build).cpu.0;
+        let cpu = self.requested_by(build).cpu.0;
         let usage = Usage {
             start_up_ms: if billed.with_start { counted(build.picked_at, script_at) } else { 0 },
             empty_ms: counted(until.max(from), billed_until),
@@ -103,15 +104,25 @@ impl Supply for Machines<'_> {
         } else {
             self.running -= 1;
         }
-        let requested = i64::from(self.requested(build).cpu.0);
+        let requested = i64::from(self.requested_by(build).cpu.0);
         let provided = build.held.map_or(0, |size| i64::from(size.whole.cpu.0));
         recorder.gauge(now, GaugeKey::RequestedMillicores, step * requested);
         recorder.gauge(now, GaugeKey::ProvisionedMillicores, step * provided);
     }
 
     /// The machine is gone, and billed.
-    fn paid_for(&self, build: &Build<Self::Held>, until: SimTime) -> Option<(CostKind, UsedFor)> {
-        Some((self.machines.kind, self.used_for(build, until)))
+    fn paid_for(&self, build: &Build<Self::Held>, until: SimTime) -> Option<(CostKind, Machine, UsedFor)> {
+        let arch = build.held?.arch;
+        let machine = match self.machines.kind {
+            CostKind::Fargate => Machine::Fargate(arch),
+            _ => Machine::Hosted(arch),
+        };
+        Some((self.machines.kind, machine, self.used_for(build, until)))
+    }
+
+    fn requested(&self, build: &Build<Self::Held>, until: SimTime) -> u64 {
+        let cpu = self.requested_by(build).cpu.0;
+        until.saturating_since(build.script_at.max(self.warmup)).as_ms() * u64::from(cpu)
     }
 
     fn paid_for_all(&mut self, _: SimTime) -> Option<(CostKind, UsedFor)> {

@@ -221,8 +221,9 @@ impl World<'_> {
             if outcome == JobOutcome::Interrupted
                 && let Some(node) = self.jobs[id].node
             {
-                let (bound_at, cpu) = (self.jobs[id].bound_at, self.jobs[id].requests.cpu);
-                self.facts[node.index()].meter.work_lost(self.now, bound_at, cpu);
+                let (job, now) = (&self.jobs[id], self.now);
+                let meter = &mut self.facts[node.index()].meter;
+                meter.work_lost(job.account, (job.bound_at, now), job.requests.cpu);
             }
             self.end_build(id, outcome, Some(self.reason_seen(id, reason)), has_slot);
         }
@@ -311,6 +312,7 @@ impl World<'_> {
         let job = &mut self.jobs[id];
         job.has_pod = false;
         let (node, cpu, is_pause_pod) = (job.node, job.requests.cpu, job.is_pause_pod());
+        let (account, bound_at) = (job.account, job.bound_at);
         self.pod_object_gone(id);
         let Some(node_id) = node else {
             self.forget_pending_pod(id);
@@ -328,6 +330,7 @@ impl World<'_> {
             meter.room_left(now, cpu);
         } else {
             meter.pod_left(now, cpu);
+            meter.worked_for(account, (bound_at, now), cpu);
             self.recorder.gauge(now, GaugeKey::RequestedMillicores, -i64::from(cpu.0));
         }
         self.pod_left_node(id, node_id);

@@ -12,6 +12,7 @@ use crate::units::{Resources, SimTime};
 use crate::workload::{ArchChoice, Arrivals, Class, ClassId, Emulation, JobSampler};
 
 use super::Keep;
+use super::accounts::Accounts;
 use super::executors::Executors;
 use super::karpenter_side::KarpenterSide;
 use super::kinds::{ClassKind, PodKind, PodKinds};
@@ -66,6 +67,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         machines: None,
         pod_budgets: PodBudgets::new(&plan.kubernetes.disruption_budgets),
         pause_pods: PausePodDeployments::default(),
+        accounts: Accounts::default(),
         recorder,
         decisions: keep.nodes.then(Vec::new),
         reasons: None,

@@ -10,6 +10,7 @@ use crate::metrics::{NodeEnd, Recorder, WorkCounters};
 use crate::units::SimTime;
 use crate::workload::{Arrivals, JobSampler};
 
+use super::accounts::Accounts;
 use super::decisions::Decided;
 use super::event::Event;
 use super::executors::Executors;
@@ -65,6 +66,7 @@ pub(super) struct World<'p> {
     pub machines: Option<Box<Machines>>,
     pub pod_budgets: PodBudgets,
     pub pause_pods: PausePodDeployments,
+    pub accounts: Accounts,
     pub recorder: Recorder,
     /// What Karpenter decided, where that is kept.
     pub decisions: Option<Vec<Decided>>,
@@ -216,6 +218,8 @@ impl<'p> World<'p> {
         }
         let reasons = self.reasons.map(|log| log.said).unwrap_or_default();
         let decisions = self.decisions.unwrap_or_default();
-        (FinishedRun::of(self.recorder.finish(end, work), &self.arrivals, decisions), reasons)
+        let accounts = self.accounts.named(&self.arrivals);
+        let outcome = self.recorder.finish(end, work, &accounts);
+        (FinishedRun::of(outcome, &self.arrivals, decisions), reasons)
     }
 }

@@ -20,6 +20,10 @@ pub struct Workload {
     pub synthetic: Vec<Synthetic>,
     /// Which local hour of the week it is.
     pub clock: WeekClock,
+    /// Names of the GitLab projects, by the number that classes carry.
+    pub projects: Vec<String>,
+    /// The team of each project.
+    pub teams: Vec<String>,
 }
 
 /// The first number of each kind of source. What a source is numbered by is the key of the draws of its jobs, so each kind

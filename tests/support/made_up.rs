@@ -26,7 +26,7 @@ fn run(dollars: f64, wait_s: u64, replication: usize) -> RunOutcome {
     let kind = CostKind::Instance(Arch::Arm64, CapacityType::Spot);
     let price = HourlyPrice::from_dollars(dollars * (1.0 + 0.01 * replication as f64));
     recorder.bill(kind, price, SimTime::ZERO, SimTime::from_ms(24 * HOUR_MS));
-    recorder.finish(SimTime::from_ms(24 * HOUR_MS), WorkCounters::default())
+    recorder.finish(SimTime::from_ms(24 * HOUR_MS), WorkCounters::default(), &[])
 }
 
 /// Fleets of these names, the first at a dollar, each further one a dollar dearer.

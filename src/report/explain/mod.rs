@@ -2,6 +2,7 @@
 //! what a run recorded; decides nothing and simulates nothing.
 
 mod cost;
+mod cost_by;
 mod decision;
 mod job;
 mod node;
@@ -11,6 +12,7 @@ mod wait;
 mod words;
 
 pub use cost::{CostSide, explain_cost};
+pub use cost_by::explain_cost_by;
 pub use decision::explain_decision;
 pub use job::{explain_job, longest_wait};
 pub use node::{explain_node, idlest_node};

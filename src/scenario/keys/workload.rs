@@ -46,6 +46,12 @@ pub(super) const WORKLOAD: &[Key] = &[
     )
     .or("[]"),
     Key::new("otherwise", Kind::Table(OTHERWISE), "What jobs of the trace need that no rule matches."),
+    Key::new(
+        "teams",
+        Kind::Map(&Kind::Text),
+        "Teams by GitLab project or group, for the bill: { \"shop\" = \"Web\", \"shop/billing\" = \"Payments\" }, the longest path wins; default is the group of the project.",
+    )
+    .or("{}"),
     Key::new("class", Kind::Named(CLASS), "Classes of single jobs that arrive by themselves.").or("[]"),
     Key::new("pipeline", Kind::Named(PIPELINE), "Pipelines that arrive by themselves.").or("[]"),
 ];

@@ -20,6 +20,7 @@ mod prices;
 mod speeds;
 mod spread;
 mod standing;
+mod teams;
 mod trace;
 mod workload;
 
@@ -93,6 +94,8 @@ pub(super) fn ready(
         problems.push(nothing_arrives(&fleet.span));
     }
     let gitlab = gitlab::config(table, &runners, &mut jobs, run.seed, problems);
+    workload.projects = jobs.known_projects();
+    workload.teams = teams::of(section, &workload.projects, problems);
     let executors: Vec<_> = runners.iter().map(|runner| gitlab::executor(runner, problems)).collect();
     let catalog = Arc::new(ec2::catalog(table.section("ec2"), files, problems)?);
     speeds::check(&jobs, &catalog, problems);
