@@ -13,6 +13,18 @@ pub(super) struct Call {
 }
 
 impl Scheduler {
+    /// When a call wanted at `now` is through.
+    pub(super) fn call(&mut self, now: SimTime) -> SimTime {
+        self.calls_made += 1;
+        self.client.call(now) + self.config.call_latency.of(self.calls_made, &self.streams)
+    }
+
+    /// Puts a call on its way: behind those that are through no later.
+    pub(super) fn send(&mut self, call: Call) {
+        let place = self.calls.iter().rposition(|other| at(&other.outcome) <= at(&call.outcome));
+        self.calls.insert(place.map_or(0, |last| last + 1), call);
+    }
+
     /// Hands out the calls that are through, except those of pods that are gone and bindings to nodes that are gone:
     /// the pod of such a binding goes back into the queue.
     pub(super) fn deliver(&mut self, now: SimTime, out: &mut Vec<SchedulingOutcome>) {

@@ -1,8 +1,15 @@
 //! The scheduler's vocabulary: keys, settings, nodes as they join, outcomes. No behaviour.
 
+use std::sync::Arc;
+
+use rand::Rng;
+
 use super::score::{BalanceFormula, ScoringStrategy};
 use super::shape::Footprint;
+use crate::engine::{Purpose, Streams};
 use crate::units::{Resources, SimDuration, SimTime};
+
+const CALL: Purpose = Purpose::named("kube-scheduler call");
 
 /// The caller's number of a pod; may be used again after deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,7 +25,7 @@ pub struct ShapeId(pub u32);
 pub struct NodeClassId(pub u32);
 
 /// Settings of the scheduler; the defaults are those of kube-scheduler 1.37.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchedulerConfig {
     /// Which nodes are filled first.
     pub strategy: ScoringStrategy,
@@ -29,10 +36,33 @@ pub struct SchedulerConfig {
     /// API calls per second after that (`clientConnection.qps`, default 50).
     pub client_per_second: u32,
     /// From the decision to the outcome where the client is not throttled (default 0).
-    pub call_latency: SimDuration,
+    pub call_latency: CallLatency,
     /// What it works on a pod that it places, before it takes the next one (default 0). With some time each, pods of a burst
     /// spread over the nodes that become ready meanwhile.
     pub placing_time: SimDuration,
+}
+
+/// How long an API call takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallLatency {
+    /// Always so long.
+    Constant(SimDuration),
+    /// As long as one of these that were seen, drawn for every call; none seen: no time. Two calls a few milliseconds apart
+    /// decide whether a batch takes in one more pod, so runs of a real control plane part where latencies do.
+    Observed(Arc<[SimDuration]>),
+}
+
+impl CallLatency {
+    /// That of call number `number`.
+    pub(super) fn of(&self, number: u64, streams: &Streams) -> SimDuration {
+        match self {
+            Self::Constant(latency) => *latency,
+            Self::Observed(seen) if seen.is_empty() => SimDuration::ZERO,
+            Self::Observed(seen) => {
+                seen[(streams.entity(CALL, number).next_u64() % seen.len() as u64) as usize]
+            }
+        }
+    }
 }
 
 impl Default for SchedulerConfig {
@@ -42,7 +72,7 @@ impl Default for SchedulerConfig {
             balance: BalanceFormula::default(),
             client_burst: 100,
             client_per_second: 50,
-            call_latency: SimDuration::ZERO,
+            call_latency: CallLatency::Constant(SimDuration::ZERO),
             placing_time: SimDuration::ZERO,
         }
     }

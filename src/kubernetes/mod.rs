@@ -26,8 +26,8 @@ mod verdict;
 pub use crate::fleet::{Taint, TaintEffect, Toleration};
 pub use disruption_budget::{DisruptionLimit, PodShare};
 pub use interface::{
-    NodeClassId, NodeHold, NodeInfo, NodeKey, PodKey, SchedulerConfig, SchedulerWork, SchedulingOutcome,
-    ShapeId,
+    CallLatency, NodeClassId, NodeHold, NodeInfo, NodeKey, PodKey, SchedulerConfig, SchedulerWork,
+    SchedulingOutcome, ShapeId,
 };
 pub use kubelet::{Image, ImageId, NodeImages, PodTimes, PullSpeed};
 pub use placement::{NeighbourRules, PodTerm, SpreadConstraint};

@@ -262,7 +262,7 @@ impl Scheduler {
             self.pods[by.0 as usize].victims += 1;
             // One that gives way to another pod already is not deleted twice.
             if !std::mem::replace(&mut self.pods[victim.pod.0 as usize].doomed, true) {
-                let at = self.client.call(now) + self.config.call_latency;
+                let at = self.call(now);
                 self.preemptions.push(Preemption { victim: victim.pod, node, by, at });
             }
         }

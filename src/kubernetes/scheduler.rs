@@ -86,6 +86,7 @@ pub struct Scheduler {
     pub(super) priorities: Vec<i32>,
     /// Disruptions that each PodDisruptionBudget allows.
     pub(super) budgets: Vec<u32>,
+    pub(super) calls_made: u64,
     messages_sent: u64,
     /// Those not even taken up (see `retry`) included.
     pub(super) retries_in_vain: u64,
@@ -97,15 +98,15 @@ impl Scheduler {
     #[must_use]
     pub fn new(config: SchedulerConfig, streams: Streams) -> Self {
         Self {
+            client: ApiClient::new(config.client_burst, config.client_per_second),
+            cluster: Cluster::new(Rules { strategy: config.strategy, balance: config.balance }),
             config,
             streams,
             shapes: Vec::new(),
             classes: Vec::new(),
-            cluster: Cluster::new(Rules { strategy: config.strategy, balance: config.balance }),
             pending: Pending::default(),
             pods: Vec::new(),
             created: 0,
-            client: ApiClient::new(config.client_burst, config.client_per_second),
             calls: VecDeque::new(),
             held_up_until: SimTime::ZERO,
             work_since: SimTime::ZERO,
@@ -115,6 +116,7 @@ impl Scheduler {
             doomed: Vec::new(),
             priorities: Vec::new(),
             budgets: Vec::new(),
+            calls_made: 0,
             messages_sent: 0,
             retries_in_vain: 0,
             bindings: 0,
@@ -314,9 +316,11 @@ impl Scheduler {
                 self.cluster.occupy(slot, self.cluster.rows[shape as usize].footprint);
                 self.cluster.neighbours.add(slot, shape as usize);
                 self.withdraw(entry.pod);
-                let at = self.client.call(now) + self.config.call_latency;
-                let outcome = SchedulingOutcome::Bound { pod: entry.pod, node: node.key, at };
-                self.calls.push_back(Call { ordinal, outcome });
+                let at = self.call(now);
+                self.send(Call {
+                    ordinal,
+                    outcome: SchedulingOutcome::Bound { pod: entry.pod, node: node.key, at },
+                });
                 self.held_up_until = now + self.config.placing_time;
             }
             None => self.refuse(now, trial),
@@ -337,16 +341,16 @@ impl Scheduler {
             return;
         }
         self.messages_sent += 1;
-        let sent = self.client.call(now);
+        let at = self.call(now);
         // The scheduler waits for the answer.
-        self.held_up_until = sent + self.config.call_latency;
+        self.held_up_until = at;
         let outcome = SchedulingOutcome::Unschedulable {
             pod: entry.pod,
-            at: sent + self.config.call_latency,
+            at,
             changed: told != Message::First,
             nominated,
         };
-        self.calls.push_back(Call { ordinal: self.pods[entry.pod.0 as usize].ordinal, outcome });
+        self.send(Call { ordinal: self.pods[entry.pod.0 as usize].ordinal, outcome });
     }
 
     /// The node that the pod was placed on, be the binding through or not.
@@ -386,7 +390,7 @@ fn is_live(pods: &[Pod], entry: &Entry) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kubernetes::{Footprint, Taint, TaintEffect};
+    use crate::kubernetes::{CallLatency, Footprint, Taint, TaintEffect};
     use crate::units::Resources;
 
     struct World {
@@ -659,7 +663,10 @@ mod tests {
     #[test]
     fn a_binding_on_its_way_to_a_node_that_goes_is_taken_back() {
         let latency = crate::units::SimDuration::from_ms(50);
-        let mut world = World::new(SchedulerConfig { call_latency: latency, ..SchedulerConfig::default() });
+        let mut world = World::new(SchedulerConfig {
+            call_latency: CallLatency::Constant(latency),
+            ..SchedulerConfig::default()
+        });
         let shape = world.shape(1000, 2000);
         world.node(0, 0, 1500, NodeHold::NONE);
         world.pods(0, 0..1, shape);
@@ -667,6 +674,25 @@ mod tests {
         world.scheduler.remove_node(at_ms(20), NodeKey(0));
         world.node(30, 1, 1500, NodeHold::NONE);
         assert_eq!(world.run(200), [(100, 0, "bound")]);
+    }
+
+    #[test]
+    fn bindings_whose_calls_take_longer_come_through_later_than_those_sent_after_them() {
+        let seen = [2, 40].map(crate::units::SimDuration::from_ms);
+        let call_latency = CallLatency::Observed(seen.into());
+        let mut world = World::new(SchedulerConfig { call_latency, ..SchedulerConfig::default() });
+        let shape = world.shape(10, 20);
+        world.node(0, 0, 4000, NodeHold::NONE);
+        world.pods(0, 0..40, shape);
+        let out = world.run(1000);
+        assert_eq!(out.len(), 40);
+        let quick = out.iter().take_while(|outcome| outcome.0 == 2).count();
+        assert!((10..=30).contains(&quick), "{quick} of 40 by the toss of a coin");
+        assert!(out[quick..].iter().all(|outcome| outcome.0 == 40));
+        assert!(
+            out[..quick].is_sorted() && out[quick..].is_sorted(),
+            "those of one instant as they were sent"
+        );
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         sampler: JobSampler::new(streams),
         pipelines: Pipelines::new(plan.pipeline_latency),
         gitlab: Gitlab::new(&plan.gitlab),
-        scheduler: Scheduler::new(plan.kubernetes.scheduler, streams),
+        scheduler: Scheduler::new(plan.kubernetes.scheduler.clone(), streams),
         jobs: Slab::new(),
         nodes: Slab::new(),
         facts: Vec::new(),

@@ -11,7 +11,7 @@ use fleetsim::karpenter::instance_types::{InstanceTypeSpec, OfferingSpec};
 use fleetsim::karpenter::node_pools::{Limits, NodePoolSpec};
 use fleetsim::karpenter::requirements::{Operator, RequirementSpec};
 use fleetsim::karpenter::resources::Amounts;
-use fleetsim::kubernetes::ScoringStrategy;
+use fleetsim::kubernetes::{CallLatency, ScoringStrategy};
 use fleetsim::simulation::{CapacityPlan, PodSource, PoolPlan};
 use fleetsim::units::{HourlyPrice, Mebibytes, Ppm, SimDuration, SimTime};
 use fleetsim::workload::{ArchChoice, Distribution};
@@ -187,8 +187,8 @@ pub struct Surroundings {
     created: Vec<u64>,
     /// Milliseconds of the second in which the recording started, where they can be told.
     pub start_in_second: Option<u64>,
-    /// From one failed attempt of kube-scheduler's to the next, a call between them.
-    call_latency: u64,
+    /// From one failed attempt of kube-scheduler's to the next, a call between them: each as it was seen.
+    calls: Vec<u64>,
     /// From a claim's creation to its node's being ready beyond the case's delays, the first node of every pass.
     start_lags: Vec<u64>,
     /// From node to node of one pass.
@@ -202,15 +202,27 @@ impl Surroundings {
         Self {
             created: list(&run["pods"]).iter().map(|pod| number(&pod["created_ms"]) as u64).collect(),
             start_in_second: start_in_second(run),
-            call_latency: call_latency(run),
+            calls: calls(run),
             start_lags,
             start_gaps,
         }
     }
 
+    /// The jobs in the order in which their pods were created; that of one millisecond is drawn.
+    pub fn order_of_creation(&self, order: u64) -> Vec<usize> {
+        let streams = Streams::new(order, 0);
+        let tie = |place: &usize| {
+            let mut random = streams.entity(Purpose::named("order of creation"), *place as u64);
+            (self.created[*place], random.next_u64())
+        };
+        let mut places: Vec<usize> = (0..self.created.len()).collect();
+        places.sort_by_cached_key(tie);
+        places
+    }
+
     /// kube-scheduler's work on a pod that it places: 3.7 ms in d01 below the limit of its client, where a call takes 12 ms.
     fn placing_time(&self) -> u64 {
-        (self.call_latency * 3 / 10).max(3)
+        (self.calls.iter().sum::<u64>() / self.calls.len() as u64 * 3 / 10).max(3)
     }
 }
 
@@ -232,7 +244,7 @@ fn start_in_second(run: &Value) -> Option<u64> {
 
 /// How long kube-scheduler takes for a pod that it cannot place. Pods of a burst that it marks one right after another tell;
 /// where too few do, the time from a pod's creation to its mark less two deliveries of a watch.
-fn call_latency(run: &Value) -> u64 {
+fn calls(run: &Value) -> Vec<u64> {
     const DELIVERIES: i64 = 3;
     // Beyond that many the client's own limit sets the pace.
     const BELOW_LIMIT: usize = 95;
@@ -250,7 +262,7 @@ fn call_latency(run: &Value) -> u64 {
         .collect();
     let alone: Vec<i64> = marked.iter().map(|(marked, created)| marked - created - DELIVERIES).collect();
     let of = if apart.len() * 2 >= marked.len().min(BELOW_LIMIT) { apart } else { alone };
-    (of.iter().sum::<i64>() / of.len().max(1) as i64).max(1) as u64
+    if of.is_empty() { vec![1] } else { of.into_iter().map(|call| call.max(1) as u64).collect() }
 }
 
 /// The lag of the first node of each pass that was ready, and the gaps to the others.
@@ -288,21 +300,6 @@ pub struct Chance<'a> {
     pub order: u64,
 }
 
-/// The jobs of a case with the instants at which their pods were created, in that order; that of one millisecond is drawn.
-fn in_order_of_creation<'a>(jobs: &'a [Value], created: &[u64], order: u64) -> Vec<(u64, &'a Value)> {
-    let streams = Streams::new(order, 0);
-    let mut pods: Vec<(u64, u64, &Value)> = jobs
-        .iter()
-        .zip(created)
-        .enumerate()
-        .map(|(place, (job, at))| {
-            (*at, streams.entity(Purpose::named("order of creation"), place as u64).next_u64(), job)
-        })
-        .collect();
-    pods.sort_by_key(|(at, tie, _)| (*at, *tie));
-    pods.into_iter().map(|(at, _, job)| (at, job)).collect()
-}
-
 /// The case as a plan.
 pub fn plan(case: &Value, catalog: &Arc<Catalog>, chance: Chance<'_>) -> Case {
     let Chance { later, first_poll, surroundings, order } = chance;
@@ -312,7 +309,8 @@ pub fn plan(case: &Value, catalog: &Arc<Catalog>, chance: Chance<'_>) -> Case {
     let lagging =
         |name: &str, lags: &[u64]| Delay::empirical(lags.iter().map(|lag| delay(name) + ms(*lag)).collect());
     let mut plan = Case::new().until(later + ms(number(&case["max_ms"]) as u64)).change(|plan| {
-        plan.kubernetes.scheduler.call_latency = ms(surroundings.call_latency);
+        plan.kubernetes.scheduler.call_latency =
+            CallLatency::Observed(surroundings.calls.iter().map(|call| ms(*call)).collect());
         plan.kubernetes.scheduler.placing_time = ms(surroundings.placing_time());
         plan.executor.pod_source = PodSource::Direct;
         plan.executor.poll_interval = ms(1);
@@ -349,7 +347,8 @@ pub fn plan(case: &Value, catalog: &Arc<Catalog>, chance: Chance<'_>) -> Case {
         }
     }
     let mut classes: Vec<String> = Vec::new();
-    for (at, job) in in_order_of_creation(list(&case["jobs"]), &surroundings.created, order) {
+    for place in surroundings.order_of_creation(order) {
+        let (at, job) = (surroundings.created[place], &case["jobs"][place]);
         let (cpu, memory) = (number(&job["cpu_millis"]) as u32, number(&job["memory_mib"]) as u32);
         let protected = job["do_not_disrupt"] == true;
         let arch = job["arch"].as_str();
