@@ -243,7 +243,9 @@ impl Catalog {
             })?],
         };
         for zone in zones {
-            self.table.set(id, zone, custom.capacity_type, custom.price);
+            if custom.capacity_type != CapacityType::Reserved {
+                self.table.set(id, zone, custom.capacity_type, custom.price);
+            }
         }
         self.describe(id, custom)
     }
@@ -260,6 +262,8 @@ impl Catalog {
                 *facts =
                     Some(TypePrices { on_demand: custom.price, basis: PriceBasis::Scenario, spot: None });
             }
+            // A reservation has no price of its own: it is billed as on-demand instances are.
+            (CapacityType::Reserved, _) => {}
             (CapacityType::Spot, None) => return Err(CustomError::NoPrice(custom.instance_type.clone())),
             (CapacityType::Spot, Some(facts)) => {
                 let before = facts.spot.map_or(InterruptionRating::From10To15, |spot| spot.rating);

@@ -18,6 +18,8 @@ pub enum CapacityType {
     OnDemand,
     /// `spot`.
     Spot,
+    /// `reserved`: inside a capacity reservation. Only NodePools that select one know it; the price list does not.
+    Reserved,
 }
 
 impl Arch {
@@ -38,6 +40,7 @@ impl CapacityType {
         match self {
             Self::OnDemand => "on-demand",
             Self::Spot => "spot",
+            Self::Reserved => "reserved",
         }
     }
 }

@@ -16,6 +16,18 @@ pub struct TypeLabel<'a> {
 }
 
 impl Catalog {
+    /// As [`Catalog::labels`], for a type of which some capacity reservation has instances: it can be had as reserved, too.
+    #[must_use]
+    pub fn labels_in_reservation(&self, id: TypeId) -> Vec<TypeLabel<'_>> {
+        let mut labels = self.labels(id);
+        for label in labels.iter_mut().filter(|label| label.key == "karpenter.sh/capacity-type") {
+            label.values.push(Cow::Borrowed(CapacityType::Reserved.label()));
+        }
+        let kind = "karpenter.k8s.aws/capacity-reservation-type";
+        labels.push(TypeLabel { key: kind, values: vec![Cow::Borrowed("default")] });
+        labels
+    }
+
     /// The labels of a type as Karpenter's AWS provider v1.15 sets them (`pkg/providers/instancetype/types.go`), in key
     /// order. A well-known label that is missing does not exist on the type, except for those that the catalog has no
     /// facts about: EBS bandwidth, encryption in transit, GPUs (no GPU type is embedded).

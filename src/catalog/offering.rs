@@ -63,6 +63,7 @@ impl PriceTable {
         }
     }
 
+    /// A reservation is billed as what it reserves: on-demand instances.
     fn cell(&self, id: TypeId, zone: ZoneId, capacity_type: CapacityType) -> usize {
         (id.index() * self.zones + zone.index()) * 2 + usize::from(capacity_type == CapacityType::Spot)
     }

@@ -118,11 +118,10 @@ pub(super) fn node_hours(finished: &Finished<'_>) -> Vec<NodeHours> {
     for (fleet, run) in fleets.iter().zip(first_runs(finished.units, fleets.len())) {
         let names = names(fleet);
         let name = |list: &[String], index: usize| list.get(index).cloned().unwrap_or_default();
-        let mut kinds: BTreeMap<(u32, bool), NodeHours> = BTreeMap::new();
+        let mut kinds: BTreeMap<(u32, crate::catalog::CapacityType), NodeHours> = BTreeMap::new();
         let billed = |node: &&NodeRecord| node.billed_after_warmup_ms > 0;
         for node in run.iter().flat_map(|run| run.node_records.iter().flatten()).filter(billed) {
-            let is_spot = node.capacity == crate::catalog::CapacityType::Spot;
-            let kind = kinds.entry((node.instance_type, is_spot)).or_insert_with(|| NodeHours {
+            let kind = kinds.entry((node.instance_type, node.capacity)).or_insert_with(|| NodeHours {
                 fleet: fleet.name.clone(),
                 instance_type: name(&names.instance_types, node.instance_type as usize),
                 arch: node.arch,

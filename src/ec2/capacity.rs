@@ -76,11 +76,15 @@ impl CapacityLimits {
     /// Whether the pool can give one instance at `now`. Every fleet of a replication sees the same answer.
     #[must_use]
     pub fn has_capacity(&self, pool: CapacityPool, now: SimTime, streams: &Streams) -> bool {
+        // A reservation is there for those that pay for it.
+        if pool.capacity_type == CapacityType::Reserved {
+            return true;
+        }
         if self.outages.iter().any(|outage| outage.covers(pool, now)) {
             return false;
         }
         let shortage = match pool.capacity_type {
-            CapacityType::OnDemand => self.on_demand_shortage,
+            CapacityType::OnDemand | CapacityType::Reserved => self.on_demand_shortage,
             CapacityType::Spot => self.spot_shortage,
         };
         if shortage == Ppm::ZERO {

@@ -33,7 +33,7 @@ impl AllocationStrategy {
     #[must_use]
     pub const fn of(capacity_type: CapacityType) -> Self {
         match capacity_type {
-            CapacityType::OnDemand => Self::LowestPrice,
+            CapacityType::OnDemand | CapacityType::Reserved => Self::LowestPrice,
             CapacityType::Spot => Self::PriceCapacityOptimized,
         }
     }
@@ -61,7 +61,7 @@ pub struct Chosen {
     pub instance_type: TypeId,
     /// Its zone.
     pub zone: ZoneId,
-    /// On-demand or Spot.
+    /// How it is bought.
     pub capacity_type: CapacityType,
     /// What it is billed per hour.
     pub price: HourlyPrice,
@@ -141,7 +141,7 @@ impl Market {
         id.index() * self.zones + zone.index()
     }
 
-    /// What EC2 bills for the pool, `None` where it is not sold.
+    /// What EC2 bills for the pool, `None` where it is not sold; for reserved capacity what on-demand instances cost.
     #[must_use]
     pub fn price(&self, pool: CapacityPool) -> Option<HourlyPrice> {
         let spot = usize::from(pool.capacity_type == CapacityType::Spot);
@@ -221,8 +221,7 @@ impl Market {
         bound: u64,
     ) -> Option<u64> {
         let price = self.price(pool)?;
-        if request.strategy == AllocationStrategy::LowestPrice
-            || request.capacity_type == CapacityType::OnDemand
+        if request.strategy == AllocationStrategy::LowestPrice || request.capacity_type != CapacityType::Spot
         {
             return Some(price.0);
         }

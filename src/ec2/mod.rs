@@ -11,6 +11,7 @@ mod delay;
 mod fargate;
 mod launch_stress;
 mod pool_filter;
+mod reservation;
 mod sharing;
 mod shocks;
 mod speed;
@@ -27,6 +28,7 @@ pub use delay::Delay;
 pub use fargate::{FargatePrices, FargateSize};
 pub use launch_stress::{LaunchQueue, LaunchStress, SlowBoot, Throttle};
 pub use pool_filter::PoolFilter;
+pub use reservation::{CapacityReservation, UnusedMeter};
 pub use sharing::{SharedCores, busy_cpu};
 pub use shocks::ShockParameters;
 pub use speed::{

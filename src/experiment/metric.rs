@@ -124,6 +124,10 @@ pub enum Metric {
     WaitFor(WaitCause),
 }
 
+/// Every way in which nodes are bought.
+const CAPACITY_TYPES: [CapacityType; 3] =
+    [CapacityType::OnDemand, CapacityType::Spot, CapacityType::Reserved];
+
 fn ms(value: u64) -> f64 {
     value as f64
 }
@@ -307,13 +311,10 @@ impl Metric {
                 let useful = run.waste.of(WasteKind::UsefulWork).read().as_dollars();
                 (instance_cost(run) - useful, instance_cost(run))
             }),
-            Self::NodeHours => {
-                Mean(|run| node_ms(run, &[CapacityType::OnDemand, CapacityType::Spot]) / MS_PER_HOUR)
+            Self::NodeHours => Mean(|run| node_ms(run, &CAPACITY_TYPES) / MS_PER_HOUR),
+            Self::SpotShare => {
+                Ratio(|run| (node_ms(run, &[CapacityType::Spot]), node_ms(run, &CAPACITY_TYPES)))
             }
-            Self::SpotShare => Ratio(|run| {
-                let both = [CapacityType::OnDemand, CapacityType::Spot];
-                (node_ms(run, &[CapacityType::Spot]), node_ms(run, &both))
-            }),
             Self::Launches => Mean(|run| run.nodes.launches.iter().sum::<u64>() as f64),
             Self::Jobs => Mean(|run| run.jobs.jobs() as f64),
             Self::JobsEnded(_) | Self::WaitFor(_) => return None,

@@ -7,6 +7,7 @@ use super::offering_prices::PoolPrices;
 use super::offering_set::slot;
 pub use super::offering_set::{CAPACITY_TYPES, MAX_ZONES, OfferingSet, ZoneId};
 use super::requirements::{Requirement, Requirements};
+use super::reservations::{Reservation, ReservationId};
 use super::resources::Amounts;
 use super::type_set::{MAX_TYPES, TypeSet};
 use crate::catalog::CapacityType;
@@ -52,12 +53,14 @@ pub struct OfferingSpec {
 pub struct Offering {
     /// Zone.
     pub zone: ZoneId,
-    /// On demand or Spot.
+    /// How.
     pub capacity_type: CapacityType,
     /// Price that Karpenter believes.
     pub price: HourlyPrice,
     /// Whether it is to be had.
     pub is_available: bool,
+    /// The capacity reservation that it is, if it is one.
+    pub reservation: Option<ReservationId>,
 }
 
 /// An instance type.
@@ -73,7 +76,7 @@ pub struct InstanceType {
     pub is_metal: bool,
     /// What its labels can be.
     pub requirements: Requirements,
-    /// Where and how it can be bought, by zone, on demand before Spot.
+    /// Where and how it can be bought, by zone, on demand before Spot before reserved.
     pub offerings: Vec<Offering>,
     /// Its place in the order of names.
     pub name_rank: u16,
@@ -89,11 +92,14 @@ struct Zone {
 #[derive(Clone, Debug)]
 pub struct InstanceTypes {
     available: [TypeSet; MAX_ZONES * 2],
-    capacity_type_labels: [LabelValue; 2],
+    capacity_type_labels: [LabelValue; CAPACITY_TYPES.len()],
     ids: FxHashMap<Box<str>, TypeId>,
     pub(super) offerings_version: u32,
     /// By pool: what it believes that offerings cost, where that is not the list price.
     pub(super) pool_prices: Vec<PoolPrices>,
+    /// Values of the labels for the type of a reservation and for whether it is interruptible.
+    pub(super) reservation_labels: [LabelValue; 2],
+    pub(super) reservations: Vec<Reservation>,
     pub(super) types: Vec<InstanceType>,
     zones: Vec<Zone>,
 }
@@ -120,6 +126,8 @@ impl InstanceTypes {
             ids: FxHashMap::default(),
             offerings_version: 0,
             pool_prices: Vec::new(),
+            reservation_labels: [LabelValue(0); 2],
+            reservations: Vec::new(),
             types: Vec::with_capacity(specs.len()),
             zones: zones
                 .iter()
@@ -157,6 +165,7 @@ impl InstanceTypes {
                 capacity_type: offering.capacity_type,
                 price: offering.price,
                 is_available: offering.is_available,
+                reservation: None,
             })
             .collect();
         offerings.sort_unstable_by_key(|offering| (offering.zone, offering.capacity_type));
@@ -321,17 +330,33 @@ impl InstanceTypes {
     #[must_use]
     pub fn allowed_offerings(&self, requirements: &Requirements, vocabulary: &Vocabulary) -> OfferingSet {
         let mut allowed = OfferingSet::default();
-        for (index, zone) in self.zones.iter().enumerate() {
-            let is_zone_allowed = requirements.allows(labels::ZONE, zone.name, vocabulary)
-                && zone.zone_id.is_none_or(|id| requirements.allows(labels::ZONE_ID, id, vocabulary));
-            for kind in CAPACITY_TYPES {
-                let label = self.capacity_type_label(kind);
-                if is_zone_allowed && requirements.allows(labels::CAPACITY_TYPE, label, vocabulary) {
-                    allowed.insert(ZoneId(index as u8), kind);
+        if labels::RESERVATION_KEYS
+            .iter()
+            .all(|key| requirements.get(*key).is_none_or(Requirement::allows_absence))
+        {
+            for zone in (0..self.zones.len() as u8).map(ZoneId) {
+                let is_zone_allowed = self.is_zone_allowed(requirements, zone, vocabulary);
+                for kind in [CapacityType::OnDemand, CapacityType::Spot] {
+                    let label = self.capacity_type_label(kind);
+                    if is_zone_allowed && requirements.allows(labels::CAPACITY_TYPE, label, vocabulary) {
+                        allowed.insert(zone, kind);
+                    }
                 }
             }
         }
+        self.allow_reservations(requirements, vocabulary, &mut allowed);
         allowed
+    }
+
+    pub(super) fn is_zone_allowed(
+        &self,
+        requirements: &Requirements,
+        zone: ZoneId,
+        vocabulary: &Vocabulary,
+    ) -> bool {
+        let zone = &self.zones[usize::from(zone.0)];
+        requirements.allows(labels::ZONE, zone.name, vocabulary)
+            && zone.zone_id.is_none_or(|id| requirements.allows(labels::ZONE_ID, id, vocabulary))
     }
 
     /// The types that are to be had through one of `allowed`.
@@ -343,6 +368,7 @@ impl InstanceTypes {
                 types = types.or(set);
             }
         }
+        self.add_reserved(allowed, &mut types);
         types
     }
 }

@@ -28,9 +28,17 @@ pub const HOSTNAME: LabelKey = LabelKey(6);
 pub const NODE_CLASS: LabelKey = LabelKey(7);
 /// `karpenter.k8s.aws/instance-size`.
 pub const INSTANCE_SIZE: LabelKey = LabelKey(8);
+/// `karpenter.k8s.aws/capacity-reservation-id`.
+pub const RESERVATION_ID: LabelKey = LabelKey(9);
+/// `karpenter.k8s.aws/capacity-reservation-type`.
+pub const RESERVATION_TYPE: LabelKey = LabelKey(10);
+/// `karpenter.k8s.aws/capacity-reservation-interruptible`.
+pub const RESERVATION_INTERRUPTIBLE: LabelKey = LabelKey(11);
+/// The keys that only offerings of capacity reservations have.
+pub const RESERVATION_KEYS: [LabelKey; 3] = [RESERVATION_ID, RESERVATION_TYPE, RESERVATION_INTERRUPTIBLE];
 
 /// The keys with a fixed number, in that order.
-const FIXED_KEYS: [&str; 9] = [
+const FIXED_KEYS: [&str; 12] = [
     "topology.kubernetes.io/zone",
     "karpenter.sh/capacity-type",
     "node.kubernetes.io/instance-type",
@@ -40,6 +48,9 @@ const FIXED_KEYS: [&str; 9] = [
     "kubernetes.io/hostname",
     "karpenter.k8s.aws/ec2nodeclass",
     "karpenter.k8s.aws/instance-size",
+    "karpenter.k8s.aws/capacity-reservation-id",
+    "karpenter.k8s.aws/capacity-reservation-type",
+    "karpenter.k8s.aws/capacity-reservation-interruptible",
 ];
 
 /// Keys that Karpenter and its AWS provider know and that every instance type defines, if only as "has none"

@@ -1,11 +1,13 @@
 //! The AWS launch: which offerings of a NodeClaim are sent to EC2 Fleet, and as what capacity type.
 
 use super::cluster::Cluster;
-use super::instance_types::{InstanceTypes, Offering, OfferingSet, TypeId, ZoneId};
+use super::instance_types::{InstanceTypes, MAX_ZONES, Offering, OfferingSet, TypeId, ZoneId};
 use super::labels;
 use super::min_values::satisfies_min_values;
 use super::node_pools::PoolId;
+use super::offering_set::ReservationSet;
 use super::requirements::{Requirements, UndefinedLabels};
+use super::reservations::ReservationId;
 use super::resources::Amounts;
 use super::solver::{ClaimRequest, MinValuesPolicy};
 use crate::catalog::CapacityType;
@@ -43,7 +45,7 @@ impl AllocationStrategy {
 /// A CreateFleet call for one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LaunchRequest {
-    /// On demand or Spot: one call asks for one kind only.
+    /// Reserved, Spot or on demand: one call asks for one kind only.
     pub capacity_type: CapacityType,
     /// How EC2 chooses.
     pub strategy: AllocationStrategy,
@@ -64,6 +66,8 @@ pub struct LaunchFilters {
     pub available: u32,
     /// Have room for what the claim requests.
     pub fitting: u32,
+    /// Are in a capacity reservation with an instance left, if any is.
+    pub reserved: u32,
     /// Are no bare metal, unless all are.
     pub not_exotic: u32,
     /// Have an offering left once Spot dearer than on demand is dropped.
@@ -81,6 +85,8 @@ pub struct Override {
     pub type_id: TypeId,
     /// Zone.
     pub zone: ZoneId,
+    /// The capacity reservation that the launch template of this override targets.
+    pub reservation: Option<ReservationId>,
 }
 
 /// Nothing that the claim allows is to be had: the claim is deleted and its pods are packed anew.
@@ -91,10 +97,12 @@ pub struct InsufficientCapacity {
     pub candidate_count: usize,
 }
 
-/// A type, and up to which price of a pool its Spot offerings are left after the filters.
+/// A type, and which of its offerings are left after the filters.
 struct Candidate {
     type_id: TypeId,
     spot_limit: Option<(PoolId, HourlyPrice)>,
+    /// The reservations that are left, one a zone; where there are any, all other offerings are gone.
+    reserved: ReservationSet,
 }
 
 /// What a NodeClaim asks for.
@@ -124,7 +132,7 @@ pub fn launch_request_for(
 }
 
 /// The CreateFleet call for a NodeClaim with these requirements and requests, by availability and prices as Karpenter
-/// believes them now (aws `instance.go` `filterInstanceTypes`, `getCapacityType`; v1.15.0, no reservations).
+/// believes them now (aws `instance.go` `filterInstanceTypes`, `getCapacityType`; v1.15.0).
 ///
 /// # Errors
 /// Where nothing that the claim allows is to be had.
@@ -161,12 +169,14 @@ fn filtered(
         fitting: count(&candidates),
         ..Default::default()
     };
+    keep_reserved(types, allowed, &mut candidates);
+    filters.reserved = count(&candidates);
     if !requirements.has_min_values() {
         drop_exotic(cluster, &mut candidates);
         filters.not_exotic = count(&candidates);
         drop_expensive_spot(cluster, (pool, requirements), allowed, &mut candidates);
     } else {
-        filters.not_exotic = filters.fitting;
+        filters.not_exotic = filters.reserved;
     }
     filters.not_dearer_than_on_demand = count(&candidates);
     let failure = InsufficientCapacity { candidate_count };
@@ -184,16 +194,19 @@ fn filtered(
     if policy == MinValuesPolicy::Strict && !satisfies_min_values(cluster, requirements, &sent) {
         return Err(failure);
     }
-    let is_spot = candidates
-        .iter()
-        .any(|one| usable(types, one, allowed).any(|offering| offering.capacity_type == CapacityType::Spot));
+    let can_be = |kind| {
+        let is = |offering: &Offering| offering.capacity_type == kind;
+        candidates.iter().any(|one| usable(types, one, allowed).any(is))
+    };
+    let preferred = [CapacityType::Reserved, CapacityType::Spot].into_iter().find(|kind| can_be(*kind));
+    let capacity_type = preferred.unwrap_or(CapacityType::OnDemand);
     // aws `instance/types.go` `CreateFleetInputBuilder`, v1.15.0.
     let is_overlaid = candidates.iter().any(|one| cluster.is_overlaid(pool, one.type_id));
-    let (capacity_type, strategy) = match (is_spot, is_overlaid) {
-        (true, false) => (CapacityType::Spot, AllocationStrategy::PriceCapacityOptimized),
-        (true, true) => (CapacityType::Spot, AllocationStrategy::CapacityOptimizedPrioritized),
-        (false, false) => (CapacityType::OnDemand, AllocationStrategy::LowestPrice),
-        (false, true) => (CapacityType::OnDemand, AllocationStrategy::Prioritized),
+    let strategy = match (capacity_type, is_overlaid) {
+        (CapacityType::Spot, false) => AllocationStrategy::PriceCapacityOptimized,
+        (CapacityType::Spot, true) => AllocationStrategy::CapacityOptimizedPrioritized,
+        (_, false) => AllocationStrategy::LowestPrice,
+        (_, true) => AllocationStrategy::Prioritized,
     };
     let mut overrides: Vec<Override> = Vec::new();
     for candidate in &candidates {
@@ -203,6 +216,7 @@ fn filtered(
             price: types.price(pool, candidate.type_id, offering),
             type_id: candidate.type_id,
             zone: offering.zone,
+            reservation: offering.reservation,
         }));
     }
     let rank = |one: &Override| types.get(one.type_id).name_rank;
@@ -213,8 +227,11 @@ fn filtered(
 
 /// The offerings of a candidate that are left, available or not.
 fn left<'a>(types: &'a InstanceTypes, candidate: &Candidate) -> impl Iterator<Item = &'a Offering> + use<'a> {
-    let (id, limit) = (candidate.type_id, candidate.spot_limit);
+    let &Candidate { type_id: id, spot_limit: limit, reserved } = candidate;
     let is_left = move |one: &&Offering| {
+        if !reserved.is_empty() {
+            return one.reservation.is_some_and(|reservation| reserved.contains(reservation));
+        }
         one.capacity_type != CapacityType::Spot
             || limit.is_none_or(|(pool, most)| types.price(pool, id, one) <= most)
     };
@@ -226,16 +243,39 @@ fn usable<'a>(
     candidate: &Candidate,
     allowed: OfferingSet,
 ) -> impl Iterator<Item = &'a Offering> + use<'a> {
-    let is_usable = move |one: &&Offering| one.is_available && allowed.contains(one.zone, one.capacity_type);
+    let is_usable = move |one: &&Offering| one.is_available && allowed.allows(one);
     left(types, candidate).filter(is_usable)
 }
 
 /// Those of `ids` that are to be had.
 fn available(cluster: &Cluster, ids: impl Iterator<Item = TypeId>, allowed: OfferingSet) -> Vec<Candidate> {
     let types = cluster.instance_types();
-    ids.map(|type_id| Candidate { type_id, spot_limit: None })
+    ids.map(|type_id| Candidate { type_id, spot_limit: None, reserved: ReservationSet::default() })
         .filter(|candidate| usable(types, candidate, allowed).next().is_some())
         .collect()
+}
+
+/// Keeps reserved offerings alone where there are any, of each type and zone that with most instances left: a call names one
+/// offering per pool (aws `filter/filter.go` `capacityReservationTypeFilter`, `reservedOfferingFilter`, v1.15.0).
+fn keep_reserved(types: &InstanceTypes, allowed: OfferingSet, candidates: &mut Vec<Candidate>) {
+    if allowed.reservations().is_empty() {
+        return;
+    }
+    for candidate in candidates.iter_mut() {
+        let mut best: [Option<ReservationId>; MAX_ZONES] = [None; MAX_ZONES];
+        for offering in usable(types, candidate, allowed) {
+            let Some(reservation) = offering.reservation else { continue };
+            let place = &mut best[usize::from(offering.zone.0)];
+            let left = |id| types.reservation_left(id);
+            if place.is_none_or(|known| left(reservation) > left(known)) {
+                *place = Some(reservation);
+            }
+        }
+        best.into_iter().flatten().for_each(|reservation| candidate.reserved.insert(reservation));
+    }
+    if candidates.iter().any(|one| !one.reserved.is_empty()) {
+        candidates.retain(|one| !one.reserved.is_empty());
+    }
 }
 
 /// Drops bare metal unless nothing else is left.

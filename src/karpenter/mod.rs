@@ -21,6 +21,7 @@ pub mod pods;
 pub mod price_overlay;
 pub mod provisioner;
 pub mod requirements;
+pub mod reservations;
 pub mod resources;
 pub mod solver;
 pub mod taints;

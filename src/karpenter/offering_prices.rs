@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 
 use super::instance_types::{InstanceTypes, Offering, OfferingSet, TypeId, ZoneId};
 use super::node_pools::PoolId;
-use super::offering_set::slot;
+use super::reservations::reserved_price;
 use super::type_set::TypeSet;
 use crate::catalog::CapacityType;
 use crate::units::HourlyPrice;
@@ -17,48 +17,46 @@ impl InstanceTypes {
     #[must_use]
     pub fn price(&self, pool: PoolId, id: TypeId, offering: &Offering) -> HourlyPrice {
         let Some(prices) = self.pool_prices.get(usize::from(pool.0)) else { return offering.price };
-        let place = slot(offering.zone, offering.capacity_type);
-        prices.get(&(id, place)).copied().unwrap_or(offering.price)
+        prices.get(&(id, offering.place())).copied().unwrap_or(offering.price)
     }
 
     /// Sets the price that one pool believes; `None` is the list's.
     pub(super) fn set_pool_price(
         &mut self,
         pool: PoolId,
-        (id, zone, capacity_type): (TypeId, ZoneId, CapacityType),
+        (id, place): (TypeId, usize),
         price: Option<HourlyPrice>,
     ) {
         let pool = usize::from(pool.0);
         if self.pool_prices.len() <= pool {
             self.pool_prices.resize_with(pool + 1, PoolPrices::default);
         }
-        let place = (id, slot(zone, capacity_type));
         let before = match price {
-            Some(price) => self.pool_prices[pool].insert(place, price),
-            None => self.pool_prices[pool].remove(&place),
+            Some(price) => self.pool_prices[pool].insert((id, place), price),
+            None => self.pool_prices[pool].remove(&(id, place)),
         };
         self.offerings_version += u32::from(before != price);
     }
 
-    /// Sets the price on the list that Karpenter reads (every 12 h).
+    /// Sets the price on the list that Karpenter reads (every 12 h); reserved instances follow on-demand ones.
     pub fn set_price(&mut self, id: TypeId, zone: ZoneId, capacity_type: CapacityType, price: HourlyPrice) {
-        let offerings = &mut self.types[usize::from(id.0)].offerings;
-        let found = offerings
-            .iter_mut()
-            .find(|offering| offering.zone == zone && offering.capacity_type == capacity_type)
-            .filter(|offering| offering.price != price);
-        if let Some(offering) = found {
-            offering.price = price;
-            self.offerings_version += 1;
+        for offering in &mut self.types[usize::from(id.0)].offerings {
+            let price = match (offering.capacity_type, capacity_type) {
+                (CapacityType::Reserved, CapacityType::OnDemand) => reserved_price(price),
+                (known, changed) if known == changed => price,
+                _ => continue,
+            };
+            if offering.zone == zone && offering.price != price {
+                offering.price = price;
+                self.offerings_version += 1;
+            }
         }
     }
 
     /// The cheapest price at which a pool may have a type through one of `allowed`.
     #[must_use]
     pub fn cheapest(&self, pool: PoolId, id: TypeId, allowed: OfferingSet) -> Option<HourlyPrice> {
-        let usable = |offering: &&Offering| {
-            offering.is_available && allowed.contains(offering.zone, offering.capacity_type)
-        };
+        let usable = |offering: &&Offering| offering.is_available && allowed.allows(offering);
         self.get(id).offerings.iter().filter(usable).map(|offering| self.price(pool, id, offering)).min()
     }
 

@@ -3,7 +3,7 @@
 //! v1.15.0), which nothing here requests.
 
 use super::cluster::Cluster;
-use super::instance_types::{TypeId, ZoneId};
+use super::instance_types::{Offering, TypeId, ZoneId};
 use super::labels;
 use super::node_pools::PoolId;
 use super::requirements::{Requirement, RequirementSpec, Requirements, UndefinedLabels};
@@ -78,26 +78,27 @@ impl Cluster {
             read.push((requirements, overlay.price));
         }
         self.overlays = read;
-        let all: Vec<(TypeId, ZoneId, CapacityType, HourlyPrice)> = self
-            .instance_types()
-            .iter()
-            .flat_map(|(id, one)| one.offerings.iter().map(move |o| (id, o.zone, o.capacity_type, o.price)))
-            .collect();
-        for (id, zone, kind, list) in all {
-            self.set_list_price(id, zone, kind, list);
+        let ids: Vec<TypeId> = self.instance_types().iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.overlay_type(id);
+        }
+    }
+
+    /// Works out what every pool believes that the offerings of a type cost.
+    fn overlay_type(&mut self, id: TypeId) {
+        let pools: Vec<PoolId> = self.pools().map(|(pool, _)| pool).collect();
+        let offerings = self.instance_types().get(id).offerings.clone();
+        for (pool, offering) in pools.iter().flat_map(|pool| offerings.iter().map(move |one| (*pool, one))) {
+            let price = self.overlay_of(pool, id, offering).map(|overlay| overlay.adjusted(offering.price));
+            self.instance_types_mut().set_pool_price(pool, (id, offering.place()), price);
         }
     }
 
     /// The price list says this: every pool believes it, or what an overlay of the pool makes of it.
     pub fn set_list_price(&mut self, id: TypeId, zone: ZoneId, kind: CapacityType, list: HourlyPrice) {
         self.instance_types_mut().set_price(id, zone, kind, list);
-        if self.overlays.is_empty() {
-            return;
-        }
-        let pools: Vec<PoolId> = self.pools().map(|(pool, _)| pool).collect();
-        for pool in pools {
-            let price = self.overlay_of(pool, id, zone, kind).map(|overlay| overlay.adjusted(list));
-            self.instance_types_mut().set_pool_price(pool, (id, zone, kind), price);
+        if !self.overlays.is_empty() {
+            self.overlay_type(id);
         }
     }
 
@@ -111,22 +112,28 @@ impl Cluster {
                 .get(id)
                 .offerings
                 .iter()
-                .any(|one| self.overlay_of(pool, id, one.zone, one.capacity_type).is_some())
+                .any(|one| self.overlay_of(pool, id, one).is_some())
     }
 
     /// The heaviest overlay that selects an offering of a pool: by the pool's name and labels, and by what the type and the
     /// offering are (core `nodeoverlay/controller.go` `getOverlaidOfferings`, v1.15.0).
-    fn overlay_of(&self, pool: PoolId, id: TypeId, zone: ZoneId, kind: CapacityType) -> Option<PriceOverlay> {
+    fn overlay_of(&self, pool: PoolId, id: TypeId, offering: &Offering) -> Option<PriceOverlay> {
         if self.overlays.is_empty() {
             return None;
         }
         let types = self.instance_types();
         let mut labels = self.pool(pool).overlay_labels.clone();
         labels.add_all(&types.get(id).requirements, self.vocabulary());
-        labels.replace(Requirement::is(labels::ZONE, types.zone_label(zone)));
-        labels.replace(Requirement::is(labels::CAPACITY_TYPE, types.capacity_type_label(kind)));
-        if let Some(zone_id) = types.zone_id_label(zone) {
+        labels.replace(Requirement::is(labels::ZONE, types.zone_label(offering.zone)));
+        labels.replace(Requirement::is(
+            labels::CAPACITY_TYPE,
+            types.capacity_type_label(offering.capacity_type),
+        ));
+        if let Some(zone_id) = types.zone_id_label(offering.zone) {
             labels.replace(Requirement::is(labels::ZONE_ID, zone_id));
+        }
+        for label in offering.reservation.iter().flat_map(|one| types.reservation_requirements(*one)) {
+            labels.replace(label);
         }
         let selects = |(requirements, _): &&(Requirements, PriceOverlay)| {
             labels.is_compatible(requirements, UndefinedLabels::Deny, self.vocabulary())

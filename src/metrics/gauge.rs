@@ -25,7 +25,7 @@ pub enum GaugeKey {
 
 impl GaugeKey {
     /// Every key, in the order in which reports list them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::PendingJobs,
         Self::PendingPods,
         Self::RunningJobs(Arch::Amd64),
@@ -36,6 +36,8 @@ impl GaugeKey {
         Self::Nodes(Arch::Arm64, CapacityType::Spot),
         Self::RequestedMillicores,
         Self::ProvisionedMillicores,
+        Self::Nodes(Arch::Amd64, CapacityType::Reserved),
+        Self::Nodes(Arch::Arm64, CapacityType::Reserved),
     ];
 
     /// Its place in [`GaugeKey::ALL`].
@@ -45,6 +47,7 @@ impl GaugeKey {
             Self::PendingJobs => 0,
             Self::PendingPods => 1,
             Self::RunningJobs(arch) => 2 + arch as usize,
+            Self::Nodes(arch, CapacityType::Reserved) => 10 + arch as usize,
             Self::Nodes(arch, capacity) => 4 + 2 * (arch as usize) + capacity as usize,
             Self::RequestedMillicores => 8,
             Self::ProvisionedMillicores => 9,
@@ -63,6 +66,8 @@ impl GaugeKey {
             Self::Nodes(Arch::Amd64, CapacityType::Spot) => "nodes_amd64_spot",
             Self::Nodes(Arch::Arm64, CapacityType::OnDemand) => "nodes_arm64_on_demand",
             Self::Nodes(Arch::Arm64, CapacityType::Spot) => "nodes_arm64_spot",
+            Self::Nodes(Arch::Amd64, CapacityType::Reserved) => "nodes_amd64_reserved",
+            Self::Nodes(Arch::Arm64, CapacityType::Reserved) => "nodes_arm64_reserved",
             Self::RequestedMillicores => "requested_millicores",
             Self::ProvisionedMillicores => "provisioned_millicores",
         }

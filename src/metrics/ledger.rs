@@ -19,11 +19,13 @@ pub enum CostKind {
     Fargate,
     /// Minutes of hosted runners.
     HostedMinutes,
+    /// What stood unused of capacity reservations.
+    UnusedReservations,
 }
 
 impl CostKind {
     /// Every kind, in the order in which reports list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Instance(Arch::Amd64, CapacityType::OnDemand),
         Self::Instance(Arch::Amd64, CapacityType::Spot),
         Self::Instance(Arch::Arm64, CapacityType::OnDemand),
@@ -33,18 +35,23 @@ impl CostKind {
         Self::ControlPlane,
         Self::Fargate,
         Self::HostedMinutes,
+        Self::Instance(Arch::Amd64, CapacityType::Reserved),
+        Self::Instance(Arch::Arm64, CapacityType::Reserved),
+        Self::UnusedReservations,
     ];
 
     /// Its place in [`CostKind::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
         match self {
+            Self::Instance(arch, CapacityType::Reserved) => 9 + arch as usize,
             Self::Instance(arch, capacity) => 2 * (arch as usize) + capacity as usize,
             Self::RootVolume => 4,
             Self::Managers => 5,
             Self::ControlPlane => 6,
             Self::Fargate => 7,
             Self::HostedMinutes => 8,
+            Self::UnusedReservations => 11,
         }
     }
 
@@ -56,11 +63,14 @@ impl CostKind {
             Self::Instance(Arch::Amd64, CapacityType::Spot) => "instances_amd64_spot",
             Self::Instance(Arch::Arm64, CapacityType::OnDemand) => "instances_arm64_on_demand",
             Self::Instance(Arch::Arm64, CapacityType::Spot) => "instances_arm64_spot",
+            Self::Instance(Arch::Amd64, CapacityType::Reserved) => "instances_amd64_reserved",
+            Self::Instance(Arch::Arm64, CapacityType::Reserved) => "instances_arm64_reserved",
             Self::RootVolume => "root_volumes",
             Self::Managers => "managers",
             Self::ControlPlane => "control_plane",
             Self::Fargate => "fargate",
             Self::HostedMinutes => "hosted_minutes",
+            Self::UnusedReservations => "unused_reservations",
         }
     }
 }
@@ -105,7 +115,8 @@ pub enum WasteKind {
     LostWork,
     /// From launch until the node was ready.
     StartUp,
-    /// Ready without a job's pod; also what is billed beyond the life of the instance (the minimum of 60 s).
+    /// Ready without a job's pod; also what is billed beyond the life of the instance (the
+    /// minimum of 60 s), and what stood unused of capacity reservations.
     Idle,
     /// CPU that nobody requested while pods were on the node.
     Fragmentation,

@@ -124,8 +124,8 @@ impl WaitStatistics {
 /// Nodes of the whole run in numbers, the warm-up included where not said otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct NodeTotals {
-    /// Nodes launched after the warm-up, by `2 × arch + capacity type` as in [`super::CostKind::Instance`].
-    pub launches: [u64; 4],
+    /// Nodes launched after the warm-up, by `2 × arch + capacity type`, those in reservations by architecture behind them.
+    pub launches: [u64; 6],
     /// Nodes that ended after the warm-up, by place in [`NodeEnd::ALL`].
     pub ends: [u64; NodeEnd::ALL.len()],
     /// Pods of jobs that ran on nodes.
@@ -133,10 +133,17 @@ pub struct NodeTotals {
 }
 
 impl NodeTotals {
+    pub(super) const fn place(arch: Arch, capacity: CapacityType) -> usize {
+        match capacity {
+            CapacityType::Reserved => 4 + arch as usize,
+            _ => 2 * arch as usize + capacity as usize,
+        }
+    }
+
     /// Nodes launched after the warm-up of one kind.
     #[must_use]
     pub fn launched(&self, arch: Arch, capacity: CapacityType) -> u64 {
-        self.launches[2 * arch as usize + capacity as usize]
+        self.launches[Self::place(arch, capacity)]
     }
 
     /// Nodes that ended after the warm-up for one reason.

@@ -187,7 +187,7 @@ impl Recorder {
     /// A node ended, or the run ended before it did. To be called once per node, after its bills.
     pub fn node_ended(&mut self, record: &NodeRecord) {
         if record.launched_at >= self.warmup {
-            self.nodes.launches[2 * record.arch as usize + record.capacity as usize] += 1;
+            self.nodes.launches[NodeTotals::place(record.arch, record.capacity)] += 1;
         }
         if record.terminated_at >= self.warmup {
             self.nodes.ends[record.end as usize] += 1;

@@ -20,6 +20,8 @@ const LEVELS: [(&str, &[GaugeKey]); 3] = [
             GaugeKey::Nodes(Arch::Amd64, CapacityType::Spot),
             GaugeKey::Nodes(Arch::Arm64, CapacityType::OnDemand),
             GaugeKey::Nodes(Arch::Arm64, CapacityType::Spot),
+            GaugeKey::Nodes(Arch::Amd64, CapacityType::Reserved),
+            GaugeKey::Nodes(Arch::Arm64, CapacityType::Reserved),
         ],
     ),
 ];

@@ -1,13 +1,14 @@
 //! Stage 10 of a node: its bill, what that was paid for, and its record.
 
 use crate::catalog::TypeId;
-use crate::ec2::{InstanceBill, InstanceMeter, gp3_hourly};
+use crate::ec2::{BillingRules, InstanceBill, InstanceMeter, gp3_hourly};
 use crate::fleet::{Node, NodeId, NodePhase};
 use crate::metrics::{BilledSpan, CostKind, GaugeKey, NodeEnd, NodeRecord, NodeShape, UsedFor, WasteKind};
-use crate::units::{CostMeter, HourlyPrice, Millicores, SimTime};
+use crate::units::{CostMeter, HourlyPrice, Millicores, SimDuration, SimTime};
 
 use super::event::Event;
 use super::plan::CapacityPlan;
+use super::reservations::has_no_minimum;
 use super::world::World;
 
 impl World<'_> {
@@ -49,9 +50,10 @@ impl World<'_> {
         }
         facts.meter.stop(now, &mut record);
         let rules = &self.plan.ec2.billing;
-        let bill = facts.bill.finish(now, facts.end_reason, rules);
+        let minimum = if has_no_minimum(node) { SimDuration::ZERO } else { rules.minimum };
+        let bill = facts.bill.finish(now, facts.end_reason, &BillingRules { minimum, ..*rules });
         if bill.waived == CostMeter::ZERO {
-            record.billed_ms = bill.ran.max(rules.minimum).as_ms();
+            record.billed_ms = bill.ran.max(minimum).as_ms();
         }
         let gp3 = gp3_hourly(self.plan.ec2.root_volume_gib, 3000, 125);
         let volume_bill = InstanceMeter::start(running_at, gp3).finish(now, facts.end_reason, rules);
@@ -71,6 +73,7 @@ impl World<'_> {
         record.cost = record.used_for.total();
         self.recorder.bill_node(kind, &record.used_for, &volume);
         self.recorder.node_ended(&record);
+        self.reservation_freed(id);
         let node = &mut self.nodes[id];
         node.phase = NodePhase::Terminated;
         self.recorder.gauge(now, GaugeKey::Nodes(node.arch, node.capacity), -1);

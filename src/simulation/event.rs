@@ -34,6 +34,10 @@ pub(super) enum Event {
     PriceChange { number: u32 },
     /// Karpenter reads the price list.
     PriceRefresh,
+    /// A capacity reservation ends.
+    ReservationEnds { number: u32 },
+    /// Karpenter notices that a capacity reservation has ended.
+    ReservationGone { number: u32 },
     /// NodePools or images change: nodes drift from then on.
     Drift { number: u32 },
     /// Nodes of some pools are drained.

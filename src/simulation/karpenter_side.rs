@@ -1,6 +1,7 @@
 //! Karpenter's controllers of one run, and the translation between their numbers and the loop's.
 
 use crate::catalog::{Catalog, TypeId, TypeLabel};
+use crate::ec2::CapacityReservation;
 use crate::engine::Streams;
 use crate::karpenter::disruption::{self, Disruption, PodFacts};
 use crate::karpenter::instance_types::{self, InstanceTypeSpec, OfferingSpec};
@@ -16,7 +17,7 @@ use crate::units::SimTime;
 use super::emptiness::HistoricalEmptiness;
 use super::karpenter_plan::{KarpenterPlan, PoolPlan};
 use super::plan::Plan;
-use super::setup;
+use super::{reservations, setup};
 
 /// Karpenter in one run.
 pub(super) struct KarpenterSide {
@@ -54,7 +55,7 @@ pub(super) struct Claim {
 impl KarpenterSide {
     pub(super) fn new(plan: &Plan, karpenter: &KarpenterPlan, streams: Streams) -> Self {
         let catalog = karpenter.list_prices.as_ref().unwrap_or(&plan.ec2.catalog);
-        let types = offered_types(catalog, karpenter);
+        let types = offered_types(catalog, karpenter, &plan.ec2.reservations);
         let specs: Vec<InstanceTypeSpec> = types.iter().map(|id| type_spec(catalog, *id)).collect();
         let daemon_sets: Vec<DaemonSetSpec> = plan
             .kubernetes
@@ -83,6 +84,9 @@ impl KarpenterSide {
             }
         }
         let mut cluster = Cluster::new(&specs, pools, &daemon_sets, karpenter.preferences, streams);
+        if !plan.ec2.reservations.is_empty() {
+            cluster.set_reservations(&reservations::specs(&plan.ec2.reservations, &plan.ec2.catalog));
+        }
         if !karpenter.overlays.is_empty() {
             cluster.set_overlays(&karpenter.overlays);
         }
@@ -154,7 +158,11 @@ impl KarpenterSide {
 
 /// The types that Karpenter is told of: sold in the region, listed by the plan if it lists any, and not ruled out by every
 /// pool. Types that no pool allows would never be launched; leaving them out saves the work of remembering that.
-fn offered_types(catalog: &Catalog, karpenter: &KarpenterPlan) -> Vec<TypeId> {
+fn offered_types(
+    catalog: &Catalog,
+    karpenter: &KarpenterPlan,
+    reservations: &[CapacityReservation],
+) -> Vec<TypeId> {
     let names = &karpenter.instance_types;
     let mut types: Vec<TypeId> = catalog
         .type_ids()
@@ -162,7 +170,10 @@ fn offered_types(catalog: &Catalog, karpenter: &KarpenterPlan) -> Vec<TypeId> {
         .filter(|id| names.is_empty() || names.iter().any(|name| **name == *catalog.get(*id).name))
         .collect();
     types.retain(|id| {
-        let labels = catalog.labels(*id);
+        let labels = match reservations.iter().any(|one| one.instance_type == *id) {
+            true => catalog.labels_in_reservation(*id),
+            false => catalog.labels(*id),
+        };
         karpenter.pools.iter().any(|pool| pool.spec.requirements.iter().all(|one| may_satisfy(one, &labels)))
     });
     // The room's bit sets end there. What is cut are the dearest types, which are launched last.

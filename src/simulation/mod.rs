@@ -36,6 +36,7 @@ mod provisioning;
 mod reasons;
 mod records;
 mod removal;
+mod reservations;
 mod runners;
 mod setup;
 mod sharing;

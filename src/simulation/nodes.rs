@@ -4,6 +4,7 @@ use crate::catalog::{CpuGeneration, TypeId, ZoneId};
 use crate::ec2::{EndReason, InstanceMeter, discounted, instance_slowdown};
 use crate::engine::Id;
 use crate::fleet::{Node, NodeId, NodePhase};
+use crate::karpenter::reservations::ReservationId;
 use crate::kubernetes::{Footprint, NodeHold, NodeImages, NodeInfo, NodeKey};
 use crate::metrics::{GaugeKey, NodeEnd, NodeMeter};
 use crate::units::{HourlyPrice, Ppm, SimTime};
@@ -25,6 +26,8 @@ pub(super) struct NodeFacts {
     pub end_reason: EndReason,
     /// Why the node goes, once that is decided.
     pub end: NodeEnd,
+    /// The capacity reservation that its instance runs in.
+    pub reservation: Option<ReservationId>,
 }
 
 impl World<'_> {
@@ -37,6 +40,7 @@ impl World<'_> {
             slowdown: Ppm::ONE,
             end_reason: EndReason::Terminated,
             end: NodeEnd::RunEnd,
+            reservation: None,
         };
         let id = self.nodes.insert(node);
         if id.index() < self.facts.len() {
@@ -72,6 +76,7 @@ impl World<'_> {
         }
         self.recorder.gauge(now, GaugeKey::Nodes(node.arch, node.capacity), 1);
         self.recorder.gauge(now, GaugeKey::ProvisionedMillicores, i64::from(node.allocatable.cpu.0));
+        self.reservation_taken(id);
     }
 
     /// The node object appears: kube-scheduler counts it, but it takes no pods yet.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::catalog::{Arch, CapacityType, Catalog, TypeId, ZoneId};
 use crate::ec2::{
-    AllocationStrategy, BillingRules, CapacityLimits, Delay, Emulation, LaunchStress, Occupancy, PoolWeights,
-    SpotParameters, SpotPriceProcess, StandingCost, StartupModel,
+    AllocationStrategy, BillingRules, CapacityLimits, CapacityReservation, Delay, Emulation, LaunchStress,
+    Occupancy, PoolWeights, SpotParameters, SpotPriceProcess, StandingCost, StartupModel,
 };
 use crate::gitlab::GitlabConfig;
 use crate::gitlab::executor::PausePods;
@@ -278,6 +278,8 @@ pub struct Ec2Plan {
     pub spot_prices: Option<SpotPriceProcess>,
     /// When pools are empty.
     pub capacity: CapacityLimits,
+    /// Capacity reservations, which stand from the start.
+    pub reservations: Vec<CapacityReservation>,
     /// Throttled and slow launches.
     pub launch_stress: LaunchStress,
     /// Whether Karpenter hears of interruptions (`INTERRUPTION_QUEUE`).
@@ -362,6 +364,7 @@ impl Ec2Plan {
             spot: SpotParameters::default(),
             spot_prices: None,
             capacity: CapacityLimits::default(),
+            reservations: Vec::new(),
             launch_stress: LaunchStress::default(),
             interruption_queue: true,
             billing: BillingRules::default(),

@@ -41,11 +41,17 @@ impl World<'_> {
         let change = &self.plan.ec2.price_changes[number as usize];
         for pool in pools_of(change, self.plan.ec2.catalog.zones().len()) {
             self.market.set_price(pool, change.price);
+            self.reprice_reservations(pool, change.price);
         }
         let is_billed_so = |zone: u8| change.zone.is_none_or(|only| only.0 == zone);
+        // Instances in a reservation are billed as on-demand ones.
+        let is_bought_so = |capacity| match capacity {
+            CapacityType::Reserved => change.capacity == CapacityType::OnDemand,
+            capacity => capacity == change.capacity,
+        };
         let concerned = self.nodes.iter().filter(|(_, node)| {
             node.instance_type == change.instance_type.raw()
-                && node.capacity == change.capacity
+                && is_bought_so(node.capacity)
                 && is_billed_so(node.zone)
                 && node.running_at != SimTime::NEVER
                 && node.phase != NodePhase::Terminated

@@ -10,6 +10,7 @@ use crate::karpenter::launch::{self, launch_request_for};
 use crate::karpenter::lifecycle::{CREATE_FLEET_IDLE, initialized_at, registration_deadline};
 use crate::karpenter::pods::PodId;
 use crate::karpenter::provisioner::Outcome;
+use crate::karpenter::reservations::ReservationId;
 use crate::karpenter::solver::{ClaimRequest, PodError};
 use crate::kubernetes::PodKey;
 use crate::units::{Resources, SimTime};
@@ -199,8 +200,8 @@ impl World<'_> {
         }
         let mut side = self.karpenter.take().expect("Karpenter launches");
         let chosen = self.choose_instance(&mut side, id);
-        if let Some(chosen) = &chosen {
-            self.instance_chosen(&mut side, id, chosen);
+        if let Some((chosen, reservation)) = &chosen {
+            self.instance_chosen(&mut side, id, chosen, *reservation);
         }
         self.karpenter = Some(side);
         if chosen.is_none() {
@@ -208,7 +209,11 @@ impl World<'_> {
         }
     }
 
-    fn choose_instance(&mut self, side: &mut KarpenterSide, id: NodeId) -> Option<Chosen> {
+    fn choose_instance(
+        &mut self,
+        side: &mut KarpenterSide,
+        id: NodeId,
+    ) -> Option<(Chosen, Option<ReservationId>)> {
         let now = self.now;
         let request = &side.claim(id.index()).expect("a claim in flight").request;
         let policy = self.karpenter_plan().pass.min_values_policy;
@@ -227,10 +232,11 @@ impl World<'_> {
             sent,
             chosen: chosen.map(|one| (one.instance_type, one.zone, one.capacity_type)),
         };
-        let Ok(call) = launch_request_for(&side.cluster, request, policy) else {
+        let Ok(mut call) = launch_request_for(&side.cluster, request, policy) else {
             self.explain(|| launched(None, Vec::new(), None));
             return None;
         };
+        self.leave_out_ended(side, &mut call);
         let overrides: Vec<LaunchOverride> = call
             .overrides
             .iter()
@@ -243,7 +249,7 @@ impl World<'_> {
             capacity_type: call.capacity_type,
             strategy: match call.capacity_type {
                 CapacityType::Spot => self.plan.ec2.spot_strategy,
-                CapacityType::OnDemand => AllocationStrategy::LowestPrice,
+                CapacityType::OnDemand | CapacityType::Reserved => AllocationStrategy::LowestPrice,
             },
             overrides: &overrides,
             ordinal: u64::from(self.nodes[id].ordinal),
@@ -263,10 +269,19 @@ impl World<'_> {
             mark_unavailable(side, now, pool);
         }
         self.explain(|| launched(Some(call.filters), sent_types(&overrides), chosen.as_ref()));
-        chosen
+        let chosen = chosen?;
+        let place = LaunchOverride { instance_type: chosen.instance_type, zone: chosen.zone };
+        let number = overrides.iter().position(|one| *one == place)?;
+        Some((chosen, call.overrides[number].reservation))
     }
 
-    fn instance_chosen(&mut self, side: &mut KarpenterSide, id: NodeId, chosen: &Chosen) {
+    fn instance_chosen(
+        &mut self,
+        side: &mut KarpenterSide,
+        id: NodeId,
+        chosen: &Chosen,
+        reservation: Option<ReservationId>,
+    ) {
         let now = self.now;
         let kind = self.plan.ec2.catalog.get(chosen.instance_type);
         let karpenter_type = side.types.iter().position(|known| *known == chosen.instance_type);
@@ -279,17 +294,13 @@ impl World<'_> {
         node.allocatable = setup::allocatable(kind);
         let (ordinal, pool, requested_at) = (node.ordinal, node.pool, node.requested_at);
         let node_id = cluster::NodeId(id.raw());
-        side.cluster.claim_launched(
-            now,
-            node_id,
-            LaunchedAs {
-                type_id: crate::karpenter::instance_types::TypeId(
-                    karpenter_type.expect("Karpenter's own type") as u16,
-                ),
-                zone: crate::karpenter::instance_types::ZoneId(chosen.zone.0),
-                capacity_type: chosen.capacity_type,
-            },
-        );
+        let type_id = karpenter_type.expect("Karpenter's own type") as u16;
+        let launched = LaunchedAs {
+            type_id: crate::karpenter::instance_types::TypeId(type_id),
+            zone: crate::karpenter::instance_types::ZoneId(chosen.zone.0),
+            capacity_type: chosen.capacity_type,
+        };
+        self.tell_launched(side, id, launched, reservation);
         let plan = &self.karpenter_plan().pools[pool as usize];
         let (expire_after, ttl_until_expired) = (plan.expire_after, plan.ttl_until_expired);
         let takes_turns = self.karpenter_plan().node_start_pace.is_some();
@@ -336,6 +347,7 @@ impl World<'_> {
                 let pool = &self.karpenter_plan().pools[self.nodes[id].pool as usize].spec;
                 let mut labels = pool.labels.clone();
                 labels.push(("karpenter.sh/nodepool".to_owned(), pool.name.clone()));
+                self.add_reservation_labels(id, &mut labels);
                 let taints = pool.taints.clone();
                 self.register_with_scheduler(id, &labels, &taints);
                 let keeps_name = self.karpenter_plan().nodes_keep_claim_names;

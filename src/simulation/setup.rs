@@ -21,7 +21,7 @@ use super::placement;
 use super::plan::{CapacityPlan, Ec2Plan, Plan};
 use super::pod_budgets::{self, PodBudgets};
 use super::world::{Scratch, World};
-use super::{machines, node_groups};
+use super::{machines, node_groups, reservations};
 
 pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Keep) -> World<'_> {
     let recorder = Recorder::new(RecorderSettings {
@@ -61,6 +61,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         market: market(ec2, &spot),
         spot,
         deviations: Vec::new(),
+        reservations: reservations::meters(plan),
         launch_queue: LaunchQueue::default(),
         karpenter: None,
         autoscaler: None,
@@ -128,6 +129,7 @@ impl World<'_> {
         self.arm_spot_prices();
         self.arm_stress();
         self.arm_drift();
+        self.arm_reservations();
         self.arm_static_pools();
         self.arm_pause_pods();
     }

@@ -1,6 +1,6 @@
 //! The world of one run: the rooms, what is in flight, and the recorder. Its stages are in the files beside this one.
 
-use crate::ec2::{LaunchQueue, Market, SpeedModel, SpotMarket};
+use crate::ec2::{LaunchQueue, Market, SpeedModel, SpotMarket, UnusedMeter};
 use crate::engine::{EventQueue, Slab, Streams};
 use crate::fleet::{Job, JobId, Node, NodeId};
 use crate::gitlab::{self, Gitlab, Pipelines};
@@ -57,6 +57,8 @@ pub(super) struct World<'p> {
     pub spot: SpotMarket,
     /// Logarithm of each Spot pool's deviation from its own price, by type and zone; empty where prices stand still.
     pub deviations: Vec<f64>,
+    /// By capacity reservation: what stands unused of it, until it ends.
+    pub reservations: Vec<Option<UnusedMeter>>,
     /// Launch requests that wait for a throttled API.
     pub launch_queue: LaunchQueue,
     pub karpenter: Option<Box<KarpenterSide>>,
@@ -144,6 +146,8 @@ impl<'p> World<'p> {
             Event::WarmUpOver => self.warm_up_over(),
             Event::PriceChange { number } => self.price_changed(number),
             Event::PriceRefresh => self.refresh_prices(),
+            Event::ReservationEnds { number } => self.reservation_ends(number),
+            Event::ReservationGone { number } => self.reservation_gone(number),
             Event::Drift { number } => self.drift(number),
             Event::DrainNodes { number } => self.drain_nodes(number),
             Event::GitlabAway => self.gitlab_away(),
@@ -181,6 +185,7 @@ impl<'p> World<'p> {
         for node in standing {
             self.close_node(node, NodeEnd::RunEnd);
         }
+        self.bill_reservations();
         for (kind, cost) in &self.plan.standing {
             self.recorder.bill(*kind, cost.hourly, SimTime::ZERO, end);
         }

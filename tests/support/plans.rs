@@ -11,7 +11,7 @@ use fleetsim::gitlab::{EntryConfig, GitlabConfig, ManagerConfig, RoundTrip, Runn
 use fleetsim::karpenter::disruption::{Budget, ConsolidationPolicy, PoolDisruption};
 use fleetsim::karpenter::node_pools::NodePoolSpec;
 use fleetsim::karpenter::requirements::{Operator, RequirementSpec};
-use fleetsim::metrics::{CostKind, JobOutcome, JobRecord, NodeRecord, WaitCause, WasteKind};
+use fleetsim::metrics::{CostKind, GaugeKey, JobOutcome, JobRecord, NodeRecord, WaitCause, WasteKind};
 use fleetsim::simulation::{
     CapacityPlan, Ec2Plan, ExecutorPlan, Explained, FinishedRun, FixedNodes, KarpenterPlan, Keep,
     KubernetesPlan, Plan, PoolPlan, simulate, simulate_explained,
@@ -443,15 +443,23 @@ pub fn digest(run: &FinishedRun) -> u64 {
         add(node.cost.0);
     }
     // What came to the ledger later counts where it is paid for: runs without it keep their numbers.
-    let is_counted = |kind: &CostKind| *kind != CostKind::HostedMinutes || outcome.costs.of(*kind).0 > 0;
+    let is_later = |kind: &CostKind| {
+        use CapacityType::Reserved;
+        use CostKind::{HostedMinutes, Instance, UnusedReservations};
+        matches!(kind, HostedMinutes | Instance(_, Reserved) | UnusedReservations)
+    };
+    let is_counted = |kind: &CostKind| !is_later(kind) || outcome.costs.of(*kind).0 > 0;
     for kind in CostKind::ALL.into_iter().filter(is_counted) {
         add(outcome.costs.of(kind).0);
     }
     for kind in WasteKind::ALL {
         add(outcome.waste.of(kind).0);
     }
-    for series in &outcome.timeline.series {
-        add(series.counted_area as u128);
+    let levels = outcome.timeline.series.iter().zip(GaugeKey::ALL);
+    for (series, key) in levels {
+        if !matches!(key, GaugeKey::Nodes(_, CapacityType::Reserved)) || series.counted_area > 0 {
+            add(series.counted_area as u128);
+        }
     }
     add(u128::from(outcome.end.as_ms()));
     hash

@@ -7,6 +7,7 @@
 mod accounting;
 mod names;
 mod node;
+mod reserved;
 mod stages;
 
 pub use node::{BoundPod, Node, NodeId, NodeStage, PodState, UnmanagedNode};
@@ -223,6 +224,10 @@ impl Cluster {
     #[must_use]
     pub fn marked(&self) -> &[NodeId] {
         &self.marked
+    }
+
+    pub(super) fn types_and_vocabulary(&mut self) -> (&mut InstanceTypes, &mut Vocabulary) {
+        (&mut self.instance_types, &mut self.vocabulary)
     }
 
     pub(super) fn vocabulary_mut(&mut self) -> &mut Vocabulary {

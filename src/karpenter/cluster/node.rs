@@ -6,6 +6,7 @@ use crate::karpenter::instance_types::{TypeId, ZoneId};
 use crate::karpenter::node_pools::PoolId;
 use crate::karpenter::pods::{PodClassId, PodId};
 use crate::karpenter::requirements::Requirements;
+use crate::karpenter::reservations::ReservationId;
 use crate::karpenter::resources::Amounts;
 use crate::karpenter::taints::Taint;
 use crate::units::{HourlyPrice, SimTime};
@@ -84,6 +85,8 @@ pub struct Node {
     pub zone: Option<ZoneId>,
     /// Capacity type, once launched.
     pub capacity_type: Option<CapacityType>,
+    /// The capacity reservation in which it runs, once launched into one and until that ends.
+    pub reservation: Option<ReservationId>,
     /// Price at launch (what Karpenter believed).
     pub price: HourlyPrice,
     /// What the machine has.

@@ -115,6 +115,9 @@ impl Cluster {
         if node.is_marked_for_deletion {
             self.marked.retain(|other| *other != id);
         }
+        if let Some(reservation) = node.reservation {
+            self.instance_types.count_reserved(reservation, 1);
+        }
         self.repelling_pods -= node.repelling_pods as usize;
     }
 
@@ -177,6 +180,7 @@ impl Cluster {
             type_id: None,
             zone: None,
             capacity_type: None,
+            reservation: None,
             price: HourlyPrice(0),
             capacity: Amounts::ZERO,
             allocatable: Amounts::ZERO,
@@ -280,7 +284,7 @@ impl Cluster {
     }
 
     /// Works out the labels, effective taints and daemonsets of a node after one of its causes changed.
-    fn reshape(&mut self, id: NodeId) {
+    pub(super) fn reshape(&mut self, id: NodeId) {
         let (labels, taints) = (self.labels_of(id), self.effective_taints(id));
         let mut daemons = Amounts::ZERO;
         for daemon_set in &self.daemon_sets {
@@ -315,6 +319,11 @@ impl Cluster {
             }
             let kind = self.instance_types.capacity_type_label(kind);
             all.replace(Requirement::is(labels::CAPACITY_TYPE, kind));
+            for label in
+                node.reservation.iter().flat_map(|id| self.instance_types.reservation_requirements(*id))
+            {
+                all.replace(label);
+            }
         }
         if let Some(pool) = node.pool {
             let spec = self.pools[usize::from(pool.0)].spec.clone();

@@ -148,16 +148,17 @@ pub(super) fn keep_cheaper_than(
     if replacement.types.is_empty() || !is_enough { Err(Skip::NotCheaper) } else { Ok(()) }
 }
 
-/// The dearest offering of the capacity type that would be bought: spot where any is to be had, else on demand. Without any
-/// offering it is beyond every price (core `cloudprovider/types.go` `WorstLaunchPrice`, v1.15.0).
+/// The dearest offering of the capacity type that would be bought: reserved where any is to be had, else spot, else on demand.
+/// Without any offering it is beyond every price (core `cloudprovider/types.go` `WorstLaunchPrice`, v1.15.0).
 fn worst_launch_price(types: &InstanceTypes, pool: PoolId, id: TypeId, allowed: OfferingSet) -> f64 {
     let dearest = |kind| {
         let usable = types.get(id).offerings.iter().filter(|offering| {
-            offering.is_available && offering.capacity_type == kind && allowed.contains(offering.zone, kind)
+            offering.is_available && offering.capacity_type == kind && allowed.allows(offering)
         });
         usable.map(|offering| types.price(pool, id, offering)).max()
     };
-    dearest(CapacityType::Spot)
+    dearest(CapacityType::Reserved)
+        .or_else(|| dearest(CapacityType::Spot))
         .or_else(|| dearest(CapacityType::OnDemand))
         .map_or(f64::MAX, HourlyPrice::as_dollars)
 }

@@ -10,6 +10,7 @@ use super::topology::claim_host;
 use crate::karpenter::cluster::Cluster;
 use crate::karpenter::instance_types::TypeId;
 use crate::karpenter::min_values::shortfalls;
+use crate::karpenter::offering_set::ReservationSet;
 use crate::karpenter::pod_classes::ShapeId;
 use crate::karpenter::resources::Amounts;
 use crate::karpenter::type_set::TypeSet;
@@ -37,7 +38,7 @@ impl Solver {
 
     fn join_open(&mut self, cluster: &Cluster, attempt: &Try<'_>, position: usize) -> bool {
         let (number, claim) = self.open.at(position);
-        let (template, set, types) = (claim.template, claim.set, claim.types);
+        let (template, set, types, held) = (claim.template, claim.set, claim.types, claim.reserved);
         let total = claim.requests + attempt.requests;
         let Ok(joined_set) = self.meet(cluster, attempt, template, set, number) else { return false };
         let usable = self.sets.masks(cluster, joined_set).usable;
@@ -52,9 +53,15 @@ impl Solver {
                 return false;
             }
         }
+        let Ok(reserved) = self.reservable(cluster, joined_set, &left, held) else { return false };
         if joined_set != set {
             self.work.narrowings += 1;
         }
+        if reserved != held {
+            self.reserve(held, reserved);
+            self.open.reserve(position, reserved);
+        }
+        let fit = &self.templates[template].fit;
         self.open.join(position, attempt.pod.pod, total, left, joined_set, fit);
         self.record_on_claim(cluster, attempt, joined_set, claim_host(number));
         true
@@ -89,7 +96,12 @@ impl Solver {
             }
             match self.open_new(cluster, attempt, template) {
                 Ok(()) => return true,
-                Err(refusal) => self.work.refusals.push((self.templates[template].pool, refusal)),
+                Err(refusal) => {
+                    self.work.refusals.push((self.templates[template].pool, refusal));
+                    if refusal == Refusal::ReservedOffering {
+                        break;
+                    }
+                }
             }
         }
         false
@@ -111,6 +123,8 @@ impl Solver {
         let number = self.open.len();
         let set = self.meet(cluster, attempt, template, self.templates[template].set, number)?;
         let joined = self.filter_new(cluster, set, template, &eligible, &attempt.requests)?;
+        let reserved = self.reservable(cluster, joined.set, &joined.types, ReservationSet::default())?;
+        self.reserve(ReservationSet::default(), reserved);
         self.remaining[template].subtract_largest(&joined.types, types);
         let claim = OpenClaim {
             template,
@@ -119,6 +133,7 @@ impl Solver {
             requests: attempt.requests,
             pods: vec![attempt.pod.pod],
             are_min_values_relaxed: joined.are_min_values_relaxed,
+            reserved,
             largest: Default::default(),
         };
         self.open.open(claim, &self.templates[template].fit);

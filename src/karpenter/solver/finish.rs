@@ -2,18 +2,33 @@
 
 use super::Solver;
 use super::results::{ClaimRequest, MinValuesPolicy, NewClaim, PassResults, PodError, Refusal};
+use crate::catalog::CapacityType;
 use crate::karpenter::cluster::Cluster;
 use crate::karpenter::instance_types::{CAPACITY_TYPES, TypeId};
 use crate::karpenter::labels;
 use crate::karpenter::min_values::satisfies_min_values;
 use crate::karpenter::node_pools::PoolId;
-use crate::karpenter::requirements::Requirement;
+use crate::karpenter::offering_set::ReservationSet;
+use crate::karpenter::requirements::{Requirement, Requirements};
 use crate::karpenter::resources::Amounts;
 use crate::units::HourlyPrice;
 
+/// A claim that keeps instances in reservations is launched into one of them or not at all
+/// (core `scheduling/nodeclaim.go` `FinalizeScheduling`, v1.15.0).
+fn pin_to_reservations(cluster: &Cluster, reserved: ReservationSet, requirements: &mut Requirements) {
+    if reserved.is_empty() {
+        return;
+    }
+    let types = cluster.instance_types();
+    let kind = types.capacity_type_label(CapacityType::Reserved);
+    requirements.replace(Requirement::is(labels::CAPACITY_TYPE, kind));
+    let ids = reserved.iter().map(|id| types.reservation_label(id)).collect();
+    requirements.add(Requirement::one_of(labels::RESERVATION_ID, ids), cluster.vocabulary());
+}
+
 impl Solver {
     /// Hands over the claims of the pass, with what daemonsets ask for on top of their pods.
-    pub(super) fn finish(&mut self, out: &mut PassResults) {
+    pub(super) fn finish(&mut self, cluster: &Cluster, out: &mut PassResults) {
         let (templates, sets) = (&self.templates, &self.sets);
         // Claims of a pool share the annotation that notes a lowered minimum: what the last one opened wrote holds for
         // all of them (core `scheduler.go` `addToNewNodeClaim`, v1.15.0).
@@ -21,11 +36,13 @@ impl Solver {
             (0..templates.len()).map(|template| self.open.was_last_relaxed(template)).collect();
         out.claims.extend(self.open.drain().map(|claim| {
             let template = &templates[claim.template];
+            let mut requirements = sets.get(claim.set).clone();
+            pin_to_reservations(cluster, claim.reserved, &mut requirements);
             NewClaim {
                 pool: template.pool,
                 pods: claim.pods,
                 requests: claim.requests + template.least_daemon_overhead(&claim.types),
-                requirements: sets.get(claim.set).clone(),
+                requirements,
                 types: claim.types,
                 are_min_values_relaxed: relaxed[claim.template],
             }
@@ -66,9 +83,10 @@ impl Solver {
         let mut kinds = Vec::new();
         for kind in CAPACITY_TYPES {
             let offers = |id: TypeId| {
-                types.get(id).offerings.iter().any(|one| {
-                    one.is_available && one.capacity_type == kind && allowed.contains(one.zone, kind)
-                })
+                let offerings = &types.get(id).offerings;
+                offerings
+                    .iter()
+                    .any(|one| one.is_available && one.capacity_type == kind && allowed.allows(one))
             };
             if priced.iter().any(|(id, _)| offers(*id)) {
                 kinds.push(types.capacity_type_label(kind));

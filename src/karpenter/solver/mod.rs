@@ -15,6 +15,7 @@ mod lower_bound;
 mod open_claims;
 mod pass;
 mod requirement_sets;
+mod reserved;
 mod results;
 mod template;
 mod topology;
@@ -29,6 +30,7 @@ use self::limits::Remaining;
 use self::open_claims::OpenClaims;
 use self::pass::Work;
 use self::requirement_sets::RequirementSets;
+use self::reserved::ReservationCapacity;
 use self::template::Template;
 use self::topology::Topology;
 use super::cluster::Cluster;
@@ -44,6 +46,7 @@ pub struct Solver {
     /// Nodes and claims tried for a pod so far.
     probes: u64,
     remaining: Vec<Remaining>,
+    reservations: ReservationCapacity,
     sets: RequirementSets,
     /// By NodePool weight.
     templates: Vec<Template>,
@@ -81,9 +84,10 @@ impl Solver {
         self.existing.refresh(cluster, &mut self.sets);
         self.existing.exclude(input.excluded, true);
         self.open.clear();
+        self.reservations.begin(cluster, input.waits_for_reserved());
         self.work.topology = Topology::new(cluster, input.pods, input.excluded);
         self.run(cluster, input, out);
-        self.finish(out);
+        self.finish(cluster, out);
         self.existing.restore();
         self.existing.exclude(input.excluded, false);
     }

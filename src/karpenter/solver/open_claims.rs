@@ -3,6 +3,7 @@
 use super::fit::{FitIndex, Largest};
 use super::go_sort::sort_as_go;
 use super::requirement_sets::SetId;
+use crate::karpenter::offering_set::ReservationSet;
 use crate::karpenter::pods::PodId;
 use crate::karpenter::resources::Amounts;
 use crate::karpenter::type_set::TypeSet;
@@ -19,6 +20,8 @@ pub(super) struct OpenClaim {
     pub(super) requests: Amounts,
     pub(super) pods: Vec<PodId>,
     pub(super) are_min_values_relaxed: bool,
+    /// Reservations in which an instance is kept for it.
+    pub(super) reserved: ReservationSet,
     pub(super) largest: Largest,
 }
 
@@ -91,6 +94,12 @@ impl OpenClaims {
         claim.set = set;
         self.room[index] = fit.largest(&claim.types, &mut claim.largest) - total;
         self.is_unsorted = self.list.get(position + 1).is_some_and(|next| next.pods < pods);
+    }
+
+    /// The claim at a position keeps instances in these reservations from now on.
+    pub(super) fn reserve(&mut self, position: usize, reserved: ReservationSet) {
+        let claim = self.list[position].claim as usize;
+        self.claims[claim].reserved = reserved;
     }
 
     /// Opens a claim, at the end of the list.

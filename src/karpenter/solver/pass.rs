@@ -150,6 +150,10 @@ impl Solver {
             {
                 return None;
             }
+            // A pod that waits for reserved capacity keeps its preferences (core `scheduler.go` `trySchedule`, v1.15.0).
+            if matches!(self.work.refusals.last(), Some((_, Refusal::ReservedOffering))) {
+                break;
+            }
         }
         if self.work.refusal_lists.last() != Some(&self.work.refusals) {
             self.work.refusal_lists.push(self.work.refusals.clone());

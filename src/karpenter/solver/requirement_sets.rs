@@ -26,7 +26,7 @@ struct Set {
 /// What a set allows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Masks {
-    allowed: OfferingSet,
+    pub(super) allowed: OfferingSet,
     offerings_version: u32,
     /// Types whose labels meet the requirements.
     pub(super) matching: TypeSet,

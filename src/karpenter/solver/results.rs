@@ -50,6 +50,12 @@ pub struct PassInput<'a> {
 }
 
 impl PassInput<'_> {
+    /// Whether a pod waits for reserved capacity that others of its pass have taken, in place of falling back to another:
+    /// in provisioning, but not in a what-if (core `provisioner.go` `DisableReservedCapacityFallback`, v1.15.0).
+    pub(super) fn waits_for_reserved(&self) -> bool {
+        !self.is_consolidation && self.excluded.is_empty()
+    }
+
     /// Whether nodes inside their `consolidateAfter` take the pod not.
     pub(super) fn stays_put(&self, pod: PassPod) -> bool {
         self.is_consolidation && pod.origin == PodOrigin::Candidate
@@ -104,6 +110,9 @@ pub enum Refusal {
     HostPort,
     /// The types left have too few values.
     MinValues,
+    /// It could run in a capacity reservation, but claims of this pass have all that is left: it waits for a later pass, and
+    /// lighter pools are not tried (core `scheduling/nodeclaim.go` `ReservedOfferingError`, v1.15.0).
+    ReservedOffering,
     /// Which of the three tests left no instance type.
     NoType(NoType),
 }
@@ -148,6 +157,7 @@ impl Refusal {
             Self::AntiAffinity => "anti_affinity",
             Self::HostPort => "host_port",
             Self::MinValues => "min_values",
+            Self::ReservedOffering => "reserved_offering",
             Self::NoType(NoType::MeetsNorFitsNorOffered) => "no_type_m_nor_f_nor_o",
             Self::NoType(NoType::MeetsNorFits) => "no_type_m_nor_f",
             Self::NoType(NoType::MeetsNorOffered) => "no_type_m_nor_o",

@@ -22,11 +22,13 @@ const JOBS: [Line; 3] = [
     (GaugeKey::RunningJobs(Arch::Arm64), "running, arm64", colour::BLACK, Dash::Dashed),
     (GaugeKey::PendingJobs, "pending", colour::PURPLE, Dash::Solid),
 ];
-const NODES: [Line; 4] = [
+const NODES: [Line; 6] = [
     (GaugeKey::Nodes(Arch::Amd64, CapacityType::OnDemand), "on-demand, amd64", colour::BLUE, Dash::Solid),
     (GaugeKey::Nodes(Arch::Arm64, CapacityType::OnDemand), "on-demand, arm64", colour::BLUE, Dash::Dashed),
     (GaugeKey::Nodes(Arch::Amd64, CapacityType::Spot), "spot, amd64", colour::ORANGE, Dash::Solid),
     (GaugeKey::Nodes(Arch::Arm64, CapacityType::Spot), "spot, arm64", colour::ORANGE, Dash::Dashed),
+    (GaugeKey::Nodes(Arch::Amd64, CapacityType::Reserved), "reserved, amd64", colour::GREEN, Dash::Solid),
+    (GaugeKey::Nodes(Arch::Arm64, CapacityType::Reserved), "reserved, arm64", colour::GREEN, Dash::Dashed),
 ];
 
 const CPU: [Line; 2] = [

@@ -63,7 +63,8 @@ fn launch(run: &ExplainedRun<'_>, one: &Explained, head: &str, sheet: &mut Sheet
         claim_types.to_string(),
         "meet pool and pods, have room for all, were to be had in the pass".to_owned(),
     ]];
-    rows.extend(filters.iter().flat_map(filter_rows));
+    let has_reservations = !run.plan.ec2.reservations.is_empty();
+    rows.extend(filters.iter().flat_map(|filters| filter_rows(filters, has_reservations)));
     sheet.rows(&rows);
     sheet.blank();
     match chosen {
@@ -74,15 +75,21 @@ fn launch(run: &ExplainedRun<'_>, one: &Explained, head: &str, sheet: &mut Sheet
     }
 }
 
-fn filter_rows(filters: &LaunchFilters) -> Vec<Vec<String>> {
+fn filter_rows(filters: &LaunchFilters, has_reservations: bool) -> Vec<Vec<String>> {
     let row = |left: u32, words: &str| vec![left.to_string(), words.to_owned()];
-    vec![
+    let mut rows = vec![
         row(filters.available, "were to be had when the launch was put together"),
         row(filters.fitting, "have room for what the claim requests"),
+    ];
+    if has_reservations {
+        rows.push(row(filters.reserved, "are in a capacity reservation with an instance left, where any is"));
+    }
+    rows.extend([
         row(filters.not_exotic, "are no bare metal or accelerated type"),
         row(filters.not_dearer_than_on_demand, "are not dearer on Spot than on demand"),
         row(filters.sent, "are sent to EC2: the 60 cheapest"),
-    ]
+    ]);
+    rows
 }
 
 /// The cheapest price of a type bought one way, in dollars per hour.
@@ -111,6 +118,9 @@ fn taken(
     let why = match (capacity, rank) {
         (CapacityType::OnDemand, _) => {
             "on demand EC2 takes the cheapest type that it has (lowest-price)".to_owned()
+        }
+        (CapacityType::Reserved, _) => {
+            "an instance of a capacity reservation costs nothing more, so no other is asked for; EC2 takes the type with the lowest on-demand price (lowest-price)".to_owned()
         }
         (CapacityType::Spot, 1) => {
             "on Spot EC2 weighs price and depth of the pool (price-capacity-optimized); here the cheapest type is also deep enough".to_owned()

@@ -127,6 +127,9 @@ pub(super) fn pass_refusal(refusal: PassRefusal) -> String {
         PassRefusal::HostPort => "another pod has its host port",
         PassRefusal::AntiAffinity => "anti-affinity leaves no domain",
         PassRefusal::MinValues => "the types left have too few different values (minValues)",
+        PassRefusal::ReservedOffering => {
+            "other claims of the pass have all that is left of the capacity reservations; it waits for them"
+        }
         PassRefusal::NoType(no_type) => no_type_words(no_type),
     };
     format!("{words} [{}]", refusal.class())

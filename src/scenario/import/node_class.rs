@@ -70,7 +70,7 @@ pub(super) fn read(object: &Node, kind: &str, findings: &mut Findings) -> Option
     }
     if let Some(terms) = spec.get("capacityReservationSelectorTerms") {
         terms.use_all();
-        let text = "reserved capacity is taken before on-demand; how much there is, is not in the file";
+        let text = "reserved capacity is taken before on-demand; how much there is, is not in the file: [[ec2.capacity_reservation]] says it";
         findings.remark(&terms.span, text);
         class.about.push(text.to_owned());
     }

@@ -30,6 +30,13 @@ pub(super) const EC2: &[Key] = &[
     )
     .or("[]")
     .also(&["instance_types"]),
+    Key::new(
+        "capacity_reservation",
+        Kind::Tables(CAPACITY_RESERVATION),
+        "On-Demand Capacity Reservations: paid for whether used or not; node pools with capacity type `reserved` launch into them first.",
+    )
+    .or("[]")
+    .also(&["capacity_reservations"]),
     Key::new("price", Kind::Tables(PRICE), "Own prices of known types.").or("[]"),
     Key::new(
         "price_change",
@@ -168,6 +175,24 @@ const INSTANCE_TYPE: &[Key] = &[
     Key::new("spot", DOLLARS, "Spot price in US dollars per hour; without it there is no Spot capacity."),
     Key::new("cpu_generation", Kind::Text, "CPU generation whose speed it has."),
     Key::new("max_pods", Kind::Integer(1, 1000), "Most pods per node."),
+];
+
+const CAPACITY_RESERVATION: &[Key] = &[
+    Key::new("id", Kind::Text, "Its id; default is cr- and its number."),
+    Key::new("instance_type", Kind::Text, "The type.").required(),
+    Key::new("zone", Kind::Text, "The zone.").required(),
+    Key::new("count", Kind::Integer(1, 100_000), "How many instances it reserves.").required(),
+    Key::new(
+        "ends",
+        Kind::Duration,
+        "When it ends, after the start; its nodes are on demand from then on. Default is after the run.",
+    ),
+    Key::new(
+        "node_pools",
+        Kind::List(&Kind::Text),
+        "NodePools whose EC2NodeClass selects it (`capacityReservationSelectorTerms`); default is all.",
+    )
+    .also(&["node_pool"]),
 ];
 
 const PRICE: &[Key] = &[

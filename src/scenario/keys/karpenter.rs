@@ -153,8 +153,8 @@ pub(super) const NODE_POOL: &[Key] = &[
     ),
     Key::new(
         "capacity_type",
-        Kind::List(&Kind::Choice(&["on-demand", "spot"])),
-        "Short for a requirement on karpenter.sh/capacity-type.",
+        Kind::List(&Kind::Choice(&["on-demand", "spot", "reserved"])),
+        "Short for a requirement on karpenter.sh/capacity-type; `reserved` needs [[ec2.capacity_reservation]].",
     )
     .also(&["capacity_types"]),
     Key::new(

@@ -11,6 +11,7 @@ use super::fit::{self, Surroundings};
 use super::job::Described;
 use super::karpenter::{self, Pool};
 use super::karpenter_events;
+use super::reservations;
 use crate::catalog::{CapacityType, Catalog};
 use crate::karpenter::batcher::BatchWindow;
 use crate::karpenter::disruption::{Calendar, ConsolidationPolicy, PoolDisruption, Settings, Version};
@@ -82,11 +83,13 @@ pub(super) fn plan(
         }
         _ => {
             let pools = karpenter::pools(fleet, &request.fleet.span, problems);
-            let rooms = fit::rooms_of_pools(&pools, &around, problems);
-            let types = fit::admitted_types(&pools, request.catalog);
+            let reserved = reservations::reserved_types(fleet.section("ec2"), request.catalog);
+            let rooms = fit::rooms_of_pools(&pools, &reserved, &around, problems);
+            let types = fit::admitted_types(&pools, &reserved, request.catalog);
             let drifts = karpenter_events::drifts(fleet.section("karpenter"), &pools, problems);
             let scales = karpenter_events::scales(fleet.section("karpenter"), &pools, problems);
             let overlays = karpenter_events::overlays(fleet.section("karpenter"), &pools, problems);
+            reservations::check_pools(fleet.section("ec2"), &pools, problems);
             let list_prices = request.list_prices.cloned();
             let plan = KarpenterPlan {
                 drifts,

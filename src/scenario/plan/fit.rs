@@ -30,6 +30,7 @@ pub(super) struct Surroundings<'a> {
 /// one runner's surroundings.
 pub(super) fn rooms_of_pools(
     pools: &[Pool],
+    reserved: &[TypeId],
     around: &[Surroundings<'_>],
     problems: &mut Problems,
 ) -> Vec<Vec<Room>> {
@@ -37,7 +38,7 @@ pub(super) fn rooms_of_pools(
     let labelled: Vec<(TypeId, Vec<TypeLabel<'_>>)> = catalog
         .type_ids()
         .filter(|id| catalog.prices(*id).is_some())
-        .map(|id| (id, catalog.labels(id)))
+        .map(|id| (id, labels(catalog, id, reserved)))
         .collect();
     let mut rooms: Vec<Vec<Room>> = around.iter().map(|_| Vec::new()).collect();
     for pool in pools {
@@ -65,12 +66,12 @@ pub(super) fn rooms_of_pools(
 
 /// Names of the types that some pool admits: what Karpenter is told that EC2 offers. Pools that admit nearly everything
 /// are kept to what CI is run on: first without bare metal and accelerators, then without former generations.
-pub(super) fn admitted_types(pools: &[Pool], catalog: &Catalog) -> Vec<String> {
+pub(super) fn admitted_types(pools: &[Pool], reserved: &[TypeId], catalog: &Catalog) -> Vec<String> {
     let mut admitted: Vec<TypeId> = catalog
         .type_ids()
         .filter(|id| catalog.prices(*id).is_some())
         .filter(|id| {
-            let labels = catalog.labels(*id);
+            let labels = labels(catalog, *id, reserved);
             pools.iter().any(|pool| pool.spec.requirements.iter().all(|own| admits(own, &labels, pool)))
         })
         .collect();
@@ -82,6 +83,11 @@ pub(super) fn admitted_types(pools: &[Pool], catalog: &Catalog) -> Vec<String> {
     }
     admitted.truncate(MAX_TYPES);
     admitted.iter().map(|id| catalog.get(*id).name.to_string()).collect()
+}
+
+/// The labels of a type that may be among the `reserved` ones.
+fn labels<'c>(catalog: &'c Catalog, id: TypeId, reserved: &[TypeId]) -> Vec<TypeLabel<'c>> {
+    if reserved.contains(&id) { catalog.labels_in_reservation(id) } else { catalog.labels(id) }
 }
 
 /// The room on a node of type `id`.
@@ -103,6 +109,9 @@ fn admits(own: &RequirementSpec, labels: &[TypeLabel<'_>], pool: &Pool) -> bool 
     let by_pool: Option<&str> =
         pool.spec.labels.iter().find(|(key, _)| *key == own.key).map(|(_, value)| value.as_str());
     let of_type = labels.iter().find(|label| label.key == own.key);
+    if own.key == "karpenter.k8s.aws/capacity-reservation-id" {
+        return labels.iter().any(|label| label.key == "karpenter.k8s.aws/capacity-reservation-type");
+    }
     let values: Vec<&str> = match (by_pool, of_type) {
         (Some(value), _) => vec![value],
         (None, Some(label)) => label.values.iter().map(AsRef::as_ref).collect(),

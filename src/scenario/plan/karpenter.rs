@@ -39,7 +39,7 @@ const SHORT: [(&str, &str); 7] = [
 ];
 
 /// Labels of Karpenter's AWS provider that instances have (v1.15, `pkg/apis/v1/labels.go`), for hints.
-pub(in crate::scenario) const KNOWN_LABELS: [&str; 23] = [
+pub(in crate::scenario) const KNOWN_LABELS: [&str; 25] = [
     "kubernetes.io/arch",
     "kubernetes.io/os",
     "karpenter.sh/capacity-type",
@@ -48,6 +48,8 @@ pub(in crate::scenario) const KNOWN_LABELS: [&str; 23] = [
     "topology.kubernetes.io/zone",
     "topology.kubernetes.io/region",
     "topology.k8s.aws/zone-id",
+    "karpenter.k8s.aws/capacity-reservation-id",
+    "karpenter.k8s.aws/capacity-reservation-type",
     "karpenter.k8s.aws/instance-capability-flex",
     "karpenter.k8s.aws/instance-category",
     "karpenter.k8s.aws/instance-cpu",

@@ -17,6 +17,7 @@ mod placement;
 mod pod_budgets;
 mod pool_filter;
 mod prices;
+mod reservations;
 mod speeds;
 mod spread;
 mod standing;
@@ -202,6 +203,7 @@ fn ec2_plan(
     let mut capacity = ec2::capacity(table);
     capacity.outages = std::mem::take(&mut stress.outages);
     Ec2Plan {
+        reservations: reservations::reservations(table, &catalog, problems),
         price_changes,
         capacity,
         launch_stress: std::mem::take(&mut stress.launches),
