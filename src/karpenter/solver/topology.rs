@@ -27,7 +27,8 @@ struct Group {
 }
 
 /// What makes two constraints one group. Of a node filter only the keys count, as upstream hashes it
-/// (core `topologygroup.go` `Hash`: the values are unexported fields, which `hashstructure` leaves out; v1.15.0).
+/// (core `topologygroup.go` `Hash`: the values are unexported fields, which `hashstructure` leaves out; v1.15.0). Lists are
+/// hashed as sets there, by an exclusive or of their elements: see [`odd_ones`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct GroupKey {
     key: LabelKey,
@@ -292,17 +293,13 @@ fn group_key(term: &TopologyTerm) -> GroupKey {
     match term {
         TopologyTerm::Spread(term) => {
             let keys = |filter: &Requirements| filter.iter().map(|one| one.key).collect::<Vec<_>>();
-            let mut filter_keys: Vec<_> = term.node_filter.iter().map(keys).collect();
-            filter_keys.sort();
-            let mut tolerations = term.tolerations.clone();
-            tolerations.sort();
             GroupKey {
                 key: term.key,
                 is_affinity: false,
                 max_skew: Some(term.max_skew),
                 match_labels: sorted(&term.match_labels),
-                filter_keys,
-                tolerations,
+                filter_keys: odd_ones(term.node_filter.iter().map(keys).collect()),
+                tolerations: odd_ones(term.tolerations.clone()),
             }
         }
         TopologyTerm::Affinity(own) | TopologyTerm::AntiAffinity(own) => GroupKey {
@@ -316,6 +313,15 @@ fn group_key(term: &TopologyTerm) -> GroupKey {
     }
 }
 
+/// The elements that are there an odd number of times, sorted: what an exclusive or of their hashes leaves. So a pod with two
+/// alternatives over the same keys shares its group with any other such pod (core `topologygroup.go` `Hash` with
+/// `SlicesAsSets`, v1.15.0; `hashstructure` issue 36).
+fn odd_ones<T: Ord + Clone>(mut list: Vec<T>) -> Vec<T> {
+    list.sort_unstable();
+    let alike = list.chunk_by(T::eq);
+    alike.filter(|alike| alike.len() % 2 == 1).map(|alike| alike[0].clone()).collect()
+}
+
 fn domain_of(cluster: &Cluster, node: &Node, key: LabelKey) -> Option<LabelValue> {
     if key == labels::HOSTNAME {
         return Some(node.hostname);
@@ -326,4 +332,18 @@ fn domain_of(cluster: &Cluster, node: &Node, key: LabelKey) -> Option<LabelValue
 /// The hostname of the claim numbered `index` in this pass, which no label has.
 pub(super) fn claim_host(index: usize) -> LabelValue {
     LabelValue(HOST_TO_BE - index as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternatives_over_the_same_keys_cancel_out_in_pairs() {
+        let (zone, arch) = (vec![labels::ZONE], vec![labels::ARCH]);
+        let none: Vec<Vec<LabelKey>> = Vec::new();
+        assert_eq!(odd_ones(vec![zone.clone(), zone.clone()]), none);
+        assert_eq!(odd_ones(vec![arch.clone(), zone.clone(), arch.clone()]), std::slice::from_ref(&zone));
+        assert_eq!(odd_ones(vec![arch.clone(), zone.clone()]), [zone, arch]);
+    }
 }
