@@ -17,6 +17,7 @@ pub mod node_pools;
 mod offering_prices;
 mod offering_set;
 pub mod pod_classes;
+mod pod_validation;
 pub mod pods;
 pub mod price_overlay;
 pub mod provisioner;

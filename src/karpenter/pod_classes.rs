@@ -3,6 +3,7 @@
 use rustc_hash::FxHashMap;
 
 use super::labels::{self, LabelKey, Vocabulary};
+use super::pod_validation::is_passed_over;
 use super::pods::{PodAffinityTerm, PodClassId, PodClassSpec, SpreadConstraint};
 use super::requirements::{Requirement, Requirements};
 use super::resources::Amounts;
@@ -77,6 +78,7 @@ pub struct PodClass {
     pub(crate) labels: Vec<(String, String)>,
     /// Required anti-affinity, which also keeps other pods away from this one.
     pub(crate) repels: Vec<PodTerm>,
+    /// Whether provisioning passes it over while it is pending.
     pub(crate) is_ignored: bool,
     /// Whether it tolerates `karpenter.sh/disrupted`, so that no drain evicts it.
     pub(crate) stays: bool,
@@ -133,7 +135,7 @@ impl PodClasses {
         let repels = terms.chain(spec.host_ports.iter().map(|port| port_term(*port))).collect();
         let ports = spec.host_ports.iter().map(|port| port_label(*port));
         let labels = spec.labels.iter().cloned().chain(ports).collect();
-        let is_ignored = requires_no_pool(&spec, vocabulary);
+        let is_ignored = is_passed_over(&spec, vocabulary);
         let requests = Amounts::new(spec.requests.cpu, spec.requests.memory, 1);
         let stays = are_tolerated(&[disrupted_taint()], &spec.tolerations);
         self.classes.push(PodClass { spec, requests, stages, labels, repels, is_ignored, stays });
@@ -316,18 +318,6 @@ impl PodTerm {
 
 fn pod_term(term: &PodAffinityTerm, vocabulary: &mut Vocabulary) -> PodTerm {
     PodTerm { key: vocabulary.key(&term.key), match_labels: term.match_labels.clone() }
-}
-
-/// Whether the pod says that it wants no node of Karpenter, by `karpenter.sh/nodepool DoesNotExist`
-/// (core `provisioner.go` `validateKarpenterManagedLabelCanExist`, v1.15.0).
-fn requires_no_pool(spec: &PodClassSpec, vocabulary: &mut Vocabulary) -> bool {
-    let heaviest = Rest::new(spec).preferred.first().map(|term| &term.requirements);
-    let mut all = Requirements::from_labels(&spec.node_selector, vocabulary);
-    for term in spec.required_terms.first().into_iter().chain(heaviest) {
-        all.add_all(&Requirements::from_specs(term, vocabulary), vocabulary);
-    }
-    all.get(labels::NODE_POOL)
-        .is_some_and(|requirement| requirement.operator() == super::requirements::Operator::DoesNotExist)
 }
 
 /// A hash by the fields that differ most, to find equal classes without comparing all of them.
