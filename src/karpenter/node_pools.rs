@@ -3,7 +3,7 @@
 use super::labels::{self, Vocabulary};
 use super::requirements::{Requirement, RequirementSpec, Requirements};
 use super::resources::Amounts;
-use super::taints::{Taint, Toleration};
+use super::taints::{Taint, TaintEffect, Toleration};
 use crate::units::{Resources, SimDuration};
 
 /// A NodePool by its place in the list given to [`Cluster::new`](super::Cluster::new).
@@ -119,10 +119,10 @@ impl DaemonSet {
         if terms.is_empty() {
             terms.push(selector);
         }
-        Self {
-            requests: Amounts::new(spec.requests.cpu, spec.requests.memory, 1),
-            terms,
-            tolerations: spec.tolerations.clone(),
-        }
+        // Preferences do not keep daemonsets away: not from new nodes, and so, since upstream adds the toleration to the pod
+        // that it then tries on existing nodes, not from these (core `scheduler.go` `isDaemonPodCompatible`, v1.15.0).
+        let mut tolerations = spec.tolerations.clone();
+        tolerations.push(Toleration::of_effect(TaintEffect::PreferNoSchedule));
+        Self { requests: Amounts::new(spec.requests.cpu, spec.requests.memory, 1), terms, tolerations }
     }
 }

@@ -92,6 +92,7 @@ impl Cluster {
         let instance_types = InstanceTypes::new(types, &mut vocabulary);
         let tolerates_prefer_no_schedule = pools
             .iter()
+            .filter(|pool| !pool.is_static)
             .flat_map(|pool| &pool.taints)
             .any(|taint| taint.effect == TaintEffect::PreferNoSchedule);
         let pools: Vec<NodePool> =

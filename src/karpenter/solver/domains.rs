@@ -51,7 +51,8 @@ impl Domains {
             return all;
         }
         let vocabulary = cluster.vocabulary();
-        for (_, pool) in cluster.pools() {
+        // Static pools are left out of passes altogether (core `provisioner.go` `NewScheduler`).
+        for (_, pool) in cluster.pools().filter(|(_, pool)| !pool.spec.is_static) {
             let own = pool.domains.get(key);
             for (_, one) in cluster.instance_types().iter() {
                 let both = match (own, one.requirements.get(key)) {

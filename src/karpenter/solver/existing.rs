@@ -238,7 +238,9 @@ impl ExistingNodes {
     pub(super) fn is_under_consolidate_after(&self, cluster: &Cluster, place: usize, now: SimTime) -> bool {
         let node = cluster.node(self.ids[place]).expect("a node in the order is known");
         let Some(pool) = node.pool else { return false };
-        let after = cluster.pool(pool).spec.consolidate_after.unwrap_or(SimDuration::ZERO);
+        let spec = &cluster.pool(pool).spec;
+        // The pass does not know static pools, so their nodes are never inside it.
+        let after = spec.consolidate_after.filter(|_| !spec.is_static).unwrap_or(SimDuration::ZERO);
         if node.stage < NodeStage::Initialized {
             return false;
         }

@@ -9,7 +9,7 @@ use crate::karpenter::node_pools::PoolId;
 use crate::karpenter::pod_classes::ShapeId;
 use crate::karpenter::requirements::UndefinedLabels;
 use crate::karpenter::resources::Amounts;
-use crate::karpenter::taints::{TaintEffect, Toleration, are_tolerated};
+use crate::karpenter::taints::are_tolerated;
 use crate::karpenter::type_set::TypeSet;
 
 /// A NodePool as the pass uses it.
@@ -101,13 +101,11 @@ fn daemons_on(
     let mut landing = Vec::new();
     let mut overhead = Amounts::ZERO;
     for (index, daemon_set) in cluster.daemon_sets().iter().enumerate() {
-        let mut tolerations = daemon_set.tolerations.clone();
-        tolerations.push(Toleration::of_effect(TaintEffect::PreferNoSchedule));
         let meets = |term| {
             pool.requirements.is_compatible(term, UndefinedLabels::AllowWellKnown, vocabulary)
                 && labels.intersects(term, vocabulary)
         };
-        if are_tolerated(&pool.spec.taints, &tolerations) && daemon_set.terms.iter().any(meets) {
+        if are_tolerated(&pool.spec.taints, &daemon_set.tolerations) && daemon_set.terms.iter().any(meets) {
             landing.push(index);
             overhead += daemon_set.requests;
         }
