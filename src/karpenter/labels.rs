@@ -55,7 +55,7 @@ const FIXED_KEYS: [&str; 12] = [
 
 /// Keys that Karpenter and its AWS provider know and that every instance type defines, if only as "has none"
 /// (core `apis/v1/labels.go`, aws `apis/v1/labels.go` and `instancetype/types.go`, v1.15.0).
-const TYPE_KEYS: [&str; 27] = [
+const TYPE_KEYS: [&str; 30] = [
     "topology.kubernetes.io/zone",
     "topology.kubernetes.io/region",
     "topology.k8s.aws/zone-id",
@@ -82,24 +82,27 @@ const TYPE_KEYS: [&str; 27] = [
     "karpenter.k8s.aws/instance-gpu-count",
     "karpenter.k8s.aws/instance-gpu-memory",
     "karpenter.k8s.aws/instance-accelerator-name",
+    "karpenter.k8s.aws/instance-accelerator-manufacturer",
+    "karpenter.k8s.aws/instance-accelerator-count",
     "karpenter.k8s.aws/instance-tenancy",
+    "node.kubernetes.io/windows-build",
 ];
 
 /// Further well-known keys, which types need not define.
-const OTHER_WELL_KNOWN_KEYS: [&str; 9] = [
+const OTHER_WELL_KNOWN_KEYS: [&str; 8] = [
     "karpenter.sh/nodepool",
-    "node.kubernetes.io/windows-build",
-    "karpenter.k8s.aws/instance-accelerator-manufacturer",
-    "karpenter.k8s.aws/instance-accelerator-count",
+    "karpenter.k8s.aws/nitro-sandbox",
     "karpenter.k8s.aws/instance-nitro-enclaves-supported",
     "karpenter.k8s.aws/capacity-reservation-id",
     "karpenter.k8s.aws/capacity-reservation-type",
     "karpenter.k8s.aws/capacity-reservation-interruptible",
     "karpenter.k8s.aws/placement-group-id",
+    "karpenter.k8s.aws/placement-group-partition",
 ];
 
-/// Older names of well-known keys (core `apis/v1/labels.go` `NormalizedLabels`, v1.15.0).
-const OLDER_NAMES: [(&str, &str); 5] = [
+/// Other names of well-known keys (core `apis/v1/labels.go` `NormalizedLabels`, aws `operator/operator.go`, v1.15.0).
+const OLDER_NAMES: [(&str, &str); 6] = [
+    ("topology.ebs.csi.aws.com/zone", "topology.kubernetes.io/zone"),
     ("failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone"),
     ("failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region"),
     ("beta.kubernetes.io/arch", "kubernetes.io/arch"),
@@ -234,6 +237,7 @@ mod tests {
         let mut vocabulary = Vocabulary::new();
         assert_eq!(vocabulary.key("topology.kubernetes.io/zone"), ZONE);
         assert_eq!(vocabulary.key("failure-domain.beta.kubernetes.io/zone"), ZONE);
+        assert_eq!(vocabulary.key("topology.ebs.csi.aws.com/zone"), ZONE);
         assert_eq!(vocabulary.key("karpenter.k8s.aws/instance-size"), INSTANCE_SIZE);
         assert!(vocabulary.is_well_known(NODE_POOL) && !vocabulary.is_well_known(HOSTNAME));
         let (seven, word) = (vocabulary.value("7"), vocabulary.value("large"));
