@@ -318,6 +318,7 @@ impl<'a> Timeline<'a> {
             }
             _ => {
                 self.world.disruption.pod_started(time, node, pod);
+                self.world.disruption.pod_runs_from(node, pod, time);
                 false
             }
         };
@@ -345,6 +346,7 @@ impl<'a> Timeline<'a> {
         if self.world.disruption.pod_bound(at(now), node, new) {
             self.say_pod_event(now, node);
         }
+        self.world.disruption.pod_runs_from(node, pod, SimTime::NEVER);
     }
 
     fn look_at_conditions(&mut self, now: i64) {

@@ -93,6 +93,7 @@ impl World<'_> {
         self.recorder.gauge(now, GaugeKey::RequestedMillicores, i64::from(job.requests.cpu.0));
         self.karpenter_pod_bound(id, node_id);
         let ready_at = now + pod_start.image_pull + pod_start.start;
+        self.karpenter_pod_runs_from(id, node_id, ready_at);
         self.await_readiness(id, ready_at);
         let wait = self.pod_wait(&job);
         let build = job.build;

@@ -104,6 +104,13 @@ impl World<'_> {
         }
     }
 
+    /// A bound pod's containers start then.
+    pub(super) fn karpenter_pod_runs_from(&mut self, id: JobId, node: NodeId, at: SimTime) {
+        if let Some(side) = &mut self.karpenter {
+            side.disruption.pod_runs_from(cluster::NodeId(node.raw()), PodId(id.raw()), at);
+        }
+    }
+
     /// A bound pod is being deleted.
     pub(super) fn karpenter_pod_terminating(&mut self, id: JobId, node: NodeId) {
         let now = self.now;

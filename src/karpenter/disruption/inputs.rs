@@ -64,6 +64,7 @@ impl Disruption {
             created_at,
             facts,
             started_at: None,
+            runs_from: now,
             is_terminal: false,
             is_terminating: false,
             is_cost_forgotten: false,
@@ -76,6 +77,11 @@ impl Disruption {
     /// The kubelet took the pod on (its `startTime`), which timed do-not-disrupt annotations count from.
     pub fn pod_started(&mut self, now: SimTime, id: NodeId, pod: PodId) {
         self.nodes.change_pods(id, |pods| pods.change(pod, |pod| pod.started_at = Some(now)));
+    }
+
+    /// The pod's phase is `Pending` until then, as while its images are pulled; a pod of which nothing is said runs at once.
+    pub fn pod_runs_from(&mut self, id: NodeId, pod: PodId, at: SimTime) {
+        self.nodes.change_pods(id, |pods| pods.change(pod, |pod| pod.runs_from = at));
     }
 
     /// The pod got its deletion timestamp. Says whether the node's last pod event was set to this second.

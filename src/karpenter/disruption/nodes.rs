@@ -84,6 +84,8 @@ pub(super) struct BoundPod {
     pub(super) created_at: SimTime,
     pub(super) facts: PodFacts,
     pub(super) started_at: Option<SimTime>,
+    /// From when on its phase is no longer `Pending`.
+    pub(super) runs_from: SimTime,
     pub(super) is_terminal: bool,
     pub(super) is_terminating: bool,
     /// Whether the cluster state forgot its cost, see [`Node::known_disruption_cost`].

@@ -117,7 +117,8 @@ fn is_uninitialized(cluster: &Cluster, id: NodeId) -> bool {
 }
 
 /// Adds the node's pods that are to find another place: not those that protect themselves from being moved
-/// (core `utils/pdb/pdb.go` `IsCurrentlyReschedulable`, v1.15.0).
+/// (core `utils/pdb/pdb.go` `IsCurrentlyReschedulable`, v1.15.0). Those that do not run yet are told apart, since any node
+/// takes them (core `scheduling/scheduler.go` `addToExistingNode`: the phase counts, not whether a pod is bound).
 fn add_pods(node: &Node, now: SimTime, fully_blocking: &[bool], origin: PodOrigin, out: &mut Vec<PassPod>) {
     for pod in &node.pods {
         let is_blocked = pod.is_evictable(now)
@@ -128,6 +129,8 @@ fn add_pods(node: &Node, now: SimTime, fully_blocking: &[bool], origin: PodOrigi
             };
         let protects_itself = pod.is_active() && pod.facts.do_not_disrupt.is_active(pod.started_at, now);
         if pod.is_reschedulable() && !protects_itself && !is_blocked {
+            let is_starting = origin == PodOrigin::Candidate && now < pod.runs_from;
+            let origin = if is_starting { PodOrigin::StartingCandidate } else { origin };
             out.push(PassPod {
                 pod: pod.id,
                 class: pod.class,
@@ -136,5 +139,39 @@ fn add_pods(node: &Node, now: SimTime, fully_blocking: &[bool], origin: PodOrigi
                 origin,
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::nodes::{BoundPod, NodeFacts, PodFacts};
+    use super::super::settings::PoolDisruption;
+    use super::*;
+    use crate::karpenter::pods::PodClassId;
+
+    #[test]
+    fn a_pod_whose_images_are_still_pulled_is_not_yet_a_running_pod_of_its_node() {
+        let mut nodes = Nodes::new(vec![PoolDisruption::default()], false);
+        nodes.add(NodeId(0), NodeFacts::default());
+        let pod = BoundPod {
+            id: PodId(3),
+            class: PodClassId(0),
+            created_at: SimTime::ZERO,
+            facts: PodFacts::default(),
+            started_at: None,
+            runs_from: SimTime::from_ms(20_000),
+            is_terminal: false,
+            is_terminating: false,
+            is_cost_forgotten: false,
+        };
+        nodes.change_pods(NodeId(0), |pods| pods.push(pod));
+        let origin_at = |ms, origin| {
+            let mut out = Vec::new();
+            add_pods(nodes.live(NodeId(0)), SimTime::from_ms(ms), &[], origin, &mut out);
+            out[0].origin
+        };
+        assert_eq!(origin_at(19_999, PodOrigin::Candidate), PodOrigin::StartingCandidate);
+        assert_eq!(origin_at(20_000, PodOrigin::Candidate), PodOrigin::Candidate);
+        assert_eq!(origin_at(19_999, PodOrigin::DeletingNode), PodOrigin::DeletingNode);
     }
 }

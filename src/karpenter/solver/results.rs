@@ -33,6 +33,8 @@ pub enum PodOrigin {
     DeletingNode,
     /// It runs on a node that a what-if takes away.
     Candidate,
+    /// It is bound to such a node, but does not run there yet: its phase is still `Pending`.
+    StartingCandidate,
 }
 
 /// The question to a pass.
@@ -233,4 +235,23 @@ pub struct ClaimRequest {
     pub types: Vec<(TypeId, Option<HourlyPrice>)>,
     /// Whether a minimum of values was lowered.
     pub are_min_values_relaxed: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pods_that_run_on_a_candidate_stay_away_from_nodes_inside_consolidate_after() {
+        let stays_put = |origin, is_consolidation| {
+            let pod =
+                PassPod { pod: PodId(0), class: PodClassId(0), created_at: SimTime::ZERO, uid: 0, origin };
+            let input = PassInput { now: SimTime::ZERO, pods: &[pod], excluded: &[], is_consolidation };
+            input.stays_put(pod)
+        };
+        assert!(stays_put(PodOrigin::Candidate, true) && !stays_put(PodOrigin::Candidate, false));
+        for exempt in [PodOrigin::StartingCandidate, PodOrigin::DeletingNode, PodOrigin::Pending] {
+            assert!(!stays_put(exempt, true));
+        }
+    }
 }
