@@ -202,3 +202,180 @@ fn pause_pods_that_cannot_be_are_refused_with_their_place() {
         holds(&problems[0].render(false), &[word]);
     }
 }
+
+#[test]
+fn terraform_is_refused_with_the_directive_and_its_line() {
+    for (name, text, place, directive) in [
+        ("a.tf", "resource \"helm_release\" \"r\" {\n  values = [\"${x}\"]\n}\n", "a.tf:1:", "Terraform"),
+        (
+            "config.toml.tpl",
+            "concurrent = ${concurrent}\n[[runners]]\n",
+            "config.toml.tpl:1:14",
+            "`${concurrent}`",
+        ),
+        (
+            "config.toml.tpl",
+            "concurrent = 4\n%{if privileged ~}\n[[runners]]\n%{endif ~}\n",
+            "config.toml.tpl:2:1",
+            "`%{if privileged ~}`",
+        ),
+        (
+            "config.toml.tpl",
+            "concurrent = 4\n%{~for r in runners ~}\n[[runners]]\n%{~endfor ~}\n",
+            "config.toml.tpl:2:1",
+            "`%{~for r in runners ~}`",
+        ),
+        (
+            "values.yaml",
+            "gitlabUrl: x\nconcurrent: 4\n%{if tags ~}\nrunners: {tags: a}\n%{endif ~}\n",
+            "values.yaml:3:1",
+            "`%{if tags ~}`",
+        ),
+        (
+            "values.yaml",
+            "gitlabUrl: x\nconcurrent: ${concurrent}\nrunners: {tags: a}\n",
+            "values.yaml:2:13",
+            "`${concurrent}`",
+        ),
+    ] {
+        let problems = import(&[Input { name, text }], None).unwrap_err();
+        let shown = problems[0].render(false);
+        holds(&shown, &[place, directive, "render"]);
+        assert!(!shown.contains("this is not YAML") && !shown.contains("does not load"), "{shown}");
+    }
+}
+
+#[test]
+fn keys_that_the_runner_no_longer_knows_give_no_requests() {
+    let text = "[[runners]]\nname = \"old\"\n[runners.kubernetes]\ncpus = \"2\"\nmemory = \"4Gi\"\n\
+                service_cpus = \"1\"\nservice_memory = \"1Gi\"\n";
+    let imported = imported(&[("config.toml", text)]);
+    holds(
+        &imported.toml,
+        &["cpu_request = \"0\"", "memory_request = \"0Mi\"", "service_cpu_request = \"0\""],
+    );
+    let said = remarks(&imported);
+    for key in ["cpus", "memory", "service_cpus", "service_memory"] {
+        let named = said.contains(&format!("`{key}`")) || said.contains(&format!("kubernetes.{key}"));
+        assert!(named, "{key}: {said}");
+    }
+}
+
+#[test]
+fn a_variable_with_a_description_counts_by_its_value() {
+    let text = "variables:\n  SIZE: { value: large, description: which runner, options: [large, small] }\n  \
+                KUBERNETES_CPU_REQUEST: { value: \"3\", description: cores }\n\
+                build: { script: make, tags: [\"$SIZE\"] }\n";
+    let imported = imported(&[("ci.yml", text)]);
+    let run = &imported.pipeline.as_ref().unwrap().jobs[0].runs[0];
+    assert_eq!((run.tags.as_slice(), run.cpu.map(|cpu| cpu.0)), (&["large".to_owned()][..], Some(3000)));
+}
+
+const CHOICES: &str = r#"
+workflow:
+  rules:
+    - if: $CI_COMMIT_BRANCH == "main"
+      auto_cancel: { on_new_commit: none }
+variables: { KUBERNETES_HELPER_CPU_REQUEST: "1", SIZE: big }
+mixed: { script: x, rules: [{ if: $A, when: manual }, { when: on_success }] }
+never: { script: x, rules: [{ if: $A, when: never }, { when: never }] }
+rule wins: { script: x, when: manual, rules: [{ if: $A, when: always }] }
+apart: { script: x, tags: ["$SIZE"], inherit: { variables: false } }
+limits: { script: x, variables: { KUBERNETES_CPU_REQUEST: 1, KUBERNETES_CPU_LIMIT: 4, KUBERNETES_MEMORY_LIMIT: 2Gi } }
+selects: { script: x, variables: { KUBERNETES_NODE_SELECTOR_DISK: "disk=ssd" } }
+typo: { script: x, retry: { max: 2, when: [no_such_failure] } }
+any: { script: x, retry: { max: 1, when: [always, script_failure] } }
+"#;
+
+#[test]
+fn what_a_pipeline_leaves_open_is_said_and_not_guessed() {
+    use fleetsim::scenario::import::JobStart;
+    let imported = imported(&[("ci.yml", CHOICES)]);
+    let pipeline = imported.pipeline.as_ref().unwrap();
+    let job = |name: &str| pipeline.jobs.iter().find(|job| job.name == name).unwrap();
+    let starts = ["mixed", "never", "rule wins"].map(|name| job(name).start);
+    assert_eq!(starts, [JobStart::OnSuccess, JobStart::Never, JobStart::Always]);
+    assert_eq!(job("apart").runs[0].tags, ["$SIZE"], "it inherits no variables");
+    assert_eq!((job("typo").retry.clone(), job("any").retry.clone()), (None, Some((1, Vec::new()))));
+    assert_eq!(job("limits").runs[0].memory.map(|memory| memory.0), Some(2048));
+    holds(
+        &remarks(&imported),
+        &[
+            "on_new_commit is `none` where $CI_COMMIT_BRANCH == \"main\": not modelled",
+            "the rules of `mixed` start it in different ways (manual, on_success): here it starts on success",
+            "`KUBERNETES_HELPER_CPU_REQUEST` = `1` is not modelled: the runner's own value holds here",
+            "`KUBERNETES_CPU_LIMIT` = `4` is not modelled: a pod is placed by its request",
+            "`KUBERNETES_MEMORY_LIMIT` = `2Gi` is not modelled: it is taken for the request",
+            "`KUBERNETES_NODE_SELECTOR_DISK` = `disk=ssd` is not modelled: the runner's node_selector holds here",
+            "retry for `no_such_failure`: the simulation has no such failure",
+        ],
+    );
+}
+
+#[test]
+fn a_budget_of_no_nodes_all_day_lets_none_go_at_any_time() {
+    use fleetsim::karpenter::disruption::{Budget, Reason, allowed_disruptions};
+    let day = fleetsim::units::SimDuration::from_hours(24);
+    let budgets = [Budget::new("0", Some("0 0 * * *"), Some(day), None)];
+    for minute in 0..3 * 24 * 60 {
+        assert_eq!(allowed_disruptions(&budgets, minute * 60_000, 50, Reason::Empty), 0, "minute {minute}");
+    }
+}
+
+const SPLIT: &str = r#"
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: { name: on-demand }
+spec:
+  template:
+    spec:
+      requirements:
+        - { key: kubernetes.io/arch, operator: In, values: [amd64] }
+        - { key: karpenter.sh/capacity-type, operator: In, values: [on-demand] }
+        - { key: capacity-spread, operator: In, values: ["1"] }
+---
+apiVersion: karpenter.sh/v1
+kind: NodePool
+metadata: { name: spot }
+spec:
+  template:
+    spec:
+      requirements:
+        - { key: kubernetes.io/arch, operator: In, values: [amd64] }
+        - { key: karpenter.sh/capacity-type, operator: In, values: [spot] }
+        - { key: capacity-spread, operator: In, values: ["2", "3", "4", "5"] }
+"#;
+
+const SPREAD: &str = r#"
+horizon = "2h"
+[workload]
+trace = "jobs.csv"
+[[workload.rule]]
+class = "even"
+job = "even*"
+cpu = "1"
+memory = "1Gi"
+topology_spread_constraints = [{ topology_key = "capacity-spread", max_skew = 1 }]
+[[runner]]
+name = "all"
+concurrent = 100
+"#;
+
+#[test]
+fn spreading_over_a_label_of_pools_launches_nodes_one_to_four() {
+    use fleetsim::engine::Streams;
+    use fleetsim::simulation::{Keep, simulate};
+    let imported = imported(&[("pools.yaml", SPLIT)]);
+    let trace: String = (0..10).map(|job| format!("{job},0,1800,even {job}\n")).collect();
+    let trace = format!("job_id,submitted_s,duration_s,name\n{trace}");
+    let text = format!("{SPREAD}{}", imported.toml);
+    let scenario = resolve(&text, "split.toml", &mut |_: &str| Ok(trace.clone().into_bytes()));
+    let scenario = scenario.unwrap_or_else(|problems| panic!("{}", problems[0].render(false)));
+    let (fleet, streams) = (&scenario.fleets[0], || Streams::new(1, 0));
+    let keep = Keep { jobs: false, nodes: true };
+    let run = simulate(&fleet.plan, streams(), fleet.arrivals(streams()).unwrap(), keep).unwrap();
+    let nodes = run.outcome.node_records.as_ref().unwrap();
+    // Ten pods over five values: two each, and a node for every value of the label.
+    let spot = nodes.iter().filter(|node| node.capacity == fleetsim::catalog::CapacityType::Spot);
+    assert_eq!((spot.count(), nodes.len()), (4, 5));
+}

@@ -13,6 +13,11 @@ pub fn import_account_text(account: &ImportAccount) -> String {
     let mut lines: Vec<(&str, String)> = Vec::new();
     let kinds: Vec<&str> = account.kinds.iter().map(|kind| kind.label()).collect();
     lines.push(("read", format!("{} records of {}", whole(account.rows), kinds.join(", "))));
+    if !account.states.is_empty() && !account.dropped.is_empty() {
+        let states =
+            account.states.iter().map(|(state, count)| format!("{} {}", named(state), whole(*count)));
+        lines.push(("states", states.collect::<Vec<_>>().join(", ")));
+    }
     let mut kept = format!("{} jobs", whole(account.jobs));
     if account.pipelines > 0 {
         kept += &format!(
@@ -35,6 +40,19 @@ pub fn import_account_text(account: &ImportAccount) -> String {
     }
     if account.waits.count > 0 {
         lines.push(("waited", quantiles(&account.waits)));
+    }
+    let before = account.dependencies;
+    if before.waited > 0 {
+        lines.push((
+            "before",
+            format!(
+                "{} of {} jobs waited for others before they could be picked, {} each, longest {}: no part of the wait",
+                whole(before.waited),
+                whole(before.known),
+                crate::units::SimDuration::from_ms(before.total.as_ms() / before.waited),
+                before.longest
+            ),
+        ));
     }
     let ended: Vec<String> = account
         .statuses

@@ -10,6 +10,9 @@ use std::io::{self, Cursor, Read};
 /// Lines that a diagnostic may skip at most, so that it stays small.
 const MOST_LINES: u64 = 10_000_000;
 
+/// And columns; a place further on is told in words.
+const MOST_COLUMNS: usize = 1_000_000;
+
 /// So much of a file decides what it is.
 const HEAD_BYTES: u64 = 1 << 16;
 
@@ -18,9 +21,12 @@ const HEAD_BYTES: u64 = 1 << 16;
 pub fn import_problem(error: &ImportError) -> Diagnostic {
     let (line, column) = &error.excerpt;
     let blank = "\n".repeat(error.line.saturating_sub(1).min(MOST_LINES) as usize);
-    let source = Source::new(&error.file, &format!("{blank}{line}"));
-    let start = blank.len() + column - 1;
-    let message = if error.column > 0 && error.column != *column {
+    // The excerpt begins somewhere within a long line: blanks stand for what is before it.
+    let before = error.column.saturating_sub(*column);
+    let before = if before <= MOST_COLUMNS { " ".repeat(before) } else { String::new() };
+    let source = Source::new(&error.file, &format!("{blank}{before}{line}"));
+    let start = blank.len() + before.len() + column - 1;
+    let message = if error.column > before.len() + column {
         format!("{} (column {})", error.message, error.column)
     } else {
         error.message.clone()

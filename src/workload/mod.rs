@@ -23,8 +23,9 @@ pub use fit::{
     ShapeFit, TraceFit, WEEK_HOURS, WorkloadFigures,
 };
 pub use import::{
-    Anonymizer, DEFAULT_ANONYMIZE_KEY, Detected, Dropped, Identifier, ImportAccount, ImportError, ImportKind,
-    ImportOptions, JobMap, JobRow, JobTable, Note, SpanQuantiles, TRACE_HEADER, detect, import_jobs,
+    Anonymizer, DEFAULT_ANONYMIZE_KEY, Dependencies, Detected, Dropped, Identifier, ImportAccount,
+    ImportError, ImportKind, ImportOptions, JobMap, JobRow, JobTable, Note, SpanQuantiles, TRACE_HEADER,
+    detect, import_jobs,
 };
 pub use job::{Arrival, ArrivalKind, JobNumber, JobSampler, JobSpec, Push};
 pub use profile::{Profile, ProfileError, WeekClock};

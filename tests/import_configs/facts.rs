@@ -1,17 +1,13 @@
-//! A table of facts about imports, and how one is looked up.
+//! How a fact is looked up in the scenario text of an import.
 
 use fleetsim::scenario::import::{Imported, Input, import};
 use fleetsim::scenario::resolve;
+use fleetsim::units::{Mebibytes, Millicores};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use toml::{Table, Value};
 
-/// Files of one import, separated by blanks, with their facts: (path, expected).
-///
-/// A path is made of keys separated by `|`; list elements are addressed by `name` or number; `req:LABEL` is a requirement;
-/// `# of TEXT` counts how often a text stands there; `?` is any text of the scenario, its comments or the remarks; `!?` is the opposite.
-pub(crate) type Row = (&'static str, &'static [(&'static str, &'static str)]);
-
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/configs");
     folder.is_dir().then_some(folder)
 }
@@ -37,78 +33,58 @@ pub(crate) fn imported(texts: &[(String, String)]) -> Result<Imported, String> {
     })
 }
 
-/// Checks every fact of `rows`; says how many agree.
-pub(crate) fn check(group: &str, rows: &[Row]) {
-    if folder().is_none() {
-        println!("{group}: ../shared/configs is absent, nothing is checked");
-        return;
-    }
-    let (mut agree, mut wrong) = (0, Vec::new());
-    for (files, facts) in rows {
-        let texts = texts(files).unwrap();
-        match imported(&texts) {
-            Ok(imported) => {
-                if let Err(problem) = accepted(&imported.toml) {
-                    wrong.push(format!("{files}: not a scenario: {problem}\n{}", imported.toml));
-                }
-                let document: Table = toml::from_str(&imported.toml).unwrap();
-                let document = Value::Table(document);
-                let remarks: String = imported
-                    .remarks
-                    .iter()
-                    .map(|remark| format!("{:?}: {}\n", remark.span, remark.text))
-                    .collect();
-                let all = format!("{}{remarks}", imported.toml);
-                for (path, expected) in *facts {
-                    let found = look(&document, path, expected, &all);
-                    if found == *expected {
-                        agree += 1;
-                    } else {
-                        wrong.push(format!("{files}: {path}: expected {expected}, found {found}"));
-                    }
-                }
-            }
-            Err(message) => match facts {
-                [("refused", expected), ..] if message.contains(expected) => agree += facts.len(),
-                _ => wrong.push(format!("{files}: refused: {message}")),
-            },
+/// The value at `path`, keys separated by `|`, as text; `-` where there is none.
+pub(crate) fn look(document: &Value, path: &str) -> String {
+    let mut at = document;
+    for key in path.split('|') {
+        if let Some(label) = key.strip_prefix("req:") {
+            return requirement(at, label);
         }
+        if let Some(label) = key.strip_prefix("fam:") {
+            return families(at, label);
+        }
+        if let Some(resource) = key.strip_prefix("sum:") {
+            return requested(at, resource);
+        }
+        if key == "#" {
+            return at.as_array().map_or(0, Vec::len).to_string();
+        }
+        let next = match at {
+            Value::Table(table) => table.get(key),
+            Value::Array(items) => key.parse::<usize>().ok().map_or_else(
+                || items.iter().find(|item| item.get("name").and_then(Value::as_str) == Some(key)),
+                |index| items.get(index),
+            ),
+            _ => None,
+        };
+        let Some(next) = next else { return "-".to_owned() };
+        at = next;
     }
-    println!("{group}: {agree} facts agree, {} do not", wrong.len());
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    plain(at)
 }
 
-fn look(document: &Value, path: &str, expected: &str, all: &str) -> String {
-    if let Some(text) = path.strip_prefix("# of ") {
-        return all.matches(text).count().to_string();
+/// What a pod of the first runner requests: build, helper and configured services.
+fn requested(document: &Value, resource: &str) -> String {
+    let runner = &document["runner"][0];
+    let keys = ["", "helper_", "service_"].map(|prefix| format!("{prefix}{resource}_request"));
+    let parts = keys.iter().filter_map(|key| runner.get(key)?.as_str());
+    if resource == "cpu" {
+        let sum = parts.map(|text| text.parse::<Millicores>().unwrap().0).sum();
+        Millicores(sum).to_string()
+    } else {
+        let sum = parts.map(|text| text.parse::<Mebibytes>().unwrap().0).sum();
+        Mebibytes(sum).to_string()
     }
-    match path {
-        "?" if all.contains(expected) => expected.to_owned(),
-        "!?" if !all.contains(expected) => expected.to_owned(),
-        "?" | "!?" => format!("not so in\n{all}"),
-        _ => {
-            let mut at = document;
-            for key in path.split('|') {
-                if let Some(label) = key.strip_prefix("req:") {
-                    return requirement(at, label);
-                }
-                if key == "#" {
-                    return at.as_array().map_or(0, Vec::len).to_string();
-                }
-                let next = match at {
-                    Value::Table(table) => table.get(key),
-                    Value::Array(items) => key.parse::<usize>().ok().map_or_else(
-                        || items.iter().find(|item| item.get("name").and_then(Value::as_str) == Some(key)),
-                        |index| items.get(index),
-                    ),
-                    _ => None,
-                };
-                let Some(next) = next else { return "-".to_owned() };
-                at = next;
-            }
-            plain(at)
-        }
-    }
+}
+
+/// Families of the instance types of a requirement.
+fn families(pool: &Value, label: &str) -> String {
+    let all = pool.get("requirements").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let own = all.iter().filter(|own| own["key"].as_str() == Some(label));
+    let values = own.flat_map(|own| own["values"].as_array().unwrap());
+    let families: BTreeSet<&str> =
+        values.filter_map(|value| Some(value.as_str()?.split_once('.')?.0)).collect();
+    families.into_iter().collect::<Vec<_>>().join(",")
 }
 
 fn plain(value: &Value) -> String {

@@ -1,10 +1,11 @@
 //! All Karpenter objects of an import together: pools joined with their node classes, region from their zones.
 
+use super::super::diagnostic::{Code, Diagnostic};
 use super::super::source::Span;
 use super::fragment::{Block, quoted};
 use super::node_class::NodeClass;
 use super::pool_draft::{Origin, PoolDraft};
-use super::reading::Findings;
+use super::reading::{Findings, first_line};
 use super::yaml::Node;
 use super::{node_class, node_pool, provisioner};
 use crate::catalog::{Catalog, known_regions};
@@ -57,11 +58,23 @@ impl Objects {
         if self.pools.is_empty() && self.classes.is_empty() {
             return Vec::new();
         }
+        self.same_names(findings);
         let region = self.region(findings);
         self.fit_catalogue(region.as_ref().map(|(name, _)| name.as_str()), findings);
         let mut blocks = vec![self.ec2(region, findings)];
         blocks.extend(self.pools.iter().map(PoolDraft::block));
         blocks
+    }
+
+    /// The cluster has one object of a kind and name: of two in these files the later would replace the other.
+    fn same_names(&self, findings: &mut Findings) {
+        for (index, pool) in self.pools.iter().enumerate() {
+            if let Some(first) = self.pools[..index].iter().find(|own| own.name == pool.name) {
+                let text = format!("there are two pools `{}`, the other in {:?}", pool.name, first.span);
+                let problem = Diagnostic::new(Code::Duplicate, first_line(&pool.span), text, "the second");
+                findings.problems.push(problem.help("import what belongs to one cluster together"));
+            }
+        }
     }
 
     /// The region that the zones of the pools are in, and where the first stands.

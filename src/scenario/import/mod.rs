@@ -1,6 +1,7 @@
 //! Imports of the files people have: NodePools, runner configurations, pipelines, turned into scenario text with a comment
 //! per line. Takes texts and names; reads no file.
 
+mod chronic;
 mod config_text;
 mod fitted;
 mod fitted_about;
@@ -120,13 +121,18 @@ impl Gathered {
             self.runners.extend(runner_config::of_file(&ConfigText::whole(source), findings));
             return;
         }
-        let documents = match yaml::documents(source) {
+        let mut twice = Vec::new();
+        let documents = match yaml::documents(source, &mut twice) {
             Ok(documents) => documents,
             Err(problem) => {
                 findings.problems.push(template::explained(source, problem));
                 return;
             }
         };
+        for (key, span) in twice {
+            let text = format!("`{key}` stands twice in one map: the last counts, this one is lost");
+            findings.remark(&span, text);
+        }
         if documents.is_empty() {
             findings.remark(&Span::start_of(source), "the text is empty: nothing to import");
         }

@@ -58,8 +58,17 @@ pub(super) fn read(documents: &[Node], findings: &mut Findings) -> Option<Pipeli
     Some(Pipeline { stages: known, jobs, hidden: file.hidden, auto_cancel })
 }
 
-/// `auto_cancel:on_new_commit` of `workflow`.
+/// `auto_cancel:on_new_commit` of `workflow`. What its rules say of some pipelines is told, not modelled.
 fn auto_cancel(workflow: &Node, findings: &mut Findings) -> Option<String> {
+    for rule in workflow.peek("rules").map(Node::items).unwrap_or_default() {
+        let own = rule.peek("auto_cancel").and_then(|own| own.peek("on_new_commit"));
+        if let Some((node, word)) = own.and_then(|node| Some((node, node.text()?))) {
+            let whom = rule.peek("if").and_then(Node::text).unwrap_or("some pipelines");
+            let text =
+                format!("on_new_commit is `{word}` where {whom}: not modelled, all pipelines are alike here");
+            findings.remark(&node.span, text);
+        }
+    }
     let node = workflow.at("auto_cancel.on_new_commit")?;
     let word = findings.text(node, "on_new_commit")?;
     if !["conservative", "interruptible", "none"].contains(&word) {

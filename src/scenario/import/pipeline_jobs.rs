@@ -1,6 +1,7 @@
 //! What each job of a `.gitlab-ci.yml` says, `default` included (GitLab 18, `doc/ci/yaml`). Knows no scenario.
 
 use super::super::source::Span;
+use super::chronic::chronic;
 use super::pipeline_file::File;
 use super::pipeline_runs::{Run, Variables, runs};
 use super::reading::Findings;
@@ -108,16 +109,17 @@ impl<'a> Reader<'a> {
 
     fn job(&self, global: &Variables, names: &[&str], findings: &mut Findings) -> PipelineJob {
         let node = self.node;
-        let start = self.start();
+        let start = self.start(findings);
         let tags: Vec<String> = match self.own_or_default("tags") {
             Some(tags) if start != JobStart::Trigger => {
                 flattened(tags).into_iter().filter_map(Node::text).map(str::to_owned).collect()
             }
             _ => Vec::new(),
         };
-        let variables = global.with(node.get("variables"));
+        let variables = self.inherited(global).with(node.get("variables"));
+        variables.not_modelled(findings);
         let (runs, matrix) = runs(self.name, node.get("parallel"), &tags, &variables, findings);
-        if start == JobStart::Never && node.peek("when").is_none() {
+        if start == JobStart::Never && self.lacks_script() {
             let text = format!("job `{}` has no script in these files, only overrides: left out", self.name);
             findings.remark(&node.span, text);
         }
@@ -142,24 +144,44 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn start(&self) -> JobStart {
+    fn start(&self, findings: &mut Findings) -> JobStart {
         if self.node.get("trigger").is_some() {
             return JobStart::Trigger;
         }
-        // Where a parent is missing, the script may be there.
-        let parents = self.node.peek("extends").map(flattened).unwrap_or_default();
-        let whole =
-            parents.iter().all(|parent| parent.text().is_some_and(|name| self.root.peek(name).is_some()));
-        if whole && self.node.peek("script").is_none() && self.node.peek("run").is_none() {
+        if self.lacks_script() {
             return JobStart::Never;
         }
-        match self.node.get("when").and_then(Node::text).or_else(|| self.when_of_rules()) {
+        let own = self.node.get("when").and_then(Node::text);
+        match self.when_of_rules(own, findings).or(own) {
             Some("manual") => JobStart::Manual,
             Some("delayed") => JobStart::Delayed,
             Some("never") => JobStart::Never,
             Some("always") => JobStart::Always,
             Some("on_failure") => JobStart::OnFailure,
-            _ => JobStart::OnSuccess,
+            Some("on_success") | None => JobStart::OnSuccess,
+            Some(word) => {
+                let text = format!("`{word}` is no value of when: `{}` starts on success here", self.name);
+                findings.remark(&self.node.span, text);
+                JobStart::OnSuccess
+            }
+        }
+    }
+
+    /// Whether there is nothing to run. Where a parent is missing, the script may be there.
+    fn lacks_script(&self) -> bool {
+        let parents = self.node.peek("extends").map(flattened).unwrap_or_default();
+        let whole =
+            parents.iter().all(|parent| parent.text().is_some_and(|name| self.root.peek(name).is_some()));
+        whole && ["script", "run", "trigger"].iter().all(|key| self.node.peek(key).is_none())
+    }
+
+    /// The variables of the pipeline that the job inherits: all, none, or those that `inherit:variables` lists.
+    fn inherited(&self, global: &Variables) -> Variables {
+        let inherit = self.node.at("inherit.variables");
+        match inherit.map(|node| &node.value) {
+            Some(Yaml::List(items)) => global.only(|name| items.iter().any(|item| item.text() == Some(name))),
+            Some(_) if inherit.and_then(Node::flag) == Some(false) => global.only(|_| false),
+            _ => global.clone(),
         }
     }
 
@@ -223,12 +245,27 @@ impl<'a> Reader<'a> {
         rules.into_iter().filter(|rule| rule.peek("when").and_then(Node::text) != Some("never")).collect()
     }
 
-    /// The `when` that all these rules agree on: whichever applies, the job starts like that.
-    fn when_of_rules(&self) -> Option<&'a str> {
+    /// The `when` that all these rules agree on, `own` where they say none: whichever applies, the job starts like that.
+    /// Where they differ, the job is taken to start on success, and that is said.
+    fn when_of_rules(&self, own: Option<&'a str>, findings: &mut Findings) -> Option<&'a str> {
+        let all = self.node.peek("rules").filter(|rules| !flattened(rules).is_empty())?;
         let rules = self.starting_rules();
-        let mut words = rules.iter().map(|rule| rule.peek("when").and_then(Node::text));
-        let first = words.next()??;
-        words.all(|word| word == Some(first)).then_some(first)
+        let word = |rule: &&'a Node| rule.peek("when").and_then(Node::text).or(own).unwrap_or("on_success");
+        let words: Vec<&'a str> = rules.iter().map(word).collect();
+        let Some(first) = words.first() else { return Some("never") };
+        if words.iter().all(|word| word == first) {
+            return Some(first);
+        }
+        let mut different = words.clone();
+        different.sort_unstable();
+        different.dedup();
+        let text = format!(
+            "the rules of `{}` start it in different ways ({}): here it starts on success",
+            self.name,
+            different.join(", ")
+        );
+        findings.remark(&all.span, text);
+        Some("on_success")
     }
 
     /// `start_in`, which GitLab wants beside `when: delayed`.
@@ -250,17 +287,21 @@ impl<'a> Reader<'a> {
             _ => (Some(node), None),
         };
         let max = max.map_or(Some(2), |node| findings.integer(node, "retry", 0, 2))? as u8;
+        let words = when.map(|node| findings.texts(node, "retry:when")).unwrap_or_default();
+        if words.contains(&"always") {
+            return Some((max, Vec::new()));
+        }
         let mut reasons = Vec::new();
-        for reason in when.map(|node| findings.texts(node, "retry:when")).unwrap_or_default() {
-            let known = crate::workload::FailureReason::all().any(|own| own.name() == reason);
-            if known {
-                reasons.push(reason.to_owned());
-            } else if reason != "always" {
+        for reason in &words {
+            if crate::workload::FailureReason::all().any(|own| own.name() == *reason) {
+                reasons.push((*reason).to_owned());
+            } else {
                 findings
                     .remark(&node.span, format!("retry for `{reason}`: the simulation has no such failure"));
             }
         }
-        Some((max, reasons))
+        // No reason left is not every reason.
+        if reasons.is_empty() && !words.is_empty() { None } else { Some((max, reasons)) }
     }
 
     fn retry_exit_codes(&self, findings: &mut Findings) -> Vec<u8> {
@@ -317,75 +358,4 @@ fn copy_of<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
         .into_iter()
         .flatten()
         .find_map(|base| names.iter().find(|name| **name == base).copied())
-}
-
-/// A duration in the words of GitLab.
-fn chronic(node: &Node, what: &str, findings: &mut Findings) -> Option<SimDuration> {
-    let text = findings.text(node, what)?;
-    let span = timeout(text);
-    if span.is_none() {
-        let expected = "such as \"90 minutes\" or \"1h 30m\"";
-        findings.grammar(node, format!("`{text}` is not a {what}"), expected, "");
-    }
-    span
-}
-
-/// A timeout in the words GitLab takes: `3600`, `90m`, `1h 30m`, `18 hours`, `1 day and 2 hours`.
-fn timeout(text: &str) -> Option<SimDuration> {
-    if let Ok(seconds) = text.trim().parse::<u64>() {
-        return Some(SimDuration::from_secs(seconds));
-    }
-    let mut total = 0.0_f64;
-    let mut number = String::new();
-    let mut word = String::new();
-    let mut parts: Vec<(f64, String)> = Vec::new();
-    for letter in text.chars().chain([' ', '0']) {
-        if letter.is_ascii_digit() || letter == '.' {
-            if !word.is_empty() {
-                parts.push((number.parse().ok()?, std::mem::take(&mut word)));
-                number.clear();
-            }
-            number.push(letter);
-        } else if letter.is_ascii_alphabetic() {
-            word.push(letter);
-        } else if word == "and" {
-            word.clear();
-        } else if !word.is_empty() && !number.is_empty() {
-            parts.push((number.parse().ok()?, std::mem::take(&mut word)));
-            number.clear();
-        }
-    }
-    for (amount, unit) in &parts {
-        total += amount
-            * match unit.to_lowercase().as_str() {
-                "s" | "sec" | "secs" | "second" | "seconds" => 1.0,
-                "m" | "min" | "mins" | "minute" | "minutes" => 60.0,
-                "h" | "hr" | "hrs" | "hour" | "hours" => 3600.0,
-                "d" | "day" | "days" => 86_400.0,
-                "w" | "week" | "weeks" => 604_800.0,
-                "mo" | "month" | "months" => 2_592_000.0,
-                _ => return None,
-            };
-    }
-    (!parts.is_empty() && total < 1e10).then(|| SimDuration::from_secs_f64_rounded(total))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn timeouts_are_read_in_the_words_of_gitlab() {
-        for (text, seconds) in [
-            ("3600", 3600),
-            ("90m", 5400),
-            ("1h 30m", 5400),
-            ("18 hours", 64_800),
-            ("1 day and 2 hours", 93_600),
-        ] {
-            assert_eq!(timeout(text), Some(SimDuration::from_secs(seconds)), "{text}");
-        }
-        assert_eq!(timeout("soon"), None);
-        assert_eq!(timeout("3 apples"), None);
-    }
 }

@@ -48,6 +48,39 @@ impl Variables {
         all
     }
 
+    /// Those of them whose names `keep` accepts.
+    pub(super) fn only(&self, keep: impl Fn(&str) -> bool) -> Self {
+        let values = self.values.iter().filter(|(name, _)| keep(name));
+        Self { values: values.map(|(name, value)| (name.clone(), value.clone())).collect() }
+    }
+
+    /// Says which variables of the Kubernetes executor would change the pod but do not here (GitLab Runner 19.4,
+    /// `executors/kubernetes/overwrites.go`).
+    pub(super) fn not_modelled(&self, findings: &mut Findings) {
+        for (name, (text, span)) in &self.values {
+            let Some(rest) = name.strip_prefix("KUBERNETES_") else { continue };
+            let of_container = ["HELPER_", "SERVICE_"].iter().any(|prefix| rest.starts_with(prefix));
+            let why = match rest {
+                "CPU_LIMIT" | "MEMORY_LIMIT" => {
+                    if self.values.contains_key(&name.replace("_LIMIT", "_REQUEST")) {
+                        "a pod is placed by its request"
+                    } else {
+                        "it is taken for the request, which the runner may set otherwise"
+                    }
+                }
+                _ if of_container && !rest.contains("ACCOUNT") => "the runner's own value holds here",
+                _ if rest.starts_with("NODE_SELECTOR_") => "the runner's node_selector holds here",
+                _ if rest.starts_with("NODE_TOLERATIONS") => "the runner's node_tolerations hold here",
+                _ if rest.contains("EPHEMERAL_STORAGE") => "pods have no request for disk here",
+                _ => continue,
+            };
+            if let Some(span) = span {
+                let shown = super::reading::shortened(text);
+                findings.remark(span, format!("`{name}` = `{shown}` is not modelled: {why}"));
+            }
+        }
+    }
+
     /// `text` with variables filled in, also those within values; unknown ones stay as they are.
     pub(super) fn fill(&self, text: &str) -> String {
         let mut filled = text.to_owned();

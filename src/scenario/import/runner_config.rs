@@ -1,5 +1,6 @@
 //! A runner configuration with its manager: from `config.toml`, or from what a Helm chart makes of its values.
 
+use super::super::diagnostic::{Code, Diagnostic};
 use super::config_text::{ConfigText, tables, value};
 use super::fragment::{Block, name, quoted};
 use super::pool_draft::Sourced;
@@ -16,9 +17,11 @@ pub(super) fn of_file(text: &ConfigText, findings: &mut Findings) -> Vec<Block> 
             Sourced::taken(loaded.toml.concurrent.to_string(), &span)
         }
         Some(span) => {
-            let text = format!("concurrent {}: the runner process ends at start", loaded.toml.concurrent);
-            findings.remark(&span, text);
-            Sourced::defaulted("1", "the file's value ends the process")
+            let text =
+                format!("`concurrent` is `{}`: the runner process ends at start", loaded.toml.concurrent);
+            let problem = Diagnostic::new(Code::Range, span, text, "expected 1 or more");
+            findings.problems.push(problem.help("concurrent is the number of jobs at once, of all entries"));
+            return Vec::new();
         }
         None => Sourced::defaulted("1", "GitLab Runner"),
     };

@@ -139,15 +139,21 @@ impl Node {
 
 /// The documents of a text; empty ones are left out.
 ///
+/// Keys that stand twice in one map are added to `twice`, with the place of the first, which does not count.
+///
 /// # Errors
 /// The first syntax error, an alias of itself, a key that is no text, or a text that grows without bound.
-pub(super) fn documents(source: &Arc<Source>) -> Result<Vec<Node>, Diagnostic> {
+pub(super) fn documents(
+    source: &Arc<Source>,
+    twice: &mut Vec<(String, Span)>,
+) -> Result<Vec<Node>, Diagnostic> {
     let mut builder = Builder::new(source);
     for event in Parser::new_from_str(&source.text) {
         let (event, span) = event.map_err(|error| builder.syntax(&error))?;
         let place = builder.span(span.start, span.end);
         builder.event(event, place)?;
     }
+    twice.append(&mut builder.twice);
     Ok(builder.documents)
 }
 
@@ -167,12 +173,22 @@ struct Builder<'a> {
     anchors: BTreeMap<usize, Node>,
     documents: Vec<Node>,
     nodes: usize,
+    /// Keys whose value a later one of the same map replaced.
+    twice: Vec<(String, Span)>,
 }
 
 impl<'a> Builder<'a> {
     fn new(source: &'a Arc<Source>) -> Self {
         let offsets = source.text.char_indices().map(|(at, _)| at).chain([source.text.len()]).collect();
-        Self { source, offsets, open: Vec::new(), anchors: BTreeMap::new(), documents: Vec::new(), nodes: 0 }
+        Self {
+            source,
+            offsets,
+            open: Vec::new(),
+            anchors: BTreeMap::new(),
+            documents: Vec::new(),
+            nodes: 0,
+            twice: Vec::new(),
+        }
     }
 
     fn offset(&self, mark: Marker) -> usize {
@@ -184,7 +200,8 @@ impl<'a> Builder<'a> {
     }
 
     fn syntax(&self, error: &ScanError) -> Diagnostic {
-        let at = self.offset(*error.marker());
+        // At the end of the file the last line is the place, not the empty one after it.
+        let at = self.offset(*error.marker()).min(self.source.text.trim_end().len());
         let help = if error.info().contains("tab") {
             "YAML indents with blanks, never with tabs"
         } else {
@@ -276,8 +293,10 @@ impl<'a> Builder<'a> {
             (Yaml::List(items), _) => items.push(node),
             (Yaml::Map(entries), Some((key, key_span))) => {
                 // As in Ruby and Go readers that tolerate it, the last of two equal keys counts.
-                if key != "<<" {
-                    entries.retain(|entry| entry.key != key);
+                if key != "<<"
+                    && let Some(at) = entries.iter().position(|entry| entry.key == key)
+                {
+                    self.twice.push((key.clone(), entries.remove(at).key_span));
                 }
                 entries.push(Entry { key, key_span, node, used: Cell::new(false) });
             }
@@ -335,7 +354,7 @@ mod tests {
     use super::*;
 
     fn one(text: &str) -> Node {
-        documents(&Source::new("a.yaml", text)).unwrap().remove(0)
+        documents(&Source::new("a.yaml", text), &mut Vec::new()).unwrap().remove(0)
     }
 
     #[test]
@@ -366,8 +385,10 @@ mod tests {
         });
         let deep = "- ".repeat(3000);
         for text in ["a: &x [*x]\n", "a:\n\t- b\n", "a: [1, 2\n", &bomb, &deep, "a: {{ .Values.x }}\n"] {
-            assert!(documents(&Source::new("a.yaml", text)).is_err(), "{}", &text[..text.len().min(40)]);
+            let read = documents(&Source::new("a.yaml", text), &mut Vec::new());
+            assert!(read.is_err(), "{}", &text[..text.len().min(40)]);
         }
-        assert!(documents(&Source::new("a.yaml", "---\n# nothing\n---\n")).unwrap().is_empty());
+        let nothing = documents(&Source::new("a.yaml", "---\n# nothing\n---\n"), &mut Vec::new());
+        assert!(nothing.unwrap().is_empty());
     }
 }

@@ -33,6 +33,8 @@ pub enum Note {
     NoRequests,
     /// The log does not say when it began: times count from its begin.
     NoClock,
+    /// The export counts earlier tries of it.
+    Retried,
     /// A drawn start-up was taken off its duration.
     WithoutStartUp,
     /// It was about as long as the drawn start-up: a second is left of it.
@@ -62,6 +64,7 @@ impl Note {
             Self::NoTagList => "from an export without tags",
             Self::NoRequests => "pods without any request (a request of 0)",
             Self::NoClock => "log that does not say when it began: times count from its begin",
+            Self::Retried => "that repeat an earlier try, as their retries_count says",
             Self::WithoutStartUp => {
                 "whose duration was shortened by a start-up drawn from --observed-startup"
             }
@@ -111,6 +114,37 @@ impl SpanQuantiles {
     }
 }
 
+/// How long jobs waited for others before they could be picked: no part of their wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dependencies {
+    /// Jobs of which both instants are known.
+    pub known: u64,
+    /// Those of them that waited for others at all.
+    pub waited: u64,
+    /// All of it.
+    pub total: SimDuration,
+    /// The longest.
+    pub longest: SimDuration,
+}
+
+impl Dependencies {
+    /// A job that could be picked `ms` after it was created.
+    pub(super) fn add(&mut self, ms: u64) {
+        let span = SimDuration::from_ms(ms);
+        self.known += 1;
+        self.waited += u64::from(ms > 0);
+        self.total = SimDuration::from_ms(self.total.as_ms().saturating_add(ms));
+        self.longest = self.longest.max(span);
+    }
+}
+
+/// The most frequent first, equal ones by name.
+fn most_first(counts: impl IntoIterator<Item = (String, u64)>) -> Vec<(String, u64)> {
+    let mut sorted: Vec<(String, u64)> = counts.into_iter().collect();
+    sorted.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    sorted
+}
+
 /// What was found in an import.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImportAccount {
@@ -136,6 +170,10 @@ pub struct ImportAccount {
     pub durations: SpanQuantiles,
     /// How long they waited, where known.
     pub waits: SpanQuantiles,
+    /// How long they waited for others before that, where known.
+    pub dependencies: Dependencies,
+    /// States of all records, kept or not, the most frequent first; of exports of GitLab and GitHub only.
+    pub states: Vec<(String, u64)>,
     /// How they ended, the most frequent first.
     pub statuses: Vec<(String, u64)>,
     /// Pipelines.
@@ -175,9 +213,11 @@ impl ImportAccount {
                 .into_iter()
                 .map(|(key, (count, place))| (key, count, place))
                 .collect(),
+            dependencies: sink.dependencies,
             unmatched: sink.mapping.as_ref().map(|mapping| mapping.unmatched),
             ..Self::default()
         };
+        account.states = most_first(std::mem::take(&mut sink.states));
         if let Some(mapping) = &mut sink.mapping {
             account.unmatched_examples = std::mem::take(&mut mapping.examples);
             account.unmatched_examples.sort_by_key(|example| std::cmp::Reverse(example.rows));
@@ -218,8 +258,8 @@ impl ImportAccount {
         self.durations = SpanQuantiles::of(durations);
         self.waits = SpanQuantiles::of(waits);
         self.pipelines = table.count_pipelines();
-        self.statuses = statuses.into_iter().map(|(status, count)| (status.to_owned(), count)).collect();
-        self.statuses.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+        let named = statuses.into_iter().map(|(status, count)| (status.to_owned(), count));
+        self.statuses = most_first(named);
         let names = &super::TRACE_HEADER;
         let columns =
             [names[3], names[4], names[5], names[6], names[7], names[8], names[9], names[10], names[11]];

@@ -42,6 +42,7 @@ struct Job<'a> {
     started_at: Option<Text<'a>>,
     #[serde(borrow)]
     finished_at: Option<Text<'a>>,
+    retries_count: Option<u64>,
 }
 
 const ENDED: [&str; 8] =
@@ -89,13 +90,20 @@ fn job_of(job: &Job<'_>, build: Identifier<'_>, sink: &mut Sink<'_>) -> Result<(
     };
     let duration_ms = between(started, finished, "finished_at")?;
     let (submitted_ms, observed_wait_ms) = match runnable {
-        Some(runnable) => (runnable, Some(wait(between(runnable, started, "started_at")?))),
+        Some(runnable) => {
+            let waited = between(runnable, started, "started_at")?;
+            sink.depended(created, runnable);
+            (runnable, Some(wait(waited)))
+        }
         None => sink.submitted_by_creation(created, started, Note::WaitSinceCreation),
     };
     if NOT_ENDED.contains(&state) {
         sink.note(Note::EndedAgainstState);
     } else if !ENDED.contains(&state) {
         sink.note(Note::UnknownState);
+    }
+    if job.retries_count.is_some_and(|count| count > 0) {
+        sink.note(Note::Retried);
     }
     let mut tags = String::new();
     let rules = job.agent_query_rules.iter().flatten().map(Text::as_str);

@@ -47,7 +47,12 @@ fn json(text: &[u8]) -> Detected {
             |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'[' | b']' | b'{' | b'}' | 0x1e);
         return if text.iter().all(blank) { Detected::NoRecords } else { Detected::UnknownJson };
     }
-    let is_build = has("graphql_id") || has("meta_data") || has("job_state_counts") || has("creator");
+    let inner = ["\"runnable_at\"", "\"agent_query_rules\""];
+    let has_steps = has("jobs")
+        && !has("total_count")
+        && inner.iter().any(|key| text.windows(key.len()).any(|found| found == key.as_bytes()));
+    let is_build =
+        has_steps || has("graphql_id") || has("meta_data") || has("job_state_counts") || has("creator");
     Detected::Export(if has("apiVersion") || has("items") || has("metadata") {
         ImportKind::K8sPods
     } else if has("object_kind") && has("build_id") {
@@ -111,6 +116,7 @@ mod tests {
             (r#"{"total_count":1,"jobs":[{"id":1"#, Kind::GithubJobs),
             (r#"{"id":1,"run_id":2,"labels":[]}"#, Kind::GithubJobs),
             (r#"[{"id":"a","graphql_id":"x","jobs":["#, Kind::Buildkite),
+            (r#"[{"id":"a","jobs":[{"id":"j","runnable_at":null"#, Kind::Buildkite),
             (r#"{"apiVersion":"v1","items":[{"#, Kind::K8sPods),
             ("; Version: 2.2\n1 0", Kind::Swf),
             ("1 0 -1 83 1 -1 -1 1 -1 -1 1 1 1 -1 1 1 -1 -1\n", Kind::Swf),

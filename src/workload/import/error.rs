@@ -113,7 +113,7 @@ impl Dropped {
             Self::Bad(RowProblem::Missing) => "a value that is needed is missing",
             Self::Bad(RowProblem::NotATime) => "a time cannot be read",
             Self::Bad(RowProblem::NotANumber) => "a number cannot be read",
-            Self::Bad(RowProblem::Negative) => "a time span is negative",
+            Self::Bad(RowProblem::Negative) => "a number is negative",
             Self::Bad(RowProblem::TooLarge) => "a number is too large",
             Self::Bad(RowProblem::FinishedBeforeStarted) => "the order of its times is impossible",
             Self::Bad(RowProblem::UnknownArch) => "an architecture that EC2 does not offer",
@@ -149,7 +149,9 @@ impl Fault {
             RowProblem::NotATime => "a time with its offset such as 2026-03-09T08:14:02.311Z",
             RowProblem::NotANumber => "a number such as 12.5",
             RowProblem::FinishedBeforeStarted => "creation, start and end in this order",
-            RowProblem::TooFewFields => "18 numbers",
+            RowProblem::TooFewFields => {
+                "18 numbers in a workload log, in a table as many fields as the header"
+            }
             other => other.expected(),
         };
         (message, format!("expected {expected}; --bad-rows drop leaves such jobs out and counts them"))

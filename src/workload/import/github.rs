@@ -58,6 +58,7 @@ fn job_of(job: &Job<'_>, sink: &mut Sink<'_>) -> Result<(), Fault> {
     let conclusion = text(job.conclusion.as_ref()).to_ascii_lowercase();
     let state = text(job.status.as_ref()).to_ascii_lowercase();
     let ended = if conclusion.is_empty() { state.as_str() } else { conclusion.as_str() };
+    sink.state(ended);
     if ended == "skipped" {
         sink.drop(Dropped::Skipped);
         return Ok(());

@@ -32,6 +32,8 @@ struct Job<'a> {
     duration: Option<f64>,
     #[serde(alias = "build_queued_duration")]
     queued_duration: Option<f64>,
+    /// Of the webhook.
+    retries_count: Option<u64>,
     #[serde(borrow)]
     tag_list: Option<Vec<Text<'a>>>,
     #[serde(borrow)]
@@ -78,6 +80,7 @@ pub(super) fn read(record: &[u8], sink: &mut Sink<'_>) -> serde_json::Result<Res
 
 fn job_of(job: &Job<'_>, sink: &mut Sink<'_>) -> Result<(), Fault> {
     let status = text(job.status.as_ref());
+    sink.state(status);
     let Some(id) = &job.id else { return Err(Fault::new(RowProblem::Missing, "id", "")) };
     let created = instant(job.created_at.as_ref(), "created_at")?;
     let Some(started) = instant(job.started_at.as_ref(), "started_at")? else {
@@ -97,13 +100,19 @@ fn job_of(job: &Job<'_>, sink: &mut Sink<'_>) -> Result<(), Fault> {
         return Err(Fault::new(RowProblem::Missing, "finished_at", ""));
     };
     let (submitted_ms, observed_wait_ms) = match (queued, created) {
-        (Some(queued), _) => (started - queued as i64, Some(wait(queued))),
+        (Some(queued), _) => {
+            sink.depended(created, started - queued as i64);
+            (started - queued as i64, Some(wait(queued)))
+        }
         (None, created) => sink.submitted_by_creation(created, started, Note::WaitSinceCreation),
     };
     if OTHERS.contains(&status) {
         sink.note(Note::EndedAgainstState);
     } else if !ENDED.contains(&status) {
         sink.note(Note::UnknownState);
+    }
+    if job.retries_count.is_some_and(|count| count > 0) {
+        sink.note(Note::Retried);
     }
     let mut tags = String::new();
     match (&job.tag_list, job.runner.as_ref().and_then(|runner| runner.tags.as_ref())) {

@@ -208,6 +208,13 @@ pub(super) fn read_trace(input: impl Read, sink: &mut Sink<'_>) -> Result<(), Im
     let mut record = csv::ByteRecord::new();
     while csv.read_byte_record(&mut record).map_err(|error| unreadable(sink.line + 1, error))? {
         sink.line = record.position().map_or(0, csv::Position::line);
+        if record.len() < header.len() {
+            let found = format!("{} fields", record.len());
+            let text: Vec<&[u8]> = record.iter().collect();
+            let fault = Fault::new(RowProblem::TooFewFields, "row", found);
+            sink.fault(&fault, (sink.line, 1), &text.join(&b','), 0)?;
+            continue;
+        }
         let field = |place: Option<usize>| {
             let field = place.and_then(|place| record.get(place)).unwrap_or(b"").trim_ascii();
             String::from_utf8_lossy(field)

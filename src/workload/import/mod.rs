@@ -22,7 +22,7 @@ mod table;
 
 use std::io::{Cursor, Read};
 
-pub use account::{ImportAccount, Note, SpanQuantiles};
+pub use account::{Dependencies, ImportAccount, Note, SpanQuantiles};
 pub use anonymize::{Anonymizer, DEFAULT_ANONYMIZE_KEY};
 pub use detect::{Detected, detect};
 pub use error::{Dropped, ImportError};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ImportError;
-use super::account::Note;
+use super::account::{Dependencies, Note};
 use super::error::{Dropped, Fault, place};
 use super::fields::wait;
 use super::map::Mapping;
@@ -14,6 +14,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// Examples kept of each reason.
 const EXAMPLES: usize = 3;
+/// Different states that are counted; the APIs have fewer than twenty.
+const STATES: usize = 50;
 
 /// What was found so far.
 #[derive(Debug, Default)]
@@ -23,6 +25,9 @@ pub(super) struct Sink<'m> {
     pub(super) rows: u64,
     pub(super) dropped: BTreeMap<Dropped, (u64, Place)>,
     pub(super) notes: BTreeMap<Note, (u64, Place)>,
+    pub(super) dependencies: Dependencies,
+    /// States of all records, kept or not.
+    pub(super) states: BTreeMap<String, u64>,
     pub(super) bad_rows: Option<BadRows>,
     /// What is taken off every duration.
     pub(super) startup: Option<StartUp>,
@@ -116,6 +121,22 @@ impl Sink<'_> {
     pub(super) fn note(&mut self, note: Note) {
         let first = || (0, place(self.file, self.line));
         self.notes.entry(note).or_insert_with(first).0 += 1;
+    }
+
+    /// The state of the record at hand.
+    pub(super) fn state(&mut self, state: &str) {
+        if let Some(count) = self.states.get_mut(state) {
+            *count += 1;
+        } else if self.states.len() < STATES {
+            self.states.insert(state.to_owned(), 1);
+        }
+    }
+
+    /// A job that was created at `created`, and could be picked from `pending` on.
+    pub(super) fn depended(&mut self, created: Option<i64>, pending: i64) {
+        if let Some(ms) = created.and_then(|created| u64::try_from(pending - created).ok()) {
+            self.dependencies.add(ms);
+        }
     }
 
     /// Submit time and wait of a job of which only creation and start are known; `note` says what that means.
