@@ -13,6 +13,7 @@ fn page(names: &[&str]) -> String {
     let objectives = [Objective { metric: Metric::WaitP95, bound: Bound::AtMost, limit: 60_000.0 }];
     let fleets: Vec<FleetFacts> = (0..names.len() as u64)
         .map(|fleet| FleetFacts {
+            uses: None,
             slots: 20 + fleet,
             interruptions: vec![SimTime::from_ms(3 * HOUR_MS)],
             settings: (0..fleet).map(|number| format!("key{number} = {number}")).collect(),

@@ -218,3 +218,126 @@ fn the_page_of_a_sweep_has_its_points_charts_and_what_flips_the_recommendation()
     assert!(page.contains("runner.eks.concurrent: ") && page.contains("the recommendation"));
     assert_eq!(page.matches("<svg").count(), 3, "the trade-off and two tornados");
 }
+
+/// The verdict that a test of the gate has on the terminal: `pass`, `FAIL` or `inconclusive`.
+fn verdicts(text: &str) -> Vec<&str> {
+    let known = |line: &&str| ["pass ", "FAIL ", "inconclusive "].iter().any(|word| line.starts_with(word));
+    text.lines().filter(known).map(|line| line.split(' ').next().unwrap()).collect()
+}
+
+#[test]
+fn the_gate_leaves_files_for_ci_and_a_page_with_its_verdict() {
+    let place = tempfile::tempdir().unwrap();
+    let objectives = "[[objective]]\nmetric = \"wait_p95\"\nat_most = \"10m\"\n[[objective]]\nmetric = \"cost_per_1000_jobs\"\nat_most = 0.01\n";
+    let small = scenario(place.path(), &format!("{SMALL}{objectives}"));
+    let baseline = place.path().join("baseline.csv").display().to_string();
+    assert_eq!(said(&["baseline", "save", &small, "--out", &baseline], &[]).0, 0);
+    let out = place.path().join("out").display().to_string();
+    let ci = place.path().join("ci").display().to_string();
+    let all = format!("all={ci}");
+    let arguments = ["check", &small, "--baseline", &baseline, "--emit", &all, "--out", &out];
+    let (code, text, errors) = said(&arguments, &[]);
+    assert!(code == 10 && text.contains("small-check/report.html"), "{code} {errors}{text}");
+    let verdicts = verdicts(&text);
+    let count = |word: &str| verdicts.iter().filter(|verdict| **verdict == word).count();
+    let file = |name: &str| fs::read_to_string(Path::new(&ci).join(name)).unwrap();
+    let junit = file("junit.xml");
+    assert_eq!(junit.matches("<testcase").count(), verdicts.len(), "a case per test: {junit}");
+    assert_eq!(junit.matches("<failure>").count(), count("FAIL"));
+    assert_eq!(junit.matches("<skipped>").count(), count("inconclusive"));
+    assert!(
+        junit.contains("name=\"slo wait p95 &lt;= 600 s\"") && junit.contains("name=\"baseline wait p95\"")
+    );
+    let mut names: Vec<&str> = between(&junit, "<testcase ", " file=");
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), verdicts.len(), "GitLab drops cases of the same name");
+    let quality: Vec<serde_json::Value> = serde_json::from_str(&file("codequality.json")).unwrap();
+    assert_eq!(quality.len(), verdicts.len() - count("pass"));
+    let env = file("fleetsim.env");
+    assert!(
+        env.contains(&format!("FLEETSIM_GATE=failed\nFLEETSIM_GATE_FAILED={}\n", count("FAIL"))),
+        "{env}"
+    );
+    assert!(env.lines().count() <= 20 && env.len() < 5_000);
+    let note = file("note.md");
+    assert!(note.starts_with("<!-- fleetsim:check:small -->\n**The gate failed: of 10 tests "), "{note}");
+    assert!(
+        note.len() < 60_000
+            && note.matches("**FAIL**").count() == count("FAIL")
+            && note.contains("xychart-beta")
+    );
+    assert!(file("metrics.txt").ends_with("# EOF\n") && file("annotations.json").contains("fleetsim"));
+    let folder = Path::new(&out).join("small-check");
+    let page = fs::read_to_string(folder.join("report.html")).unwrap();
+    is_self_contained(&page, &folder.join("charts"));
+    let tests = table(&page, "What was judged");
+    let shown: Vec<&str> = tests[1..].iter().map(|row| row[1].as_str()).collect();
+    assert_eq!(shown, verdicts, "the page has the verdicts of the terminal, in their order");
+    // Nothing is left where nothing is asked for.
+    let folder = place.path().join("nowhere");
+    fs::create_dir(&folder).unwrap();
+    let mut command = command::fleetsim();
+    command.current_dir(&folder).args(["check", &small]).assert().code(10);
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
+fn several_scenarios_share_the_files_of_one_gate() {
+    let place = tempfile::tempdir().unwrap();
+    let text = format!("{SMALL}[[objective]]\nmetric = \"wait_p95\"\nat_most = \"10m\"\n");
+    let [one, two] = ["one", "two"].map(|name| {
+        let path = place.path().join(format!("{name}.toml"));
+        fs::write(&path, &text).unwrap();
+        path.display().to_string()
+    });
+    let emit = format!("all={}", place.path().join("ci").display());
+    let out = place.path().join("out").display().to_string();
+    let (code, text, errors) = said(&["check", &one, &two, "--emit", &emit, "--out", &out], &[]);
+    assert_eq!(code, 0, "{errors}{text}");
+    let file = |name: &str| fs::read_to_string(place.path().join("ci").join(name)).unwrap();
+    let junit = file("junit.xml");
+    assert!(junit.contains("classname=\"one.spot\"") && junit.contains("classname=\"two.spot\""), "{junit}");
+    let metrics = file("metrics.txt");
+    assert_eq!(
+        metrics.matches("# TYPE fleetsim_wait_p95_seconds").count(),
+        1,
+        "a family stands together: {metrics}"
+    );
+    let mut samples: Vec<&str> = metrics.lines().filter(|line| !line.starts_with('#')).collect();
+    samples.iter_mut().for_each(|line| *line = line.split(' ').next().unwrap());
+    let all = samples.len();
+    samples.sort_unstable();
+    samples.dedup();
+    assert!(samples.len() == all && all > 0, "no sample is there twice: {metrics}");
+    assert!(
+        file("note.md").contains("The gate passed: all 4 tests do")
+            && file("fleetsim.env").contains("FLEETSIM_GATE=passed")
+    );
+    let page = fs::read_to_string(Path::new(&out).join("one-two-check/report.html")).unwrap();
+    assert!(page.contains("one#spot") && page.contains("two#spot"));
+}
+
+#[test]
+fn the_page_of_a_recommendation_has_the_pick_and_every_candidate() {
+    let place = tempfile::tempdir().unwrap();
+    let text = format!("{SMALL}[[objective]]\nmetric = \"wait_p95\"\nat_most = \"10m\"\n");
+    let small = scenario(place.path(), &text);
+    let out = place.path().join("out").display().to_string();
+    let vary = "node_pool.ci.disruption.consolidate_after=30s,10m";
+    let (code, text, errors) =
+        said(&["recommend", &small, "--vary", vary, "--max-reps", "20", "--out", &out], &[]);
+    assert!(matches!(code, 0 | 12) && text.contains("small-recommend/report.html"), "{code} {errors}{text}");
+    let folder = Path::new(&out).join("small-recommend");
+    let page = fs::read_to_string(folder.join("report.html")).unwrap();
+    is_self_contained(&page, &folder.join("charts"));
+    let candidates = csv_rows(&folder.join("candidates.csv"));
+    let table = table(&page, "Every candidate");
+    assert_eq!(table.len(), candidates.len() + 1);
+    let picked = candidates.iter().find(|row| row["fate"] == "recommended").unwrap();
+    assert_eq!(table[1][1], "recommended", "the pick comes first");
+    assert!(shows(&table[1][3], picked["goal_mean"].parse().unwrap()), "{:?} {picked:?}", table[1]);
+    let (headline, pick) =
+        (between(&page, "<h1>", "</h1>")[0], &picked["node_pool.ci.disruption.consolidate_after"]);
+    assert!(headline.contains("Recommended: ") && headline.contains(pick.as_str()), "{headline} {pick}");
+}

@@ -2,10 +2,14 @@
 
 use super::args::Progress;
 use super::baseline::load_of;
+use super::emit::Emit;
 use super::exit::{Exit, Failed};
+use super::files::ResultFolder;
+use super::gate_results::{GateFiles, folder_name};
 use super::interrupt;
 use super::results::replications;
 use super::run::read;
+use super::sheets::{option_words, typed};
 use super::simulate::{How, simulate_all};
 use super::terminal::{Terminal, answer};
 use crate::experiment::{
@@ -47,6 +51,13 @@ pub(super) struct CheckArguments {
     /// Only these fleets.
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub fleet: Vec<String>,
+    /// Files for CI with the verdict, as `--emit junit=junit.xml,note=note.md`: junit, metrics, codequality, dotenv, annotations,
+    /// note; or all=FOLDER.
+    #[arg(long, value_name = "KIND=FILE", value_delimiter = ',')]
+    pub emit: Vec<Emit>,
+    /// Write the page of the gate and a chart into DIR/SCENARIO-check.
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Threads; default is one per processor.
     #[arg(short, long, value_name = "N", env = "FLEETSIM_JOBS",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
@@ -69,6 +80,8 @@ struct Checked {
     scenario: Scenario,
     baseline: Option<Replications>,
     now: Replications,
+    /// What was found, by fleet.
+    lines: Vec<GateLine>,
 }
 
 /// Simulates scenarios and judges them all together.
@@ -82,8 +95,11 @@ pub(super) fn check(arguments: &CheckArguments, terminal: Terminal) -> Result<Ex
         let is_alone = arguments.scenarios.len() == 1;
         let baseline = arguments.baseline.as_deref();
         let baseline = baseline.map(|baseline| load_of(baseline, &scenario.name, is_alone)).transpose()?;
-        checked.push(Checked { scenario, baseline, now: Replications::default() });
+        checked.push(Checked { scenario, baseline, now: Replications::default(), lines: Vec::new() });
     }
+    let name = folder_name(checked.iter().map(|one| one.scenario.name.as_str()));
+    let target = arguments.out.as_ref().map(|out| out.join(&name));
+    let folder = target.as_deref().map(ResultFolder::prepare).transpose()?;
     for one in &mut checked {
         let how = How { detail: false, jobs: arguments.jobs, progress: Progress::Auto };
         let units = simulate_all(&one.scenario, how, cancel, terminal)?;
@@ -97,18 +113,37 @@ pub(super) fn check(arguments: &CheckArguments, terminal: Terminal) -> Result<Ex
         checked.iter().filter(|one| one.baseline.is_some()).map(|one| one.now.fleets.len()).sum();
     rules.together = compared_fleets * rules.metrics.len();
     let mut lines = Vec::new();
-    for one in &checked {
+    for one in &mut checked {
         let mut own = gate_objectives(&one.now.fleets, &one.scenario.objectives, rules.confidence);
         if let Some(baseline) = &one.baseline {
             own.extend(compared(&one.now, baseline, &rules)?);
         }
-        if checked.len() > 1 {
+        one.lines.clone_from(&own);
+        if arguments.scenarios.len() > 1 {
             own.iter_mut().for_each(|line| line.fleet = format!("{}#{}", one.scenario.name, line.fleet));
         }
         lines.extend(own);
     }
-    answer(&gate_text(&lines))?;
+    let files = GateFiles { emit: &arguments.emit, paths: &arguments.scenarios, target: target.as_deref() };
+    let judged =
+        checked.iter().map(|one| (&one.scenario, &one.now, one.lines.as_slice())).collect::<Vec<_>>();
+    let written = files.write(&judged, folder, || command(arguments))?;
+    answer(&(gate_text(&lines) + &written))?;
     Ok(verdict_exit(&lines))
+}
+
+/// The command that gives the same page again, wherever the files lie.
+fn command(arguments: &CheckArguments) -> String {
+    let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let words = ["fleetsim".to_owned(), "check".to_owned()].into_iter();
+    let words = words.chain(arguments.scenarios.iter().map(name));
+    let words = words.chain(option_words("--baseline", arguments.baseline.as_ref().map(name)));
+    let words = words.chain(option_words("--tolerance", [arguments.tolerance.to_string()]));
+    let work = arguments.work_tolerance.map(|percent| percent.to_string());
+    let words = words.chain(option_words("--work-tolerance", work));
+    let words = words.chain(option_words("--metric", [arguments.metric.join(",")]));
+    let words = words.chain(option_words("--set", arguments.set.iter().cloned()));
+    typed(words.chain(option_words("--fleet", arguments.fleet.iter().cloned())))
 }
 
 fn rules(arguments: &CheckArguments) -> Result<GateRules, Failed> {

@@ -21,6 +21,7 @@ mod explain_groups;
 mod explain_topic;
 mod files;
 mod fit;
+mod gate_results;
 mod import;
 mod import_jobs;
 mod init;

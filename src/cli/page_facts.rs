@@ -2,7 +2,7 @@
 
 use super::exit::Failed;
 use super::results::{Finished, names};
-use crate::experiment::Units;
+use crate::experiment::{Units, cost_uses};
 use crate::metrics::{JobRecord, NodeEnd, NodeRecord, RunOutcome};
 use crate::report::{ClassFacts, FleetFacts, NodeHours, SweepShown};
 use crate::scenario::{Fleet, Scenario};
@@ -20,12 +20,13 @@ pub(super) fn fleet_facts(finished: &Finished<'_>) -> Vec<FleetFacts> {
     let scenario = finished.scenario;
     let table = resolved(scenario);
     let runs = first_runs(finished.units, scenario.fleets.len());
-    let of = |(fleet, run): (&Fleet, Option<&RunOutcome>)| FleetFacts {
+    let of = |(index, (fleet, run)): (usize, (&Fleet, Option<&RunOutcome>))| FleetFacts {
         slots: fleet.plan.gitlab.managers.iter().map(|manager| u64::from(manager.concurrent)).sum(),
         interruptions: run.map(interruptions).unwrap_or_default(),
         settings: settings(&table, &fleet.name),
+        uses: cost_uses(finished.units, index),
     };
-    scenario.fleets.iter().zip(runs).map(of).collect()
+    scenario.fleets.iter().zip(runs).enumerate().map(of).collect()
 }
 
 fn interruptions(run: &RunOutcome) -> Vec<SimTime> {

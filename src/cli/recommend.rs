@@ -4,10 +4,12 @@
 use super::args::Progress;
 use super::candidates::{Candidates, Goal};
 use super::exit::{Exit, Failed};
-use super::files::write_file;
+use super::files::{ResultFolder, write_file};
 use super::interrupt;
 use super::precision::Percent;
+use super::results::csv_bytes;
 use super::sharding::ShardArguments;
+use super::sheets::{option_words, sheet_facts, typed, undrawn, write_charts};
 use super::simulate::How;
 use super::sweep::{Sweep, SweepArguments};
 use super::terminal::{Terminal, answer};
@@ -15,7 +17,9 @@ use crate::experiment::{
     Axis, ComparisonRules, Confidence, Design, FEWEST_REPLICATIONS, FleetValues, Metric, SelectionRules,
     select, summarise_values,
 };
-use crate::report::{Recommendation, recommendation_csv, recommendation_text};
+use crate::report::{
+    Recommendation, recommendation_charts, recommendation_csv, recommendation_html, recommendation_text,
+};
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -75,6 +79,9 @@ pub(super) struct RecommendArguments {
     #[arg(short, long, value_name = "N", env = "FLEETSIM_JOBS",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub jobs: Option<u16>,
+    /// Write report.html, candidates.csv and a chart into DIR/SCENARIO-recommend.
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// Write every candidate and what became of it as CSV.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,
@@ -88,6 +95,8 @@ pub(super) fn recommend(arguments: &RecommendArguments, terminal: Terminal) -> R
     let cancel = interrupt::flag()?;
     let goal = goal(arguments)?;
     let sweep = Sweep::prepare(&as_sweep(arguments)?)?;
+    let target = arguments.out.as_ref().map(|out| out.join(format!("{}-recommend", sweep.base.name)));
+    let folder = target.as_deref().map(ResultFolder::prepare).transpose()?;
     let how = How { detail: false, jobs: arguments.jobs, progress: Progress::Auto };
     let mut candidates = Candidates::new(&sweep, goal, how, cancel, terminal);
     let rules = SelectionRules {
@@ -128,15 +137,45 @@ pub(super) fn recommend(arguments: &RecommendArguments, terminal: Terminal) -> R
         fresh,
     };
     if let Some(path) = &arguments.csv {
-        let bytes = super::results::csv_bytes(|out| recommendation_csv(out, &recommendation))?;
+        let bytes = csv_bytes(|out| recommendation_csv(out, &recommendation))?;
         write_file(path, &bytes, true)?;
     }
-    answer(&recommendation_text(&recommendation))?;
+    let files = folder.map(|folder| write_page(folder, &recommendation, &sweep, arguments)).transpose()?;
+    answer(&(recommendation_text(&recommendation) + &files.unwrap_or_default()))?;
     Ok(match recommendation.selection.pick {
         None => Exit::ObjectiveMissed,
         Some(_) if recommendation.selection.is_decided => Exit::Success,
         Some(_) => Exit::Inconclusive,
     })
+}
+
+/// Writes the folder and says which page people look at.
+fn write_page(
+    folder: ResultFolder,
+    found: &Recommendation,
+    sweep: &Sweep,
+    arguments: &RecommendArguments,
+) -> Result<String, Failed> {
+    let words =
+        ["fleetsim".to_owned(), "recommend".to_owned(), format!("{}.toml", sweep.base.name)].into_iter();
+    let words = words.chain(option_words("--vary", arguments.vary.iter().map(|axis| axis.text.clone())));
+    let words = words.chain(option_words("--design", [arguments.design.to_string()]));
+    let words = words.chain(option_words("--minimize", [arguments.minimize.clone()]));
+    let price = arguments.wait_price.map(|price| price.to_string());
+    let words = words.chain(option_words("--wait-price", price));
+    let words = words.chain(option_words("--subject-to", arguments.subject_to.iter().cloned()));
+    let words =
+        words.chain(option_words("--indifference", [format!("{}%", 100.0 * arguments.indifference.0)]));
+    let words = words.chain(option_words("--max-reps", [arguments.max_reps.to_string()]));
+    let words = words.chain(option_words("--set", arguments.set.iter().cloned()));
+    let words = words.chain(option_words("--seed", arguments.seed.map(|seed| seed.to_string())));
+    let command = typed(words.chain(option_words("--fleet", arguments.fleet.iter().cloned())));
+    let charts = recommendation_charts(found).map_err(|error| undrawn(&error))?;
+    let page = recommendation_html(found, &charts, &sheet_facts(&[&sweep.base], command));
+    folder.write("report.html", page.map_err(|error| undrawn(&error))?.as_bytes())?;
+    folder.write("candidates.csv", &csv_bytes(|out| recommendation_csv(out, found))?)?;
+    write_charts(&folder, &charts)?;
+    Ok(format!("{}\n", folder.publish()?.join("report.html").display()))
 }
 
 fn goal(arguments: &RecommendArguments) -> Result<Goal, Failed> {

@@ -27,6 +27,7 @@ mod statistics;
 mod summary;
 mod sweep;
 mod units;
+mod uses;
 mod values;
 
 pub use axis::{Axis, axis_number};
@@ -53,4 +54,5 @@ pub use statistics::{Confidence, Estimate, Sample, student_t};
 pub use summary::{Difference, ExperimentSummary, FleetSummary, Verdict, pareto_front, summarise};
 pub use sweep::{MetricRow, PointOutcome, PointSummary};
 pub use units::{Progress, Units, for_each_unit, run_units};
+pub use uses::{CostUses, cost_uses};
 pub use values::{FleetValues, Term, metric_row};

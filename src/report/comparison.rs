@@ -1,7 +1,7 @@
 //! Fleets against a baseline, metric by metric: value, difference, what the interval says of it, and what became of the
 //! jobs that a wait does not tell of.
 
-use super::text_table::text_table;
+use super::text_table::{COLUMNS, name_lines, text_table};
 use comfy_table::{ColumnConstraint, Width};
 
 use super::format::{plus_minus, shown_unit};
@@ -11,8 +11,6 @@ use super::unserved::Unserved;
 use super::verdict::words;
 use crate::experiment::{ComparisonRules, Direction, ExperimentSummary, FleetSummary, Metric, MetricUnit};
 
-/// Names of fleets up to this length are not broken.
-const NAME: usize = 24;
 /// Least width of a verdict: its longest word, and the blank behind it.
 const VERDICT: u16 = 11;
 
@@ -132,13 +130,22 @@ fn row(fleet: &FleetSummary, metric: Metric) -> Vec<String> {
 }
 
 fn for_people(header: &[&str], rows: &[Vec<String>]) -> String {
-    let are_names_short = rows.iter().all(|row| row[0].chars().count() <= NAME);
     let is_text = |index: usize| matches!(header[index], "fleet" | "verdict");
-    // A number is never broken; names and verdicts are, where there is no room.
-    text_table(header, rows.iter().cloned(), is_text, |index, is_text| match header[index] {
-        "fleet" => are_names_short.then_some(ColumnConstraint::ContentWidth),
+    let others = (1..header.len()).filter(|index| !is_text(*index)).map(|index| {
+        let cells = rows.iter().map(|row| row[index].chars().count());
+        cells.chain([header[index].chars().count()]).max().unwrap_or(0) + 1
+    });
+    let taken = others.sum::<usize>() + usize::from(VERDICT);
+    let room = usize::from(COLUMNS).saturating_sub(taken).max(12);
+    let rows = rows.iter().map(|row| {
+        let mut row = row.clone();
+        row[0] = name_lines(&row[0], room);
+        row
+    });
+    // Neither a name nor a number is broken by the table; verdicts are, between words, where there is no room.
+    text_table(header, rows, is_text, |index, is_text| match header[index] {
         "verdict" => Some(ColumnConstraint::LowerBoundary(Width::Fixed(VERDICT))),
-        _ => (!is_text).then_some(ColumnConstraint::ContentWidth),
+        _ => (!is_text || index == 0).then_some(ColumnConstraint::ContentWidth),
     })
 }
 
@@ -153,7 +160,6 @@ fn markdown(header: &[&str], rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text_table::COLUMNS;
     use super::*;
 
     #[test]

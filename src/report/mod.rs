@@ -32,9 +32,14 @@ mod unserved;
 mod verdict;
 mod waste;
 
-pub use artifact::{Artifact, ArtifactFacts, PlaceFinding, artifact, places_code_quality};
+pub use artifact::{
+    Artifact, ArtifactFacts, Gated, PlaceFinding, artifact, gate_artifact, places_code_quality,
+};
 pub use calibration::{calibration_chart, calibration_csv, calibration_text, constants_text};
-pub use chart::{Chart, ChartError, FleetFacts, charts, comparison_charts, sweep_charts};
+pub use chart::{
+    Chart, ChartError, FleetFacts, charts, comparison_charts, recommendation_charts, sweep_charts,
+    trade_off_chart,
+};
 pub use commitment::{CommitmentAnswer, commitment_text};
 pub use comparison::comparison_text;
 pub use cost_groups::{FleetGroups, cost_groups_csv};
@@ -49,7 +54,7 @@ pub use live::LiveView;
 pub use manifest::{Engine, ManifestFacts, manifest};
 pub use page::{
     ClassFacts, NodeHours, PageError, PageFacts, SheetFacts, SlowJobs, SweepShown, comparison_html,
-    page_html, sweep_html,
+    gate_html, page_html, recommendation_html, sweep_html,
 };
 pub use pairing::pairing_text;
 pub use provenance::{Provenance, TraceRows, provenance_json};

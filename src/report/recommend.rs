@@ -68,7 +68,7 @@ pub struct Recommendation {
 const TOLD: usize = 10;
 
 impl Recommendation {
-    fn name(&self, candidate: usize) -> String {
+    pub(super) fn name(&self, candidate: usize) -> String {
         let (point, fleet) = (&self.points[candidate / self.fleets.len()], candidate % self.fleets.len());
         let values = self.keys.iter().zip(point);
         let mut told: Vec<String> = values
@@ -78,6 +78,14 @@ impl Recommendation {
             told.push(format!("fleet {}", self.fleets[fleet]));
         }
         told.join(", ")
+    }
+
+    /// How sure the pick is, and the command that runs it alone, as single sentences.
+    pub(super) fn evidence(&self) -> Vec<String> {
+        let Some(pick) = self.selection.pick else { return Vec::new() };
+        let mut lines: Vec<String> = how_sure(self, pick).lines().map(str::to_owned).collect();
+        lines.push(format!("Run it: {}", self.command(pick)));
+        lines
     }
 
     /// The command that runs a candidate alone.
@@ -225,7 +233,7 @@ fn front(found: &Recommendation, pick: usize) -> String {
     out
 }
 
-const fn fate(fate: Fate) -> &'static str {
+pub(super) const fn fate(fate: Fate) -> &'static str {
     match fate {
         Fate::Halved => "left in the halving",
         Fate::Infeasible => "misses an objective",

@@ -3,7 +3,9 @@
 use super::csv::summary_csv;
 use super::format::{mean, plus_minus};
 use super::markdown::escaped;
-use super::text_table::{COLUMNS, text_table};
+use super::text_table::{COLUMNS, name_lines, name_room, text_table};
+use comfy_table::ColumnConstraint;
+
 use super::verdict::{
     biggest_causes, chosen_fleet, missing_results, objective_lines, short_verdict, verdict_sentence,
 };
@@ -51,18 +53,21 @@ pub fn summary_text(
     }
 }
 
+/// Width of a verdict of which no word is broken.
+const WORDS: usize = 12;
+
 /// Columns of the comparison; `p50` and `p95` are quantiles of the wait.
 const HEADER: [&str; 7] = ["fleet", "$/1000 jobs", "$/month", "p50 s", "p95 s", "lost", "cost, wait p95"];
 
 fn for_people(summary: &ExperimentSummary, objectives: &[Objective], files: &[String]) -> String {
     let mut out = wrapped(&verdict_sentence(summary, objectives));
     out.push('\n');
-    out.push_str(&text_table(
-        &HEADER,
-        summary.fleets.iter().map(|fleet| row(fleet).into()),
-        |index| index == 0 || index == 6,
-        |_, _| None,
-    ));
+    let mut rows: Vec<Vec<String>> = summary.fleets.iter().map(|fleet| row(fleet).into()).collect();
+    let room = name_room(&HEADER, &rows, WORDS);
+    rows.iter_mut().for_each(|row| row[0] = name_lines(&row[0], room));
+    // Neither a name nor a number is broken by the table; the words of the last column are.
+    let constraint = |index, _| (index != 6).then_some(ColumnConstraint::ContentWidth);
+    out.push_str(&text_table(&HEADER, rows, |index| index == 0 || index == 6, constraint));
     out.push_str(&footnote(summary));
     out.extend(missing_results(summary).map(|line| wrapped(&line)));
     for line in objective_lines(summary, objectives) {

@@ -3,8 +3,9 @@
 
 use serde::Serialize;
 
+use super::gate::{self, Gated, test_name};
 use super::{ArtifactFacts, measured, objective_name};
-use crate::experiment::{ExperimentSummary, Objective, ObjectiveState};
+use crate::experiment::{ExperimentSummary, GateTest, GateVerdict, Objective, ObjectiveState};
 use std::collections::BTreeMap;
 
 /// Something that `validate` says of a place in a file.
@@ -89,16 +90,60 @@ pub(super) fn text(summary: &ExperimentSummary, objectives: &[Objective], facts:
                 ObjectiveState::Unclear => ("fleetsim/objective-unclear", "minor", "does not clearly keep"),
             };
             let name = objective_name(objective);
-            findings.push(Finding {
-                description: format!("{} {word} {name}: {}", fleet.name, measured(fleet, objective)),
-                check_name: check_name.to_owned(),
-                fingerprint: fingerprint(&[check_name, &facts.file, &fleet.name, &objective.metric.key()]),
-                severity,
-                location: Location {
-                    path: facts.file.trim_start_matches("./").to_owned(),
-                    lines: Lines { begin: facts.objectives_line.max(1) },
-                },
-            });
+            let description = format!("{} {word} {name}: {}", fleet.name, measured(fleet, objective));
+            let about = [fleet.name.as_str(), &objective.metric.key()];
+            findings.push(finding(check_name, severity, description, about, facts));
+        }
+    }
+    json(&findings)
+}
+
+/// A finding where the objectives of the scenario stand, about a fleet and what is asked of it.
+fn finding(
+    check_name: &str,
+    severity: &'static str,
+    description: String,
+    [fleet, asked]: [&str; 2],
+    facts: &ArtifactFacts,
+) -> Finding {
+    Finding {
+        description,
+        check_name: check_name.to_owned(),
+        fingerprint: fingerprint(&[check_name, &facts.file, fleet, asked]),
+        severity,
+        location: Location {
+            path: facts.file.trim_start_matches("./").to_owned(),
+            lines: Lines { begin: facts.objectives_line.max(1) },
+        },
+    }
+}
+
+/// A finding per test that the gate does not pass: failures major, what is not clear minor.
+pub(super) fn of_gate(gated: &[Gated<'_>]) -> String {
+    let mut findings = Vec::new();
+    for one in gated {
+        for line in one.lines {
+            let is_objective = matches!(line.test, GateTest::Objective(_));
+            let (check_name, severity, word) = match (line.verdict, is_objective) {
+                (GateVerdict::Pass, _) => continue,
+                (GateVerdict::Fail, true) => ("fleetsim/objective-missed", "major", "misses"),
+                (GateVerdict::Fail, false) => ("fleetsim/regression", "major", "is worse than the"),
+                (GateVerdict::Inconclusive, true) => {
+                    ("fleetsim/objective-unclear", "minor", "does not clearly keep")
+                }
+                (GateVerdict::Inconclusive, false) => {
+                    ("fleetsim/regression-unclear", "minor", "may be worse than the")
+                }
+            };
+            let name = test_name(&line.test);
+            let told = name.strip_prefix("slo ").unwrap_or(&name);
+            let description = format!("{} {word} {told}: {}", line.fleet, gate::finding(one, line));
+            // An objective is told by its metric, as in the files of a run, so that a finding keeps its fingerprint.
+            let asked = match &line.test {
+                GateTest::Objective(objective) => objective.metric.key(),
+                _ => name.clone(),
+            };
+            findings.push(finding(check_name, severity, description, [&line.fleet, &asked], &one.facts));
         }
     }
     json(&findings)

@@ -4,15 +4,17 @@
 mod annotations;
 mod code_quality;
 mod dotenv;
+mod gate;
 mod junit;
 mod note;
 mod open_metrics;
 
 pub use code_quality::{PlaceFinding, places_code_quality};
+pub use gate::{Gated, gate_artifact};
 
 use super::format::{plain, plus_minus, shown_unit};
 use super::verdict::words;
-use crate::experiment::{Bound, ExperimentSummary, FleetSummary, Objective};
+use crate::experiment::{Bound, Estimate, ExperimentSummary, FleetSummary, Objective};
 
 /// A kind of file for CI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +88,10 @@ pub fn artifact(
 ) -> String {
     match kind {
         Artifact::Junit => junit::text(summary, objectives, facts),
-        Artifact::Metrics => open_metrics::text(summary, facts),
+        Artifact::Metrics => open_metrics::of_all(&[(summary, facts)]),
         Artifact::CodeQuality => code_quality::text(summary, objectives, facts),
         Artifact::Dotenv => dotenv::text(summary, objectives, facts),
-        Artifact::Annotations => annotations::text(facts),
+        Artifact::Annotations => annotations::of_all(std::iter::once(facts)),
         Artifact::Note => note::text(summary, objectives, facts),
     }
 }
@@ -105,10 +107,14 @@ fn objective_name(objective: &Objective) -> String {
 
 /// What was measured against an objective.
 fn measured(fleet: &FleetSummary, objective: &Objective) -> String {
+    measured_by(fleet.estimate(objective.metric), objective, fleet.replications)
+}
+
+fn measured_by(estimate: Option<Estimate>, objective: &Objective, replications: usize) -> String {
     let (factor, unit) = shown_unit(objective.metric.unit());
-    let value = fleet.estimate(objective.metric).map_or_else(
+    let value = estimate.map_or_else(
         || "no value".to_owned(),
         |estimate| format!("{} {unit}", plus_minus(&estimate, factor)).trim_end().to_owned(),
     );
-    format!("measured {value} over {} replications", fleet.replications).replace('\u{a0}', " ")
+    format!("measured {value} over {replications} replications").replace('\u{a0}', " ")
 }

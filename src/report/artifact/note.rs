@@ -20,12 +20,20 @@ const SENTENCE: usize = 1500;
 const NAME: usize = 80;
 
 pub(super) fn text(summary: &ExperimentSummary, objectives: &[Objective], facts: &ArtifactFacts) -> String {
+    let mut all = vec![format!("<!-- fleetsim:{} -->\n", mark(&facts.scenario))];
+    all.extend(parts(summary, objectives, facts));
+    as_many_as_fit(all)
+}
+
+/// The note without its mark, in parts that are left out whole where there is no room.
+pub(super) fn parts(
+    summary: &ExperimentSummary,
+    objectives: &[Objective],
+    facts: &ArtifactFacts,
+) -> Vec<String> {
     let chosen = chosen_fleet(summary, objectives);
     let shown = shown(summary, chosen);
-    let mut parts = vec![
-        format!("<!-- fleetsim:{} -->\n", mark(&facts.scenario)),
-        format!("**{}**\n\n", sentence(&verdict_sentence(summary, objectives))),
-    ];
+    let mut parts = vec![format!("**{}**\n\n", sentence(&verdict_sentence(summary, objectives)))];
     let lines = objective_lines(summary, objectives);
     parts.extend(lines.iter().map(|line| format!("- {}\n", sentence(line))));
     parts.extend([format!("\n{}", table(summary, &shown)), chart(&shown)]);
@@ -40,11 +48,11 @@ pub(super) fn text(summary: &ExperimentSummary, objectives: &[Objective], facts:
         "\n<details><summary>Every fleet</summary>\n\n{}\n</details>\n",
         summary_text(summary, objectives, &[], SummaryFormat::Markdown)
     ));
-    as_many_as_fit(parts)
+    parts
 }
 
 /// The parts one after the other; one that does not fit is left out whole, so that no table or chart is cut in two.
-fn as_many_as_fit(parts: Vec<String>) -> String {
+pub(super) fn as_many_as_fit(parts: Vec<String>) -> String {
     const SAYS_SO: &str = "\n(Shortened: the whole of it is too long for a note.)\n";
     let mut text = String::new();
     let mut is_short = false;
@@ -59,7 +67,7 @@ fn as_many_as_fit(parts: Vec<String>) -> String {
 }
 
 /// The name of a scenario within a comment of HTML, which `--` and `>` would end.
-fn mark(scenario: &str) -> String {
+pub(super) fn mark(scenario: &str) -> String {
     let plain = |letter: char| if letter.is_control() || "<>".contains(letter) { ' ' } else { letter };
     let mut mark: String = shortened(scenario, NAME).chars().map(plain).collect();
     while mark.contains("--") {

@@ -15,20 +15,24 @@ const FAMILIES: [(&str, &str, Metric, f64, usize); 3] = [
     ("fleetsim_jobs_lost_ratio", "jobs without a result because of the fleet", Metric::JobsLost, 1.0, 5),
 ];
 
-/// As many families as fit, at least one, for every fleet.
-pub(super) fn text(summary: &ExperimentSummary, facts: &ArtifactFacts) -> String {
-    let families = (SAMPLES / summary.fleets.len().max(1)).clamp(1, FAMILIES.len());
-    let fleets = labels(summary.fleets.iter().map(|fleet| fleet.name.as_str()));
+/// As many families as fit, at least one, for every fleet of every scenario. A family's samples stand together, as the format
+/// wants it.
+pub(super) fn of_all(all: &[(&ExperimentSummary, &ArtifactFacts)]) -> String {
+    let fleets: usize = all.iter().map(|(summary, _)| summary.fleets.len()).sum();
+    let families = (SAMPLES / fleets.max(1)).clamp(1, FAMILIES.len());
+    let scenarios = labels(all.iter().map(|(_, facts)| facts.scenario.as_str()));
     let mut out = String::new();
     for (name, help, metric, factor, decimals) in &FAMILIES[..families] {
         out.push_str(&format!("# HELP {name} {help}\n# TYPE {name} gauge\n"));
-        for (fleet, own) in summary.fleets.iter().zip(&fleets) {
-            let Some(estimate) = fleet.estimate(*metric) else { continue };
-            out.push_str(&format!(
-                "{name}{{scenario=\"{}\",fleet=\"{own}\"}} {:.decimals$}\n",
-                label(&facts.scenario),
-                estimate.mean * factor
-            ));
+        for ((summary, _), scenario) in all.iter().zip(&scenarios) {
+            let fleets = labels(summary.fleets.iter().map(|fleet| fleet.name.as_str()));
+            for (fleet, own) in summary.fleets.iter().zip(&fleets) {
+                let Some(estimate) = fleet.estimate(*metric) else { continue };
+                out.push_str(&format!(
+                    "{name}{{scenario=\"{scenario}\",fleet=\"{own}\"}} {:.decimals$}\n",
+                    estimate.mean * factor
+                ));
+            }
         }
     }
     out.push_str("# EOF\n");

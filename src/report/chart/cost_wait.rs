@@ -11,6 +11,7 @@ use super::labels::{Bounds, Crowd};
 use super::{Drawing, Drawn, Titled, colour};
 use crate::experiment::{Bound, Estimate, ExperimentSummary, Metric, Objective, PointSummary, pareto_front};
 use crate::report::format::{plain, plus_minus};
+use crate::report::recommend::Recommendation;
 use crate::report::sweep::{Measure, SweepFacts, point_words, ranked};
 use crate::report::{chosen_fleet, verdict_sentence};
 
@@ -87,6 +88,25 @@ impl<'a> CostWait<'a> {
         let points: Vec<Point<'a>> = all.iter().filter_map(point).collect();
         let mut chart =
             Self::with(points, &facts.objectives, String::new(), "the cheapest that keeps the objectives");
+        chart.title = chart.trade_off();
+        chart
+    }
+
+    /// The chart of the candidates of a recommendation that were run; their means so far have no intervals.
+    pub(super) fn of_candidates(found: &Recommendation) -> Self {
+        let points = found.measured.iter().map(|(candidate, measured)| {
+            let estimate = |mean: f64| Estimate { mean, interval: None, n: measured.replications };
+            Point {
+                name: Cow::Owned(found.name(*candidate)),
+                cost: estimate(measured.cost),
+                wait: estimate(measured.wait_ms / 1000.0),
+                is_on_front: false,
+                is_baseline: false,
+                is_chosen: found.selection.pick == Some(*candidate),
+            }
+        });
+        let bold = "the recommended one";
+        let mut chart = Self::with(points.collect(), &found.objectives, String::new(), bold);
         chart.title = chart.trade_off();
         chart
     }

@@ -27,8 +27,9 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 
 use self::canvas::Canvas;
+use super::recommend::Recommendation;
 use super::sweep::{Measure, SweepFacts};
-use crate::experiment::{Calibration, ExperimentSummary, Metric, Objective, PointSummary};
+use crate::experiment::{Calibration, CostUses, ExperimentSummary, Metric, Objective, PointSummary};
 use crate::units::SimTime;
 
 /// Okabe & Ito, *Color Universal Design* (2008): told apart by nearly everyone.
@@ -83,7 +84,7 @@ pub struct Chart {
 }
 
 /// What charts show of a fleet besides its results, as told by the caller.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct FleetFacts {
     /// Job slots (`concurrent`) of all runner managers together; 0 where nobody told.
     pub slots: u64,
@@ -91,6 +92,8 @@ pub struct FleetFacts {
     pub interruptions: Vec<SimTime>,
     /// What the fleet sets, as `KEY = VALUE`.
     pub settings: Vec<String>,
+    /// What its money was used for, replication by replication; without it steps between fleets have no intervals.
+    pub uses: Option<CostUses>,
 }
 
 /// Every chart of an experiment: cost against wait, the way from the baseline's cost to the chosen fleet's, curves of waits,
@@ -133,11 +136,27 @@ pub fn comparison_charts(
     metrics: &[Metric],
     objectives: &[Objective],
 ) -> Result<Vec<Chart>, ChartError> {
-    let mut charts = vec![render("cost_and_wait", &cost_wait::CostWait::of(summary, objectives))?];
+    let mut charts = vec![trade_off_chart(summary, objectives)?];
     if let Some(differences) = differences::Differences::of(summary, metrics) {
         charts.push(render("differences", &differences)?);
     }
     Ok(charts)
+}
+
+/// Cost against wait alone.
+///
+/// # Errors
+/// Where the embedded font cannot be used or a backend fails.
+pub fn trade_off_chart(summary: &ExperimentSummary, objectives: &[Objective]) -> Result<Chart, ChartError> {
+    render("cost_and_wait", &cost_wait::CostWait::of(summary, objectives))
+}
+
+/// Cost against wait of all candidates of a recommendation that were run.
+///
+/// # Errors
+/// Where the embedded font cannot be used or a backend fails.
+pub fn recommendation_charts(found: &Recommendation) -> Result<Vec<Chart>, ChartError> {
+    Ok(vec![render("trade_off", &cost_wait::CostWait::of_candidates(found))?])
 }
 
 /// Charts of a sweep: cost against wait of every point, curves over the only key, or a map for each pair of keys; of one change at a time a tornado each for

@@ -9,9 +9,9 @@ use plotters::style::Color;
 use super::axis::{Axis, Frame, Spread, up_to};
 use super::canvas::{Align, Canvas, LABEL, NAME, Stroke, Type};
 use super::{Drawing, Drawn, FleetFacts, Titled, colour};
-use crate::experiment::{ExperimentSummary, FleetSummary, Metric};
+use crate::experiment::{Confidence, CostUses, Estimate, ExperimentSummary, FleetSummary, Metric, Sample};
 use crate::metrics::{CostKind, WasteKind};
-use crate::report::format::{number, three_digits};
+use crate::report::format::{number, plus_minus, three_digits};
 use crate::report::verdict::words;
 
 /// One step of the way.
@@ -24,6 +24,19 @@ pub(in crate::report) struct Step {
     /// Dollars per 1,000 jobs before and after it.
     pub from: f64,
     pub to: f64,
+    /// The change with its interval, paired by replication; none where only means are known.
+    pub change: Option<Estimate>,
+}
+
+impl Step {
+    /// The change in words, with its interval where there is one.
+    pub(in crate::report) fn told(&self) -> String {
+        let Some(change) = self.change.filter(|change| change.interval.is_some()) else {
+            return signed(self.to - self.from);
+        };
+        let sign = if change.mean > 0.0 { "+" } else { "" };
+        format!("{sign}{}", plus_minus(&change, 1.0))
+    }
 }
 
 /// The way from the baseline to `fleet`.
@@ -93,10 +106,16 @@ impl Savings {
         let (from, to) = (cost(&summary.fleets[summary.baseline])?, cost(&summary.fleets[end])?);
         let way = chain(summary, facts, end);
         let by_fleet = way.len() > 2;
+        let known = |fleet: usize| facts.get(fleet).and_then(|facts| facts.uses.as_ref());
         let steps = if by_fleet {
             way.windows(2).filter_map(|pair| step(summary, facts, pair[0], pair[1])).collect()
         } else {
-            uses(&summary.fleets[summary.baseline], &summary.fleets[end], from, to)
+            let pairs = known(summary.baseline).zip(known(end));
+            let changes = pairs.map_or_else(
+                || changes(&summary.fleets[summary.baseline], &summary.fleets[end], from, to),
+                |(base, other)| paired_changes(base, other),
+            );
+            uses(changes, summary.confidence, from, to)
         };
         let name = |fleet: usize| summary.fleets[fleet].name.clone();
         Some(Self { baseline: name(summary.baseline), fleet: name(end), from, to, steps, by_fleet })
@@ -108,6 +127,12 @@ impl Savings {
     }
 }
 
+/// The difference of two fleets' costs, replication by replication.
+fn paired(facts: &[FleetFacts], before: usize, after: usize) -> Option<Sample> {
+    let total = |fleet: usize| facts.get(fleet)?.uses.as_ref().map(|uses| &uses.total);
+    Some(total(after)?.paired_difference(total(before)?))
+}
+
 fn step(summary: &ExperimentSummary, facts: &[FleetFacts], before: usize, after: usize) -> Option<Step> {
     let had = settings(facts, summary.baseline, before);
     let has = settings(facts, summary.baseline, after);
@@ -116,6 +141,7 @@ fn step(summary: &ExperimentSummary, facts: &[FleetFacts], before: usize, after:
         settings: has.difference(&had).cloned().collect(),
         from: cost(&summary.fleets[before])?,
         to: cost(&summary.fleets[after])?,
+        change: paired(facts, before, after).map(|change| change.estimate(summary.confidence)),
     })
 }
 
@@ -131,20 +157,46 @@ fn shares(fleet: &FleetSummary) -> Vec<(String, f64)> {
 /// Uses that differ by less than this share of the baseline's cost are one step together.
 const SMALL: f64 = 0.005;
 
-/// What the money of both fleets is used for, the largest change first. Money is spread over uses as the ledgers say, and
-/// scaled to the mean cost per 1,000 jobs, which is a mean of replications and not of all jobs.
-fn uses(base: &FleetSummary, other: &FleetSummary, from: f64, to: f64) -> Vec<Step> {
+/// A use of the money, by how much it changes, and that change replication by replication where it is known.
+type Change = (String, f64, Option<Sample>);
+
+/// Changes of every use from the ledgers of all replications together, scaled to the cost per 1,000 jobs.
+fn changes(base: &FleetSummary, other: &FleetSummary, from: f64, to: f64) -> Vec<Change> {
     let (before, after) = (shares(base), shares(other));
-    let changes = before.into_iter().zip(after).map(|((name, a), (_, b))| (name, to * b - from * a));
-    let (mut large, small): (Vec<_>, Vec<_>) = changes.partition(|(_, change)| change.abs() >= SMALL * from);
+    before.into_iter().zip(after).map(|((name, a), (_, b))| (name, to * b - from * a, None)).collect()
+}
+
+/// The same replication by replication.
+fn paired_changes(base: &CostUses, other: &CostUses) -> Vec<Change> {
+    let both = base.uses.iter().zip(&other.uses);
+    both.map(|((label, before), (_, after))| {
+        let change = after.paired_difference(before);
+        (words(label), change.point, Some(change))
+    })
+    .collect()
+}
+
+/// A step for each large change, the largest first, and one for everything else.
+fn uses(changes: Vec<Change>, confidence: Confidence, from: f64, to: f64) -> Vec<Step> {
+    let (mut large, small): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|(_, change, _)| change.abs() >= SMALL * from);
     large.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    let told: f64 = large.iter().map(|(_, change)| change).sum();
-    if small.iter().any(|(_, change)| change.abs() > 1e-9) {
-        large.push(("everything else".to_owned(), to - from - told));
+    let told: f64 = large.iter().map(|(_, change, _)| change).sum();
+    if small.iter().any(|(_, change, _)| change.abs() > 1e-9) {
+        let rest = small.into_iter().map(|(_, _, sample)| sample).collect::<Option<Vec<Sample>>>();
+        let rest = rest.and_then(|rest| {
+            let (first, others) = rest.split_first()?;
+            let zero = first.paired_difference(first);
+            // Less the negative of the next, that is, plus the next.
+            let plus = |sum: Sample, next: &Sample| sum.paired_difference(&zero.paired_difference(next));
+            Some(others.iter().fold(first.clone(), plus))
+        });
+        large.push(("everything else".to_owned(), to - from - told, rest));
     }
     let mut at = from;
-    let step = |(name, change): (String, f64)| {
-        let step = Step { name, settings: Vec::new(), from: at, to: at + change };
+    let step = |(name, change, sample): Change| {
+        let estimate = sample.map(|sample| sample.estimate(confidence));
+        let step = Step { name, settings: Vec::new(), from: at, to: at + change, change: estimate };
         at += change;
         step
     };
@@ -165,9 +217,9 @@ impl Drawing for Savings {
 
     fn draw<DB: DrawingBackend>(&self, canvas: &Canvas<'_, DB>) -> Drawn<DB> {
         let below = if self.by_fleet {
-            "Fleets on the way, each with the settings of the one before and more; in another order the steps would differ. Hatched: dearer."
+            "Fleets on the way, each with the settings of the one before and more; in another order the steps would differ. Hatched: dearer. Whiskers: paired intervals of each step."
         } else {
-            "What the money is used for, in $ per 1000 jobs. Hatched: dearer."
+            "What the money is used for, in $ per 1000 jobs. Hatched: dearer. Whiskers: paired intervals of each part."
         };
         let top = canvas.title(&self.title(), below, 925.0)? + 12.0;
         let rows = self.steps.len() + 2;
@@ -215,9 +267,20 @@ impl Savings {
         // A thread from the bar above to this one.
         canvas.line(&[(a, top - 16.0), (a, top)], Stroke::solid(colour::DARK_GREY, 1.0))?;
         let middle = f64::midpoint(top, bottom);
+        let mut text_from = to.0;
+        if let Some((lower, upper)) = step.change.and_then(|change| change.interval) {
+            // Where the bar may end instead.
+            let [lower, upper] = [lower, upper].map(|change| frame.x.at(step.from + change));
+            canvas.line(&[(lower, middle), (upper, middle)], Stroke::solid(colour::BLACK, 1.4))?;
+            for end in [lower, upper] {
+                canvas
+                    .line(&[(end, middle - 5.0), (end, middle + 5.0)], Stroke::solid(colour::BLACK, 1.4))?;
+            }
+            text_from = text_from.max(upper);
+        }
         canvas.text(&step.name, (frame.x.start - 10.0, middle), NAME, Align::Right)?;
         let kind = Type { colour: colour::BLACK, ..LABEL };
-        canvas.text(&signed(step.to - step.from), (to.0 + 8.0, middle), kind, Align::Left)
+        canvas.text(&step.told(), (text_from + 8.0, middle), kind, Align::Left)
     }
 }
 
@@ -226,7 +289,7 @@ impl Titled for Savings {
         let change = self.to - self.from;
         let word = if change <= 0.0 { "less" } else { "more" };
         let most = self.largest().map_or_else(String::new, |step| {
-            let by = signed(step.to - step.from);
+            let by = step.told();
             if self.by_fleet {
                 format!("; the largest step is {} ({by}\u{a0}$)", step.name)
             } else {

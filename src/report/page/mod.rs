@@ -3,15 +3,19 @@
 
 mod assumptions;
 mod comparison;
+mod gate;
 mod heat_map;
 mod model;
 mod parts;
+mod recommendation;
 mod sheet;
 mod sweep;
 mod tables;
 mod teams;
 
 pub use comparison::comparison_html;
+pub use gate::gate_html;
+pub use recommendation::recommendation_html;
 pub use sheet::SheetFacts;
 pub use sweep::sweep_html;
 

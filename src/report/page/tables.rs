@@ -4,7 +4,7 @@ use super::model::{DataTable, names};
 use super::{NodeHours, SlowJobs};
 use crate::experiment::{ExperimentSummary, FleetSummary, Metric};
 use crate::metrics::{Distribution, GaugeKey, JobOutcome, NodeEnd, WaitCause};
-use crate::report::chart::{Savings, at_share, load_duration, signed};
+use crate::report::chart::{Savings, Step, at_share, load_duration, signed};
 use crate::report::format::{number, plus_minus, three_digits};
 use crate::report::verdict::words;
 
@@ -189,11 +189,18 @@ pub(super) fn slowest_table(slow: &SlowJobs) -> DataTable {
 
 /// The steps of the way from the baseline's cost to another fleet's.
 pub(super) fn savings_table(savings: Option<&Savings>) -> DataTable {
-    let row = |step: &crate::report::chart::Step| {
+    let ends = |step: &Step| {
+        let ends = step.change.and_then(|change| change.interval);
+        let none = || ("–".to_owned(), "–".to_owned());
+        ends.map_or_else(none, |(lower, upper)| (signed(lower), signed(upper)))
+    };
+    let row = |step: &Step| {
         vec![
             step.name.clone(),
             number(step.from, 2),
             signed(step.to - step.from),
+            ends(step).0,
+            ends(step).1,
             number(step.to, 2),
             if step.settings.is_empty() { "–".to_owned() } else { step.settings.join("; ") },
         ]
@@ -202,14 +209,14 @@ pub(super) fn savings_table(savings: Option<&Savings>) -> DataTable {
         title: "Numbers".to_owned(),
         note: savings.map_or_else(String::new, |way| {
             format!(
-                "From {} ({}\u{a0}$) to {} ({}\u{a0}$). Means of the replications; the interval of the whole difference stands in the comparison.",
+                "From {} ({}\u{a0}$) to {} ({}\u{a0}$). Lower and upper: the 95\u{a0}% interval of each change by itself, paired by replication; steps depend on each other, so these do not add up to the interval of the whole difference, which stands in the comparison.",
                 way.baseline,
                 number(way.from, 2),
                 way.fleet,
                 number(way.to, 2)
             )
         }),
-        head: names(&["step", "before, $ per 1000 jobs", "change", "after", "settings that it adds"]),
+        head: names(&["step", "before, $ per 1000 jobs", "change", "lower", "upper", "after", "settings that it adds"]),
         rows: savings.map(|way| way.steps.iter().map(row).collect()).unwrap_or_default(),
     }
 }
