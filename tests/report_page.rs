@@ -28,6 +28,31 @@ fn page() -> &'static str {
     })
 }
 
+/// What a sweep varies.
+const VARIED: &str = "node_pool.ci.disruption.consolidate_after=1m,10m";
+
+/// The pages that other commands write of the same scenario, with what they are called.
+fn other_pages() -> Vec<(&'static str, String)> {
+    let place = tempfile::tempdir().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain");
+    let out = place.path().display().to_string();
+    let sweep = ["sweep", "small.toml", "--vary", VARIED, "--design", "one-at-a-time"];
+    let commands: [(&str, &[&str]); 4] = [
+        ("compare", &["compare", "small.toml"]),
+        ("sweep", &sweep),
+        ("check", &["check", "small.toml"]),
+        ("recommend", &["recommend", "small.toml", "--vary", VARIED, "--max-reps", "10"]),
+    ];
+    let mut pages = Vec::new();
+    for (name, arguments) in commands {
+        // Gates and selections may end with another exit code than 0 and still have their page.
+        let _ = fleetsim().current_dir(&folder).args(arguments).args(["--out", &out]).output().unwrap();
+        let page = place.path().join(format!("small-{name}/report.html"));
+        pages.push((name, fs::read_to_string(page).unwrap_or_else(|error| panic!("{name}: {error}"))));
+    }
+    pages
+}
+
 /// What stands between `from` and `to`, everywhere.
 fn between<'p>(page: &'p str, from: &str, to: &str) -> Vec<&'p str> {
     page.split(from).skip(1).filter_map(|rest| rest.split(to).next()).collect()
@@ -190,14 +215,16 @@ fn no_request_leaves_the_page_in_a_browser_whatever_is_pressed() {
          setTimeout(() => leave({{ refused, asked: performance.getEntriesByType('resource').map((one) => one.name), \
          pressed: document.querySelectorAll('button, input').length }}), 1000);</script></body>"
     );
-    let Some(dom) = rendered(&browser, &page().replace("</body>", &script)) else {
-        println!("skipped: {} does not start here", browser.display());
-        return;
-    };
-    let found = left(&dom);
-    assert_eq!(found["asked"], serde_json::json!([]));
-    assert_eq!(found["refused"], 0);
-    assert!(found["pressed"].as_u64().unwrap() > 10, "{found}");
+    for (name, page) in [("run", page().to_owned())].into_iter().chain(other_pages()) {
+        let Some(dom) = rendered(&browser, &page.replace("</body>", &script)) else {
+            println!("skipped: {} does not start here", browser.display());
+            return;
+        };
+        let found = left(&dom);
+        assert_eq!(found["asked"], serde_json::json!([]), "{name}");
+        assert_eq!(found["refused"], 0, "{name}");
+        assert!(found["pressed"].as_u64().unwrap() > 10, "{name}: {found}");
+    }
 }
 
 #[test]
@@ -212,9 +239,11 @@ fn axe_finds_no_fault_on_the_page() {
         "<script>{axe}</script><script>{LEAVE} document.querySelectorAll('details').forEach((part) => part.open = true); \
          axe.run().then((result) => leave(result.violations.map((one) => [one.impact, one.id, one.nodes[0].html])));</script></body>"
     );
-    let Some(dom) = rendered(&browser, &page().replace("</body>", &script)) else {
-        println!("skipped: {} does not start here", browser.display());
-        return;
-    };
-    assert_eq!(left(&dom), serde_json::json!([]));
+    for (name, page) in [("run", page().to_owned())].into_iter().chain(other_pages()) {
+        let Some(dom) = rendered(&browser, &page.replace("</body>", &script)) else {
+            println!("skipped: {} does not start here", browser.display());
+            return;
+        };
+        assert_eq!(left(&dom), serde_json::json!([]), "{name}");
+    }
 }

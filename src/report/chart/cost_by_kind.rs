@@ -146,8 +146,12 @@ fn draw_inside<DB: DrawingBackend>(
         canvas.fill((at.0 - half, at.1 - 9.0), (at.0 + half, at.1 + 9.0), colour::WHITE.mix(0.85))?;
     }
     let luminance = 0.299 * f64::from(ink.0) + 0.587 * f64::from(ink.1) + 0.114 * f64::from(ink.2);
-    let is_dark = luminance < 130.0 && !is_hatched;
-    let kind = Type { colour: if is_dark { colour::WHITE } else { colour::BLACK }, ..LABEL };
+    let colour = match (is_hatched, luminance < 130.0) {
+        (true, _) => colour::BLACK,
+        (false, true) => colour::WHITE,
+        (false, false) => colour::ON_LIGHT,
+    };
+    let kind = Type { colour, ..LABEL };
     canvas.text(text, at, kind, Align::Centre)
 }
 

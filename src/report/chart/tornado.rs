@@ -78,7 +78,7 @@ impl Drawing for Tornado<'_> {
             canvas.fill(from, to, ink.mix(0.9))?;
             let mut name = self.facts.keys[bar.key].clone();
             if !bar.flips.is_empty() {
-                canvas.hatch(from, to, colour::BLACK)?;
+                canvas.hatch(from, to, colour::ON_LIGHT)?;
                 name.push_str(&format!(": {}", bar.flips.join(", ")));
             }
             let kind = Type { is_bold: !bar.flips.is_empty(), ..NAME };
