@@ -228,7 +228,7 @@ fn verdicts(text: &str) -> Vec<&str> {
 #[test]
 fn the_gate_leaves_files_for_ci_and_a_page_with_its_verdict() {
     let place = tempfile::tempdir().unwrap();
-    let objectives = "[[objective]]\nmetric = \"wait_p95\"\nat_most = \"10m\"\n[[objective]]\nmetric = \"cost_per_1000_jobs\"\nat_most = 0.01\n";
+    let objectives = "[[objective]]\nmetric = \"wait_p95\"\nat_most = \"10m\"\n[[objective]]\nmetric = \"cost_per_1000_jobs\"\nat_most = \"0.01 USD\"\n";
     let small = scenario(place.path(), &format!("{SMALL}{objectives}"));
     let baseline = place.path().join("baseline.csv").display().to_string();
     assert_eq!(said(&["baseline", "save", &small, "--out", &baseline], &[]).0, 0);

@@ -68,7 +68,8 @@ fn write(wanted: &[Emit], text: impl Fn(Artifact) -> String) -> Result<(), Faile
 /// What files for CI say besides the results; the page lies in `folder`, or nowhere where that is empty.
 pub(super) fn artifact_facts(scenario: &Scenario, path: &Path, folder: &str) -> ArtifactFacts {
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let line = text.lines().position(|line| line.trim_start().starts_with("[objectives"));
+    let line =
+        text.lines().position(|line| line.trim_start().trim_start_matches('[').starts_with("objective"));
     ArtifactFacts {
         scenario: scenario.name.clone(),
         file: path.display().to_string(),
