@@ -103,6 +103,8 @@ pub(super) struct GroupMeter {
 
 /// Binary places of a share. A share of so many places times the cost of a node for a year fits in 128 bits.
 const PLACES: u32 = 48;
+/// Half of a unit behind them.
+const HALF: u128 = 1 << (PLACES - 1);
 
 impl GroupMeter {
     /// Something was paid for a kind of machine.
@@ -141,7 +143,8 @@ impl GroupMeter {
                     _ => by_request,
                 };
                 let rest = left.of(kind).0;
-                let taken = if index == last { rest } else { ((whole * of_whole) >> PLACES).min(rest) };
+                let rounded = (whole * of_whole + HALF) >> PLACES;
+                let taken = if index == last { rest } else { rounded.min(rest) };
                 left.take(kind, CostMeter(taken));
                 mine.add(kind, CostMeter(taken));
             }
@@ -198,10 +201,10 @@ impl GroupMeter {
     }
 }
 
-/// `whole × own / all` rounded down, where `own <= all`: the share to 48 binary places.
+/// `whole × own / all` rounded, where `own <= all`: the share to 48 binary places.
 fn scaled(whole: u128, own: u128, all: u128) -> u128 {
     let share = if all >> (127 - PLACES) == 0 { (own << PLACES) / all } else { own / (all >> PLACES) };
-    (whole >> PLACES) * share + (((whole & ((1 << PLACES) - 1)) * share) >> PLACES)
+    (whole >> PLACES) * share + (((whole & ((1 << PLACES) - 1)) * share + HALF) >> PLACES)
 }
 
 #[cfg(test)]
