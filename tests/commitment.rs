@@ -110,3 +110,36 @@ fn commit_says_what_it_found_and_refuses_what_it_does_not_know() {
     run(&["--plan", "reserved", "--upfront", "all"]).success();
     run(&["--discount", "1.5"]).failure();
 }
+
+#[test]
+fn what_one_has_is_applied_in_awss_order_before_a_further_commitment_is_looked_for() {
+    let run = |more: &[&str]| -> serde_json::Value {
+        let scenario = path("graviton_migration");
+        let mut arguments = vec!["commit", scenario.as_str(), "--fleet", "x86", "--reps", "1", "-q"];
+        arguments.extend(["--format", "json"]);
+        arguments.extend(more);
+        let output = fleetsim().args(&arguments).assert().success().get_output().stdout.clone();
+        serde_json::from_slice(&output).unwrap()
+    };
+    let alone = &run(&[])["commitments"][0];
+    let best = alone["commitment_usd_per_hour"].as_f64().unwrap();
+    assert!(best > 0.0);
+    // Whoever has the best Compute Savings Plan already needs no further one, and pays what the best was said to cost.
+    let with = run(&["--own-compute-plan", &best.to_string()]);
+    let (owned, further) = (&with["commitments"][0], &with["commitments"][1]);
+    assert!(further["commitment_usd_per_hour"].as_f64().unwrap() < 1e-9, "{with}");
+    let cost = |answer: &serde_json::Value| answer["with_usd_per_hour"].as_f64().unwrap();
+    let said = alone["with_usd_per_hour"][0].as_f64().unwrap();
+    assert!((cost(owned) - said).abs() < 1e-6 * said, "{said}: {with}");
+    // Reserved Instances of the family come first and take off more (37 % against 27 %): they leave less for the plan.
+    let both = run(&["--own-compute-plan", &best.to_string(), "--own-reserved", "c7i=0.2"]);
+    let both = &both["commitments"][0];
+    assert!(both["coverage"].as_f64() >= owned["coverage"].as_f64());
+    let difference =
+        both["cost_usd_per_hour"].as_f64().unwrap() - owned["cost_usd_per_hour"].as_f64().unwrap();
+    assert!((difference - 0.2).abs() < 1e-9);
+    let scenario = path("graviton_migration");
+    let wrong = ["commit", scenario.as_str(), "--fleet", "x86", "--reps", "1", "--own-reserved", "c9z=1"];
+    let output = fleetsim().args(wrong).assert().failure().get_output().stderr.clone();
+    assert!(String::from_utf8(output).unwrap().contains("c9z"));
+}

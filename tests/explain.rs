@@ -91,6 +91,55 @@ fn waits_and_costs_are_split_and_a_change_is_recommended() {
     assert!(cost.contains("The largest part is the room: 98 % of the sum of all changes."), "{cost}");
 }
 
+/// The number after `$` or at the beginning of a cell.
+fn dollars(cell: &str) -> f64 {
+    cell.trim_start_matches('$').parse().unwrap_or_else(|_| panic!("{cell} is no number"))
+}
+
+#[test]
+fn a_bill_is_told_by_those_it_was_paid_for() {
+    let scenarios = root().join("scenarios");
+    let by = |group: &str| {
+        let arguments =
+            ["cost", "graviton_migration.toml", "--by", group, "--fleet", "all-move", "--reps", "1"];
+        explained(&scenarios, &arguments, 100).replace('\u{a0}', " ")
+    };
+    let by_class = by("class");
+    let bill = by_class.split_whitespace().find(|word| word.starts_with('$')).map(dollars).unwrap();
+    let costs: f64 = ["lint", "compile", "test"]
+        .iter()
+        .map(|class| {
+            let row = by_class
+                .lines()
+                .find(|line| line.split_whitespace().next().is_some_and(|name| name.ends_with(class)));
+            let row = row.unwrap_or_else(|| panic!("{class} is told: {by_class}"));
+            dollars(row.split_whitespace().nth(1).unwrap())
+        })
+        .sum();
+    assert!((costs - bill).abs() < 0.01 * bill, "{costs} of {bill}: {by_class}");
+    assert!(by("pipeline").contains("merge-request") && by("team").contains("(no team)"));
+    assert!(by("arch").contains("arm64") && by("capacity-type").contains("on-demand"));
+}
+
+#[test]
+fn two_fleets_have_a_break_even_speed_for_each_class() {
+    let scenarios = root().join("scenarios");
+    let arguments =
+        ["cost", "graviton_migration.toml", "--by", "class", "--fleet", "x86,all-move", "--reps", "1"];
+    let text = explained(&scenarios, &arguments, 100);
+    for class in ["lint", "compile", "test"] {
+        let row = text
+            .lines()
+            .find(|line| line.split_whitespace().next().is_some_and(|name| name.ends_with(class)))
+            .unwrap();
+        let cells: Vec<&str> = row.split_whitespace().collect();
+        let (before, after, speed) = (dollars(cells[1]), dollars(cells[2]), dollars(cells[3]));
+        if cells[4] != "–" {
+            assert_eq!(dollars(cells[4]) < speed, after < before, "{row}");
+        }
+    }
+}
+
 #[test]
 fn codes_metrics_and_keys_are_explained() {
     is_as_written("code", &["FS0004"]);

@@ -335,7 +335,7 @@ fn an_emulated_arm64_build_takes_ten_times_as_long_on_amd64() {
 #[test]
 fn an_image_is_pulled_once_per_node() {
     let mut case = small(2).change(|plan| {
-        plan.kubernetes.images = vec![Image { name: "ci".to_owned(), compressed_mb: 1000 }];
+        plan.kubernetes.images = vec![Image { name: "ci".to_owned(), compressed_mb: 1000, layers: 1 }];
     });
     // Two nodes' worth of pods at once, then one more on a node that has the image.
     case = case.nodes(1, "m6i.large").class("big", 1500, 1024, nothing(), |class| class.image = ImageId(0));

@@ -171,7 +171,7 @@ fn a_pod_counts_for_its_disruption_budget_from_when_its_containers_run() {
         .karpenter(|karpenter| karpenter.pools[0].expire_after = Some(mins(5)))
         .change(|plan| {
             plan.executor.poll_timeout = mins(60);
-            let image = |name: &str, compressed_mb| Image { name: name.to_owned(), compressed_mb };
+            let image = |name: &str, compressed_mb| Image { name: name.to_owned(), compressed_mb, layers: 1 };
             plan.kubernetes.images = vec![image("small", 1), image("huge", 100_000)];
         });
     let one_stays = DisruptionLimit::MinAvailable(PodShare::Pods(1));

@@ -145,8 +145,8 @@ impl Drawn {
                 (ms(teardown), ms(cleanup), ms(creation));
             executor.poll_timeout = secs(patience);
             plan.kubernetes.images = vec![
-                Image { name: "small".to_owned(), compressed_mb: 50 },
-                Image { name: "large".to_owned(), compressed_mb: 2000 },
+                Image { name: "small".to_owned(), compressed_mb: 50, layers: 1 },
+                Image { name: "large".to_owned(), compressed_mb: 2000, layers: 3 },
             ];
             if self.daemons > 0 {
                 let requests = Resources::new(self.daemons, self.daemons);
@@ -492,7 +492,7 @@ fn slots_and_limits_are_kept(case: &Case, drawn: &Drawn, run: &Run) {
 fn bill(plan: &Plan, node: &NodeRecord) -> (u128, u128) {
     let price =
         plan.ec2.catalog.price(TypeId::new(node.instance_type), ZoneId(node.zone as u8), node.capacity);
-    let volume = gp3_hourly(plan.ec2.root_volume_gib, 3000, 125);
+    let volume = gp3_hourly(plan.ec2.root_volume.gib, 3000, 125);
     let ran = node.terminated_at.as_ms() - node.launched_at.as_ms();
     let before = plan.warmup.as_ms().saturating_sub(node.launched_at.as_ms());
     let counted = if plan.warmup > SimTime::ZERO && node.terminated_at <= plan.warmup {
@@ -674,8 +674,12 @@ fn instead(drawn: &Drawn, kind: u8) -> Case {
                     idle_time: mins(2),
                     ready_first: false,
                 };
-                let group =
-                    |name: &&str| MachineGroup { nodes: nodes(name, plan), more_types: Vec::new(), policy };
+                let group = |name: &&str| MachineGroup {
+                    nodes: nodes(name, plan),
+                    more_types: Vec::new(),
+                    policy,
+                    scheduled: Vec::new(),
+                };
                 let groups = types.iter().map(group).collect();
                 CapacityPlan::Machines(Box::new(MachinesPlan { groups }))
             }

@@ -251,7 +251,7 @@ fn case(capacity_types: &[&str], count: u32, ends_at: Option<SimDuration>) -> Ca
         .pool_as(PoolPlan { spec, disruption, ..PoolPlan::default() })
         .class("test", 1500, 1024, Distribution::Constant(SimDuration::ZERO), |_| {})
         .change(|plan| {
-            plan.ec2.root_volume_gib = 0;
+            plan.ec2.root_volume.gib = 0;
             plan.executor.poll_timeout = mins(60);
             plan.ec2.reservations = vec![CapacityReservation {
                 id: "cr-1".to_owned(),

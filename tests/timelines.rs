@@ -9,6 +9,7 @@ use fleetsim::metrics::{CostKind, JobOutcome, NodeEnd};
 use fleetsim::scaling::{AutoscalerConfig, IdleTarget, MachinePolicy};
 use fleetsim::simulation::{
     CapacityPlan, DrainPlan, FixedNodes, MachineGroup, MachinesPlan, NodeGroup, NodeGroupsPlan, PodSource,
+    ScheduledPolicy,
 };
 use fleetsim::units::{Ppm, SimDuration, SimTime};
 use fleetsim::workload::{Distribution, Retry};
@@ -65,9 +66,24 @@ fn autoscaled(instance_types: &[&str]) -> Case {
 
 fn machines(policy: MachinePolicy) -> Case {
     let case = case();
-    let group = MachineGroup { nodes: nodes_of(&case, "m6i.large"), more_types: Vec::new(), policy };
+    let group = MachineGroup {
+        nodes: nodes_of(&case, "m6i.large"),
+        more_types: Vec::new(),
+        policy,
+        scheduled: Vec::new(),
+    };
     let plan = MachinesPlan { groups: vec![group] };
     case.change(|own| own.capacity = CapacityPlan::Machines(Box::new(plan))).until(mins(60))
+}
+
+/// The same with another policy from `from` until `until`.
+fn machines_at_times(policy: MachinePolicy, then: MachinePolicy, (from, until): (u64, u64)) -> Case {
+    machines(policy).change(|own| {
+        let CapacityPlan::Machines(plan) = &mut own.capacity else { unreachable!("machines were planned") };
+        let at = |seconds| SimTime::ZERO + secs(seconds);
+        plan.groups[0].scheduled =
+            vec![ScheduledPolicy { active: vec![(at(from), at(until))], policy: then }];
+    })
 }
 
 fn fleeting() -> MachinePolicy {
@@ -216,6 +232,28 @@ fn docker_machine_keeps_idle_machines_and_a_third_job_waits_for_the_next() {
     let ready: Vec<u64> = lives(&run).iter().map(|life| life.1).collect();
     assert_eq!(ready, [40, 40, 100, 101, 140]);
     assert_eq!(run.finished.outcome.costs.of(CostKind::ControlPlane).0, 0);
+}
+
+#[test]
+fn idle_machines_come_when_their_period_begins_and_go_when_it_ends() {
+    // Office hours from minute 10 to 30: two idle machines, asked for at 600 s, running at 610 s and ready at 640 s. Idle for more
+    // than a minute, they go in the millisecond in which the period ends.
+    let idle = |count| IdleTarget::DockerMachine { count, factor: Ppm::ZERO, least: 0 };
+    let night = MachinePolicy { idle: idle(0), idle_time: mins(1), ..fleeting() };
+    let office = MachinePolicy { idle: idle(2), ready_first: true, ..night };
+    let run = machines_at_times(night, office, (600, 1800)).run();
+    assert_eq!(lives(&run), [(610, 640, 1800, NodeEnd::Empty), (610, 640, 1800, NodeEnd::Empty)]);
+    // A job in the period finds its machine; another is made in its place. With the job's end there are three idle ones, of which the
+    // oldest has been idle for two minutes and goes at once; the others wait for the period's end.
+    let run = machines_at_times(night, office, (600, 1800)).job(secs(700), "small", secs(60)).run();
+    assert_eq!(scripts(&run), [(700_000, 760_000)]);
+    let mut ends: Vec<u64> = lives(&run).iter().map(|life| life.2).collect();
+    ends.sort_unstable();
+    assert_eq!(ends, [760, 1800, 1800]);
+    // An idle time of half an hour that began within the period ends after it.
+    let patient = MachinePolicy { idle_time: mins(30), ..night };
+    let run = machines_at_times(patient, MachinePolicy { idle_time: mins(30), ..office }, (600, 1800)).run();
+    assert_eq!(lives(&run).iter().map(|life| life.2).collect::<Vec<_>>(), [2440, 2440]);
 }
 
 #[test]

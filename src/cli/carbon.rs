@@ -26,7 +26,7 @@ pub(super) fn carbon(arguments: &CarbonArguments, terminal: Terminal) -> Result<
         "kg CO2e, embodied",
         "kg CO2e per 1,000 jobs",
     ]);
-    arguments.of.each_fleet(terminal, |fleet, runs| {
+    let exit = arguments.of.each_fleet(terminal, |fleet, runs| {
         let region = fleet.plan.ec2.catalog.region();
         let Some(grid) = grid_kg_per_kwh(region) else {
             return Err(Failed::Usage(format!("there is no grid factor of {region}")));
@@ -43,12 +43,15 @@ pub(super) fn carbon(arguments: &CarbonArguments, terminal: Terminal) -> Result<
         ]);
         Ok(())
     })?;
+    if table.is_empty() {
+        return Ok(exit);
+    }
     let mut text = format!("{table}\n\nfigures of {CARBON_DATE} (cloud-carbon-footprint); caveats:\n");
     for caveat in CARBON_CAVEATS {
         text += &format!("  - {caveat}\n");
     }
     answer(&text)?;
-    Ok(Exit::Success)
+    Ok(exit)
 }
 
 fn power(fleet: &Fleet, node: &NodeRecord) -> Option<NodePower> {

@@ -1,8 +1,9 @@
 //! `fleetsim commit`: which Savings Plan or Reserved Instances pay for what a scenario's fleets run on demand.
 
 use super::args::Format;
+use super::commit_owned::{Hours, Owned, hours};
 use super::exit::{Exit, Failed};
-use super::node_runs::{NodeRuns, Run};
+use super::node_runs::NodeRuns;
 use super::terminal::{Terminal, answer};
 use crate::catalog::{CapacityType, TypeId, ZoneId, other_price, reserved_discounts};
 use crate::experiment::{HourlyUse, best_commitment};
@@ -11,7 +12,6 @@ use crate::report::{CommitmentAnswer, commitment_text};
 use crate::scenario::Fleet;
 use crate::units::HourlyPrice;
 use clap::{Args, ValueEnum};
-use std::collections::BTreeSet;
 
 /// Shown below the options by `--help`.
 const HELP: &str = "\
@@ -20,6 +20,10 @@ one with the least cost per hour over all replications; its interval is that of 
 
   fleetsim commit peak.toml
   fleetsim commit peak.toml --plan ec2-instance --term 3y --fleet graviton-on-demand
+  fleetsim commit peak.toml --own-reserved m7i=1.5 --own-compute-plan 2
+
+What you have is applied hour by hour in AWS's order (Reserved Instances, EC2 Instance Savings Plans, Compute Savings Plans), with \
+the discounts of the same term; the best further commitment is for what that leaves.
 
 Discounts are the catalogue's (`fleetsim catalog` says from when); yours come with --discount. Nodes of a fixed group that has a \
 savings_plan already, Spot, Fargate, runner managers and volumes are not counted.";
@@ -40,6 +44,8 @@ pub(super) struct CommitArguments {
     /// What the plan takes off list prices, in place of the catalogue's figure: 0.3 is 30 %.
     #[arg(long, value_name = "SHARE")]
     pub discount: Option<f64>,
+    #[command(flatten)]
+    pub owned: Owned,
     #[command(flatten)]
     pub of: NodeRuns,
     /// How to print the answer: table or json.
@@ -88,8 +94,13 @@ pub(super) fn commit(arguments: &CommitArguments, terminal: Terminal) -> Result<
     }
     let mut texts = Vec::new();
     let mut values = Vec::new();
-    arguments.of.each_fleet(terminal, |fleet, runs| {
-        for (name, hours, discount) in uses(fleet, runs, arguments)? {
+    let exit = arguments.of.each_fleet(terminal, |fleet, runs| {
+        let hours = hours(fleet, runs, arguments)?;
+        if let Some(owned) = &hours.owned {
+            texts.push(owned.text(&fleet.name));
+            values.push(owned.json(&fleet.name));
+        }
+        for (name, hours, discount) in uses(fleet, hours, runs.len(), arguments)? {
             let worth = best_commitment(&hours, discount);
             let said = CommitmentAnswer { name, runs: &hours, discount, worth };
             texts.push(commitment_text(&said));
@@ -97,6 +108,9 @@ pub(super) fn commit(arguments: &CommitArguments, terminal: Terminal) -> Result<
         }
         Ok(())
     })?;
+    if values.is_empty() {
+        return Ok(exit);
+    }
     match arguments.format {
         Format::Json => {
             let all = serde_json::json!({ "schema": "fleetsim.commit/1", "commitments": values });
@@ -104,36 +118,31 @@ pub(super) fn commit(arguments: &CommitArguments, terminal: Terminal) -> Result<
         }
         _ => answer(&texts.join("\n"))?,
     }
-    Ok(Exit::Success)
+    Ok(exit)
 }
 
 /// The hours that one plan may cover: of the whole fleet, or of each family with its own discount.
 fn uses(
     fleet: &Fleet,
-    runs: &[Run],
+    hours: Hours,
+    runs: usize,
     arguments: &CommitArguments,
 ) -> Result<Vec<(String, Vec<HourlyUse>, f64)>, Failed> {
-    let hours = |family: Option<&str>| -> Vec<HourlyUse> {
-        let price = |node: &NodeRecord| list_price(fleet, node, family);
-        runs.iter().map(|run| HourlyUse::of(&run.nodes, run.span, price)).collect()
-    };
     if arguments.plan == PlanName::Compute {
-        return Ok(vec![(fleet.name.clone(), hours(None), discount(arguments, "")?)]);
+        return Ok(vec![(fleet.name.clone(), hours.together(runs), discount(arguments, "")?)]);
     }
-    let catalog = &fleet.plan.ec2.catalog;
-    let nodes = runs.iter().flat_map(|run| &run.nodes).filter(|node| list_price(fleet, node, None).is_some());
-    let families: BTreeSet<&str> =
-        nodes.map(|node| catalog.get(TypeId::new(node.instance_type)).family()).collect();
-    let of = |family: &str| {
-        Ok((format!("{}, {family}", fleet.name), hours(Some(family)), discount(arguments, family)?))
+    if hours.families.is_empty() {
+        return Ok(vec![(fleet.name.clone(), hours.together(runs), 0.0)]);
+    }
+    let of = |(family, left): (String, Vec<HourlyUse>)| -> Result<_, Failed> {
+        let discount = discount(arguments, &family)?;
+        Ok((format!("{}, {family}", fleet.name), left, discount))
     };
-    let found: Result<Vec<_>, Failed> = families.iter().map(|family| of(family)).collect();
-    let found = found?;
-    if found.is_empty() { Ok(vec![(fleet.name.clone(), hours(None), 0.0)]) } else { Ok(found) }
+    hours.families.into_iter().zip(hours.left).map(of).collect()
 }
 
 /// The on-demand list price of a node in dollars per hour, where a plan for `family` may cover it.
-fn list_price(fleet: &Fleet, node: &NodeRecord, family: Option<&str>) -> Option<f64> {
+pub(super) fn list_price(fleet: &Fleet, node: &NodeRecord, family: Option<&str>) -> Option<f64> {
     let catalog = &fleet.plan.ec2.catalog;
     let kind = TypeId::new(node.instance_type);
     let is_covered = fleet.plan.capacity.group(node.pool).is_some_and(|group| group.discount.0 > 0);
@@ -148,10 +157,15 @@ fn list_price(fleet: &Fleet, node: &NodeRecord, family: Option<&str>) -> Option<
 
 /// What the plan takes off list prices.
 fn discount(arguments: &CommitArguments, family: &str) -> Result<f64, Failed> {
-    if let Some(own) = arguments.discount {
-        return Ok(own);
+    match arguments.discount {
+        Some(own) => Ok(own),
+        None => listed_discount((arguments.plan, arguments.term, arguments.upfront), family),
     }
-    let item = match (arguments.plan, arguments.term, arguments.upfront) {
+}
+
+/// What the catalogue says that a plan takes off list prices.
+pub(super) fn listed_discount(terms: (PlanName, TermName, UpfrontName), family: &str) -> Result<f64, Failed> {
+    let item = match terms {
         (PlanName::Compute, TermName::OneYear, UpfrontName::None) => "commitment.compute_sp.1yr_no_upfront",
         (PlanName::Compute, TermName::ThreeYears, UpfrontName::None) => {
             "commitment.compute_sp.3yr_no_upfront"

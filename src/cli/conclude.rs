@@ -6,7 +6,7 @@ use super::emit::{Emit, emit};
 use super::exit::{Exit, Failed};
 use super::files::ResultFolder;
 use super::page_facts::sweep_shown;
-use super::results::{Finished, write_results};
+use super::results::{Finished, old_prices, write_results};
 use super::terminal::{Terminal, answer, say};
 use crate::experiment::{Confidence, Units, summarise};
 use crate::metrics::RunOutcome;
@@ -60,6 +60,9 @@ pub(super) fn conclude(
     answer(&summary_text(&summary, &scenario.objectives, &files, format(how.format)))?;
     if how.format == Format::Table {
         answer(&pairing_text(&summary))?;
+    }
+    if let Some(old) = old_prices(scenario) {
+        terminal.note(&format!("prices as of {old}"));
     }
     if how.timings {
         say(&timings_text(clock.laps(), &summary));

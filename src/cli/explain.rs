@@ -64,7 +64,8 @@ pub(super) enum ExplainCommand {
         /// The two fleets; default are the baseline and the one that a run would choose.
         #[arg(long, value_name = "FROM,TO", value_delimiter = ',')]
         fleet: Vec<String>,
-        /// For whom the fleet's money is paid instead: its bill by class, team, project, pipeline, arch or capacity type.
+        /// For whom the fleet's money is paid instead: its bill by class, team, project, pipeline, arch or capacity type. By class and
+        /// with two fleets: the speed at which each class breaks even.
         #[arg(long, value_enum, value_name = "GROUP")]
         by: Option<GroupName>,
         /// Replications.

@@ -10,6 +10,7 @@ mod catalog_files;
 mod check;
 mod clock;
 mod commit;
+mod commit_owned;
 mod compare;
 mod compare_results;
 mod completions;

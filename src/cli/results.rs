@@ -35,10 +35,11 @@ pub(super) fn write_results(folder: ResultFolder, finished: &Finished<'_>) -> Re
         "summary.json",
         summary_text(summary, &scenario.objectives, &[], SummaryFormat::Json).as_bytes(),
     )?;
-    folder.write(
-        "summary.md",
-        summary_text(summary, &scenario.objectives, &[], SummaryFormat::Markdown).as_bytes(),
-    )?;
+    let mut markdown = summary_text(summary, &scenario.objectives, &[], SummaryFormat::Markdown);
+    if let Some(old) = old_prices(scenario) {
+        markdown.push_str(&format!("\nPrices as of {old}.\n"));
+    }
+    folder.write("summary.md", markdown.as_bytes())?;
     folder.write("summary.csv", &csv_bytes(|out| summary_csv(out, summary))?)?;
     folder.write("replications.csv", &csv_bytes(|out| replications(scenario, finished.units).write(out))?)?;
     folder.write("costs.csv", &csv_bytes(|out| costs_csv(out, summary))?)?;
@@ -231,15 +232,19 @@ pub(super) fn provenance_of(scenario: &Scenario, seconds: f64, partial: bool) ->
 
 /// The same where no price is old; otherwise how old they are when the simulated time starts.
 pub(super) fn with_age(scenario: &Scenario, prices: &str) -> String {
+    old_prices(scenario).unwrap_or_else(|| prices.to_owned())
+}
+
+/// The day of the embedded prices and how old they are when the simulated time starts, where that is more than 90 days.
+pub(super) fn old_prices(scenario: &Scenario) -> Option<String> {
     let day = scenario.start.date();
     let ages = scenario.fleets.iter().filter_map(|fleet| prices_date(fleet.plan.ec2.catalog.region()));
     match ages.filter_map(|date| age_in_days(date, day)).max() {
-        Some(days) if days > OLD_DAYS => {
-            format!(
-                "{prices}; {days} days before the simulated start, more than {OLD_DAYS}: look whether they still hold"
-            )
-        }
-        _ => prices.to_owned(),
+        Some(days) if days > OLD_DAYS => Some(format!(
+            "{}; {days} days before the simulated start, more than {OLD_DAYS}: look whether they still hold",
+            prices_as_of(scenario)
+        )),
+        _ => None,
     }
 }
 

@@ -127,9 +127,57 @@ pub fn gp3_hourly(gib: u32, iops: u32, throughput_mibs: u32) -> HourlyPrice {
     HourlyPrice((monthly + HOURS_PER_MONTH / 2) / HOURS_PER_MONTH)
 }
 
+/// The root volume of every node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RootVolume {
+    /// Its type.
+    pub kind: VolumeKind,
+    /// Size in GiB.
+    pub gib: u32,
+    /// IOPS; gp3 only, of which 3,000 are included.
+    pub iops: u32,
+    /// MiB/s; gp3 only, of which 125 are included.
+    pub throughput_mibs: u32,
+    /// Price of a GiB for a month in nano-dollars, in place of the list's.
+    pub nanos_per_gib_month: Option<u64>,
+}
+
+/// Type of a volume.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeKind {
+    /// General Purpose SSD, third generation.
+    Gp3,
+    /// General Purpose SSD, second generation: performance comes with size, at no price of its own.
+    Gp2,
+}
+
+impl Default for RootVolume {
+    /// What Karpenter gives an AL2023 node: 20 GiB of gp3 with what is included.
+    fn default() -> Self {
+        Self { kind: VolumeKind::Gp3, gib: 20, iops: 3000, throughput_mibs: 125, nanos_per_gib_month: None }
+    }
+}
+
+impl RootVolume {
+    /// Price per hour at us-east-1 prices: as [`gp3_hourly`], gp2 at $0.10 per GB-month (`other_prices.tsv`).
+    #[must_use]
+    pub fn hourly(&self) -> HourlyPrice {
+        const GP2: u64 = 100_000_000;
+        let per_month = |nanos: u64| (u64::from(self.gib) * nanos + HOURS_PER_MONTH / 2) / HOURS_PER_MONTH;
+        match (self.kind, self.nanos_per_gib_month) {
+            (VolumeKind::Gp3, None) => gp3_hourly(self.gib, self.iops, self.throughput_mibs),
+            (VolumeKind::Gp3, Some(own)) => {
+                HourlyPrice(per_month(own) + gp3_hourly(0, self.iops, self.throughput_mibs).0)
+            }
+            (VolumeKind::Gp2, own) => HourlyPrice(per_month(own.unwrap_or(GP2))),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::other_price;
     use crate::units::Money;
     use proptest::prelude::*;
 
@@ -185,6 +233,35 @@ mod tests {
         // 100 GiB + 3,000 more IOPS ($15) + 125 more MiB/s ($5).
         let fast = CostMeter::of(gp3_hourly(100, 6000, 250), 730 * 3_600_000).read();
         assert!((fast.as_dollars() - 28.0).abs() < 1e-6, "{fast}");
+    }
+
+    #[test]
+    fn a_root_volume_costs_what_its_type_size_and_speed_do() {
+        let month = |volume: RootVolume| CostMeter::of(volume.hourly(), 730 * 3_600_000).read().as_dollars();
+        let near =
+            |seen: f64, dollars: f64| assert!((seen - dollars).abs() < 1e-5, "{seen}, by hand {dollars}");
+        let usual = RootVolume::default();
+        near(month(usual), 1.6);
+        near(month(RootVolume { gib: 100, iops: 6000, throughput_mibs: 250, ..usual }), 8.0 + 15.0 + 5.0);
+        near(month(RootVolume { gib: 100, kind: VolumeKind::Gp2, ..usual }), 10.0);
+        let own = RootVolume { gib: 100, nanos_per_gib_month: Some(95_200_000), ..usual };
+        near(month(own), 9.52);
+        near(month(RootVolume { iops: 4000, ..own }), 9.52 + 5.0);
+    }
+
+    #[test]
+    fn prices_of_volumes_are_those_of_the_embedded_list() {
+        let month = |volume: RootVolume| CostMeter::of(volume.hourly(), 730 * 3_600_000).read().as_dollars();
+        let of = |item: &str| other_price(item).expect("a listed price").nanos as f64 / 1e9;
+        let none = RootVolume { gib: 0, ..RootVolume::default() };
+        for (volume, amount, item) in [
+            (RootVolume { gib: 1000, ..none }, 1000.0, "ebs.gp3.storage"),
+            (RootVolume { gib: 1000, kind: VolumeKind::Gp2, ..none }, 1000.0, "ebs.gp2.storage"),
+            (RootVolume { iops: 4000, ..none }, 1000.0, "ebs.gp3.iops_over_3000"),
+            (RootVolume { throughput_mibs: 1125, ..none }, 1000.0, "ebs.gp3.throughput_over_125"),
+        ] {
+            assert!((month(volume) - amount * of(item)).abs() < 1e-4, "{item}");
+        }
     }
 
     proptest! {

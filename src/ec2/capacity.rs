@@ -56,6 +56,8 @@ pub struct CapacityLimits {
     pub on_demand_shortage: Ppm,
     /// Share of time in which a Spot pool is empty.
     pub spot_shortage: Ppm,
+    /// The same for some pools alone, whichever comes first.
+    pub pool_shortages: Vec<(PoolFilter, Ppm)>,
     /// How long one random shortage lasts: every pool draws anew at multiples of this. Default 10 min, about the
     /// median gap in the r5.16xlarge traces of skypilot-org/spot-traces (7–9 min, 2023-05).
     pub shortage_period: SimDuration,
@@ -67,6 +69,7 @@ impl Default for CapacityLimits {
             outages: Vec::new(),
             on_demand_shortage: Ppm::ZERO,
             spot_shortage: Ppm::ZERO,
+            pool_shortages: Vec::new(),
             shortage_period: SimDuration::from_mins(10),
         }
     }
@@ -83,10 +86,11 @@ impl CapacityLimits {
         if self.outages.iter().any(|outage| outage.covers(pool, now)) {
             return false;
         }
-        let shortage = match pool.capacity_type {
+        let own = self.pool_shortages.iter().find(|(pools, _)| pools.covers(pool)).map(|(_, share)| *share);
+        let shortage = own.unwrap_or(match pool.capacity_type {
             CapacityType::OnDemand | CapacityType::Reserved => self.on_demand_shortage,
             CapacityType::Spot => self.spot_shortage,
-        };
+        });
         if shortage == Ppm::ZERO {
             return true;
         }
@@ -134,5 +138,19 @@ mod tests {
         }
         // 3 standard errors of a share of 10 % over 20,000 draws.
         assert!(empty.abs_diff(2000) < 128, "{empty}");
+    }
+
+    #[test]
+    fn a_pool_may_have_a_share_of_its_own() {
+        let own = |kind: u32, share| (PoolFilter::default().types([TypeId::new(kind)]), Ppm(share));
+        let limits = CapacityLimits {
+            on_demand_shortage: Ppm(1_000_000),
+            pool_shortages: vec![own(3, 0), own(5, 1_000_000)],
+            ..CapacityLimits::default()
+        };
+        let streams = Streams::new(7, 1);
+        let has = |kind, capacity| limits.has_capacity(pool(kind, capacity), SimTime::ZERO, &streams);
+        assert!(has(3, CapacityType::OnDemand) && !has(4, CapacityType::OnDemand));
+        assert!(has(4, CapacityType::Spot) && !has(5, CapacityType::Spot));
     }
 }

@@ -21,7 +21,7 @@ mod standing;
 mod startup;
 
 pub use availability::{AvailabilityError, AvailabilityReplay, AvailabilitySeries};
-pub use billing::{BillingRules, EndReason, InstanceBill, InstanceMeter, gp3_hourly};
+pub use billing::{BillingRules, EndReason, InstanceBill, InstanceMeter, RootVolume, VolumeKind, gp3_hourly};
 pub use capacity::{CapacityLimits, CapacityPool, Outage};
 pub use create_fleet::{AllocationStrategy, Chosen, LaunchOverride, LaunchRequest, Market, PoolWeights};
 pub use delay::Delay;
@@ -33,9 +33,9 @@ pub use sharing::{SharedCores, busy_cpu};
 pub use shocks::ShockParameters;
 pub use speed::{
     Emulation, NodeSpeed, Occupancy, PhaseKind, SpeedClass, SpeedClassId, SpeedModel, WorkParts,
-    instance_slowdown,
+    break_even_speed, generation_speed, instance_slowdown,
 };
 pub use spot_market::{Diurnal, Interruption, SpotMarket, SpotParameters, Strike, hourly_hazard};
 pub use spot_price::SpotPriceProcess;
-pub use standing::{NOT_PRICED, StandingCost, control_plane, discounted, manager};
+pub use standing::{StandingCost, TrafficVolumes, control_plane, discounted, manager, traffic};
 pub use startup::{AmiPreset, NodeStartup, Startup, StartupModel};

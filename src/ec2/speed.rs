@@ -185,7 +185,19 @@ fn scaled(whole: u64, ppm: u64) -> u64 {
     }
 }
 
-fn generation_speed(generation: &CpuGeneration, occupancy: Occupancy) -> Ppm {
+/// At which speed (m5 = 1) jobs would cost as much as elsewhere: they now run at `speed`, a share `cpu_bound` of their work is
+/// computing, and elsewhere they cost `ratio` times what they cost here. Cost goes with the time that a job takes; what waits for
+/// network and disk takes as long at any speed. `None` where no speed is enough.
+#[must_use]
+pub fn break_even_speed(cpu_bound: f64, speed: f64, ratio: f64) -> Option<f64> {
+    let waits = 1.0 - cpu_bound;
+    let may_compute = (waits + cpu_bound / speed) * ratio - waits;
+    (may_compute > 0.0 && cpu_bound > 0.0).then(|| cpu_bound / may_compute)
+}
+
+/// Speed of a generation where nobody measured another.
+#[must_use]
+pub fn generation_speed(generation: &CpuGeneration, occupancy: Occupancy) -> Ppm {
     match occupancy {
         Occupancy::Alone => generation.single_thread,
         Occupancy::Full => {
@@ -369,6 +381,17 @@ mod tests {
             let full = generation_speed(generation, Occupancy::Full).as_f64();
             assert!((full - expected).abs() < 0.01, "{name}: {full}");
         }
+    }
+
+    #[test]
+    fn at_its_break_even_speed_a_job_costs_as_much_as_elsewhere() {
+        // Seven tenths computing at twice m5's speed take 0.3 + 0.35; what costs 20 % more elsewhere may take 0.78 here: computing
+        // 0.48, at a speed of 0.7 / 0.48.
+        let found = break_even_speed(0.7, 2.0, 1.2).unwrap();
+        assert!((found - 0.7 / 0.48).abs() < 1e-12);
+        assert!((break_even_speed(1.0, 1.9, 1.0 / 1.25).unwrap() - 1.9 * 1.25).abs() < 1e-12);
+        // What mostly waits cannot be made half as dear by computing faster.
+        assert_eq!(break_even_speed(0.2, 1.0, 0.5), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What costs money whether jobs run or not: control plane, always-on runner managers; and what is not priced at all.
+//! What costs money whether jobs run or not: control plane, always-on runner managers, traffic of known volume.
 
 use crate::catalog::{CapacityType, Catalog, ZoneId, other_price};
 use crate::units::{HourlyPrice, Ppm};
@@ -14,17 +14,34 @@ pub struct StandingCost {
     pub hourly: HourlyPrice,
 }
 
-/// Costs of a real cluster that do not depend on the fleet configuration, or not enough to be modelled. Reports name
-/// them so that nobody takes a total for an invoice.
-pub const NOT_PRICED: [&str; 7] = [
-    "NAT gateways",
-    "data transfer (cross-zone, internet, registry)",
-    "public IPv4 addresses",
-    "CloudWatch logs and metrics",
-    "S3 and ECR storage",
-    "EBS snapshots",
-    "support plans and taxes",
-];
+/// What is known of the traffic of a fleet.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TrafficVolumes {
+    /// NAT gateways that stand all the time.
+    pub nat_gateways: u32,
+    /// GB a day through them.
+    pub nat_gb_per_day: f64,
+    /// GB a day from one zone to another.
+    pub cross_zone_gb_per_day: f64,
+    /// GB a day to the internet.
+    pub internet_gb_per_day: f64,
+}
+
+/// The traffic of a fleet as what it costs per hour: gateways by the hour and GB by the day, traffic between zones billed on either
+/// side, the internet's at the first tier (`other_prices.tsv`, 2026-02 to 2026-05). `None` where nothing is given.
+///
+/// # Panics
+/// Never: the embedded prices hold all of them.
+#[must_use]
+pub fn traffic(volumes: &TrafficVolumes) -> Option<StandingCost> {
+    let price = |item: &str| other_price(item).expect("other_prices.tsv holds the traffic").nanos as f64;
+    let per_day = volumes.nat_gb_per_day * price("nat_gateway.data")
+        + volumes.cross_zone_gb_per_day * 2.0 * price("data_transfer.cross_az")
+        + volumes.internet_gb_per_day * price("data_transfer.internet_out.tier_10TB");
+    let gateways = f64::from(volumes.nat_gateways) * price("nat_gateway.hour");
+    let hourly = HourlyPrice((gateways + per_day / 24.0).round() as u64);
+    (hourly.0 > 0).then(|| StandingCost { name: "traffic".to_owned(), hourly })
+}
 
 /// `price` less `discount`, rounded to the nearest nano-dollar: a Savings Plan or Reserved Instance on something that
 /// runs all the time.
@@ -70,6 +87,19 @@ mod tests {
         let planned = manager(&catalog, "t4g.micro", Ppm(270_000), 8).unwrap();
         assert_eq!(planned.hourly, HourlyPrice(6_132_000 + 876_712));
         assert_eq!(manager(&catalog, "t9z.micro", Ppm::ZERO, 8), None);
+    }
+
+    #[test]
+    fn traffic_costs_what_its_gigabytes_do() {
+        assert_eq!(traffic(&TrafficVolumes::default()), None);
+        // Two gateways at 0.045 an hour; 240 GB at 0.045, 120 GB at 0.02 and 24 GB at 0.09 a day: 10.8 + 2.4 + 2.16 in 24 hours.
+        let volumes = TrafficVolumes {
+            nat_gateways: 2,
+            nat_gb_per_day: 240.0,
+            cross_zone_gb_per_day: 120.0,
+            internet_gb_per_day: 24.0,
+        };
+        assert_eq!(traffic(&volumes).unwrap().hourly, HourlyPrice(90_000_000 + 640_000_000));
     }
 
     #[test]

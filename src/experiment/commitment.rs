@@ -169,11 +169,18 @@ pub struct Commitments {
 
 impl Commitments {
     /// What an hour costs in which `used` dollars at list prices were used on demand, by family.
+    #[must_use]
+    pub fn hour(&self, used: &[f64]) -> f64 {
+        let (cost, left) = self.apply(used);
+        cost + left.iter().sum::<f64>()
+    }
+
+    /// What the commitments themselves cost in an hour, and what they leave of `used`, dollars at list prices by family.
     ///
     /// AWS's order (Savings Plans user guide, "Understanding how Savings Plans apply to your usage", 2026-11): Reserved Instances,
     /// then EC2 Instance Savings Plans, then Compute Savings Plans on what they take most off.
     #[must_use]
-    pub fn hour(&self, used: &[f64]) -> f64 {
+    pub fn apply(&self, used: &[f64]) -> (f64, Vec<f64>) {
         let mut left = used.to_vec();
         let mut cost = 0.0;
         for (family, commitment) in self.reserved.iter().chain(&self.instance_plans) {
@@ -193,7 +200,7 @@ impl Commitments {
                 left[family] -= taken / rate;
             }
         }
-        cost + left.iter().sum::<f64>()
+        (cost, left)
     }
 }
 

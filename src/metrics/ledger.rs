@@ -21,11 +21,15 @@ pub enum CostKind {
     HostedMinutes,
     /// What stood unused of capacity reservations.
     UnusedReservations,
+    /// Traffic, as far as its volume is given: NAT gateways, between zones, to the internet.
+    Traffic,
+    /// CloudWatch, where its price is given.
+    CloudWatch,
 }
 
 impl CostKind {
     /// Every kind, in the order in which reports list them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Instance(Arch::Amd64, CapacityType::OnDemand),
         Self::Instance(Arch::Amd64, CapacityType::Spot),
         Self::Instance(Arch::Arm64, CapacityType::OnDemand),
@@ -38,6 +42,8 @@ impl CostKind {
         Self::Instance(Arch::Amd64, CapacityType::Reserved),
         Self::Instance(Arch::Arm64, CapacityType::Reserved),
         Self::UnusedReservations,
+        Self::Traffic,
+        Self::CloudWatch,
     ];
 
     /// Its place in [`CostKind::ALL`].
@@ -52,6 +58,8 @@ impl CostKind {
             Self::Fargate => 7,
             Self::HostedMinutes => 8,
             Self::UnusedReservations => 11,
+            Self::Traffic => 12,
+            Self::CloudWatch => 13,
         }
     }
 
@@ -71,6 +79,8 @@ impl CostKind {
             Self::Fargate => "fargate",
             Self::HostedMinutes => "hosted_minutes",
             Self::UnusedReservations => "unused_reservations",
+            Self::Traffic => "traffic",
+            Self::CloudWatch => "cloudwatch",
         }
     }
 }

@@ -64,6 +64,60 @@ impl CommitmentAnswer<'_> {
     }
 }
 
+/// What commitments that one has cost and cover, summed over hours.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OwnedCommitments {
+    hours: f64,
+    cost: f64,
+    used: f64,
+    left: f64,
+}
+
+impl OwnedCommitments {
+    /// Adds an hour: what the commitments cost, what was used on demand at list prices, and what they left of that.
+    pub fn add(&mut self, cost: f64, used: f64, left: f64) {
+        self.hours += 1.0;
+        self.cost += cost;
+        self.used += used;
+        self.left += left;
+    }
+
+    fn per_hour(&self, sum: f64) -> f64 {
+        if self.hours > 0.0 { sum / self.hours } else { 0.0 }
+    }
+
+    /// The share of on-demand use that they cover.
+    #[must_use]
+    pub fn coverage(&self) -> f64 {
+        if self.used > 0.0 { (self.used - self.left) / self.used } else { 0.0 }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn text(&self, fleet: &str) -> String {
+        format!(
+            "{fleet}: what you have costs ${:.3} an hour and covers {:.0} % of on-demand use; ${:.3} an hour with it, ${:.3} without\n",
+            self.per_hour(self.cost),
+            100.0 * self.coverage(),
+            self.per_hour(self.cost + self.left),
+            self.per_hour(self.used),
+        )
+    }
+
+    /// As data.
+    #[must_use]
+    pub fn json(&self, fleet: &str) -> serde_json::Value {
+        serde_json::json!({
+            "fleet": fleet,
+            "owned": true,
+            "coverage": self.coverage(),
+            "cost_usd_per_hour": self.per_hour(self.cost),
+            "with_usd_per_hour": self.per_hour(self.cost + self.left),
+            "without_usd_per_hour": self.per_hour(self.used),
+        })
+    }
+}
+
 /// The answer for people.
 #[must_use]
 pub fn commitment_text(answer: &CommitmentAnswer<'_>) -> String {

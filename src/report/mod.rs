@@ -40,13 +40,14 @@ pub use chart::{
     Chart, ChartError, FleetFacts, charts, comparison_charts, recommendation_charts, sweep_charts,
     trade_off_chart,
 };
-pub use commitment::{CommitmentAnswer, commitment_text};
+pub use commitment::{CommitmentAnswer, OwnedCommitments, commitment_text};
 pub use comparison::comparison_text;
 pub use cost_groups::{FleetGroups, cost_groups_csv};
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
 pub use explain::{
-    CostSide, ExplainedRun, WaitFacts, WhatIf, explain_cost, explain_cost_by, explain_decision, explain_job,
-    explain_node, explain_wait, idlest_node, longest_wait, metric_text, topic_text, worth_text,
+    ClassBreakEven, CostSide, ExplainedRun, WaitFacts, WhatIf, explain_break_even, explain_cost,
+    explain_cost_by, explain_decision, explain_job, explain_node, explain_wait, idlest_node, longest_wait,
+    metric_text, topic_text, worth_text,
 };
 pub use gate::{baseline_text, gate_text};
 pub use import_account::import_account_text;

@@ -1,7 +1,7 @@
 //! Stage 10 of a node: its bill, what that was paid for, and its record.
 
 use crate::catalog::TypeId;
-use crate::ec2::{BillingRules, InstanceBill, InstanceMeter, gp3_hourly};
+use crate::ec2::{BillingRules, InstanceBill, InstanceMeter};
 use crate::fleet::{Node, NodeId, NodePhase};
 use crate::metrics::{BilledSpan, CostKind, GaugeKey, NodeEnd, NodeRecord, NodeShape, UsedFor, WasteKind};
 use crate::units::{CostMeter, HourlyPrice, Millicores, SimDuration, SimTime};
@@ -55,8 +55,8 @@ impl World<'_> {
         if bill.waived == CostMeter::ZERO {
             record.billed_ms = bill.ran.max(minimum).as_ms();
         }
-        let gp3 = gp3_hourly(self.plan.ec2.root_volume_gib, 3000, 125);
-        let volume_bill = InstanceMeter::start(running_at, gp3).finish(now, facts.end_reason, rules);
+        let volume_price = self.plan.ec2.root_volume.hourly();
+        let volume_bill = InstanceMeter::start(running_at, volume_price).finish(now, facts.end_reason, rules);
         let mut volume = UsedFor::default();
         // What ended before the warm-up did costs nothing, a minimum included.
         if now > self.plan.warmup || self.plan.warmup == SimTime::ZERO {
@@ -66,9 +66,9 @@ impl World<'_> {
                 let before = self.plan.warmup.saturating_since(running_at);
                 record.billed_after_warmup_ms = record.billed_ms.saturating_sub(before.as_ms());
             }
-            let of_volume = spans.iter().map(|span| BilledSpan { price: gp3, ..*span });
+            let of_volume = spans.iter().map(|span| BilledSpan { price: volume_price, ..*span });
             volume = used_for(of_volume, &shape, &volume_bill);
-            self.share_out(id, &spans, (&shape, gp3), (&record, &volume));
+            self.share_out(id, &spans, (&shape, volume_price), (&record, &volume));
         }
         record.cost = record.used_for.total();
         self.recorder.bill_node(kind, &record.used_for, &volume);
@@ -85,7 +85,7 @@ impl World<'_> {
         &mut self,
         id: NodeId,
         spans: &[BilledSpan],
-        (shape, gp3): (&NodeShape, HourlyPrice),
+        (shape, volume_price): (&NodeShape, HourlyPrice),
         (record, volume): (&NodeRecord, &UsedFor),
     ) {
         let meter = &self.facts[id.index()].meter;
@@ -95,7 +95,8 @@ impl World<'_> {
         let is_billed = record.used_for.total() > CostMeter::ZERO;
         let (mut before, last) = (UsedFor::default(), spans.len().saturating_sub(1));
         for (place, span) in spans.iter().enumerate().take(last) {
-            let mut used = UsedFor::of_node(std::iter::once(BilledSpan { price: gp3, ..*span }), shape);
+            let mut used =
+                UsedFor::of_node(std::iter::once(BilledSpan { price: volume_price, ..*span }), shape);
             if is_billed {
                 used.merge(&UsedFor::of_node(std::iter::once(*span), shape));
             }

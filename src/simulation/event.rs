@@ -62,6 +62,8 @@ pub(super) enum Event {
     AutoscalerScan,
     /// A group of machines whose launch failed tries again.
     MachineRetry { group: u32 },
+    /// Other idle figures of a group of machines hold from now on.
+    MachinePolicy { group: u32 },
     /// A node reached a stage of its life.
     Node { node: NodeId, ordinal: u32, stage: NodeStage },
 }

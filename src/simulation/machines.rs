@@ -34,6 +34,30 @@ pub struct MachineGroup {
     pub more_types: Vec<TypeId>,
     /// How many there are.
     pub policy: MachinePolicy,
+    /// How many there are at some times instead; of several active ones the last holds (gitlab-runner 19.4 `common/config.go`
+    /// `AutoscalerConfig`, `DockerMachine.getActiveAutoscalingConfig`).
+    pub scheduled: Vec<ScheduledPolicy>,
+}
+
+/// A policy for some times. Only its idle figures differ from the group's.
+#[derive(Clone, Debug)]
+pub struct ScheduledPolicy {
+    /// When it holds: from, and until just before, in order of time.
+    pub active: Vec<(SimTime, SimTime)>,
+    /// The policy.
+    pub policy: MachinePolicy,
+}
+
+impl MachineGroup {
+    /// The policy that holds at `now`.
+    #[must_use]
+    pub fn policy_at(&self, now: SimTime) -> MachinePolicy {
+        let holds = |one: &&ScheduledPolicy| {
+            let after = one.active.partition_point(|(from, _)| *from <= now);
+            after > 0 && now < one.active[after - 1].1
+        };
+        self.scheduled.iter().rev().find(holds).map_or(self.policy, |one| one.policy)
+    }
 }
 
 /// What the loop keeps of the machines.
@@ -84,14 +108,35 @@ impl World<'_> {
     pub(super) fn start_machines(&mut self) {
         let CapacityPlan::Machines(plan) = &self.plan.capacity else { return };
         self.machines = Some(Box::new(Machines::new(plan)));
-        for group in 0..plan.groups.len() as u32 {
+        for (group, described) in (0..).zip(&plan.groups) {
             self.scale_machines(group);
+            let changes =
+                described.scheduled.iter().flat_map(|one| &one.active).flat_map(|span| [span.0, span.1]);
+            for at in changes.filter(|at| *at > self.now && *at < SimTime::ZERO + self.plan.horizon) {
+                self.queue.push(at, Event::MachinePolicy { group });
+            }
+        }
+    }
+
+    /// Other idle figures hold from now on.
+    pub(super) fn machine_policy_changed(&mut self, group: u32) {
+        self.scale_machines(group);
+        self.trim_machines(group);
+        let idle_time = self.machine_policy(group).idle_time;
+        let Some(side) = &self.machines else { return };
+        for id in &side.groups[group as usize].ready {
+            let node = &self.nodes[*id];
+            if node.pods.is_empty() {
+                let (at, ordinal) = ((node.empty_at + idle_time).max(self.now), node.ordinal);
+                let stage = NodeStage::IdleTooLong;
+                self.queue.push(at, Event::Node { node: *id, ordinal, stage });
+            }
         }
     }
 
     fn machine_policy(&self, group: u32) -> MachinePolicy {
         match &self.plan.capacity {
-            CapacityPlan::Machines(plan) => plan.groups[group as usize].policy,
+            CapacityPlan::Machines(plan) => plan.groups[group as usize].policy_at(self.now),
             _ => unreachable!("only a fleet of machines asks for their policy"),
         }
     }

@@ -48,7 +48,7 @@ mod world;
 
 pub use decisions::{Decided, Decision};
 pub use karpenter_plan::{DriftNotice, DriftPlan, KarpenterPlan, PoolPlan, ScalePlan};
-pub use machines::{MachineGroup, MachinesPlan};
+pub use machines::{MachineGroup, MachinesPlan, ScheduledPolicy};
 pub use node_groups::{NodeGroup, NodeGroupsPlan};
 pub use per_job_plan::PerJobPlan;
 pub use placement::{CLASS_LABEL, ClassPlacement, Placement};
@@ -57,6 +57,7 @@ pub use plan::{
     OwnExecutor, PausePodsPlan, Plan, PodDisruptionBudget, PodSource, PriceChange, StressPlan,
 };
 pub use reasons::{Explained, Explanation, Kept};
+pub use setup::class_speed;
 
 use crate::engine::Streams;
 use crate::metrics::RunOutcome;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::catalog::{Arch, CapacityType, Catalog, TypeId, ZoneId};
 use crate::ec2::{
     AllocationStrategy, BillingRules, CapacityLimits, CapacityReservation, Delay, Emulation, LaunchStress,
-    Occupancy, PoolWeights, SpotParameters, SpotPriceProcess, StandingCost, StartupModel,
+    Occupancy, PoolWeights, RootVolume, SpotParameters, SpotPriceProcess, StandingCost, StartupModel,
 };
 use crate::gitlab::GitlabConfig;
 use crate::gitlab::executor::PausePods;
 use crate::karpenter::disruption::DoNotDisrupt;
-use crate::kubernetes::{DisruptionLimit, SchedulerConfig, Taint, Toleration};
+use crate::kubernetes::{DisruptionLimit, PullSpeed, SchedulerConfig, Taint, Toleration};
 use crate::metrics::CostKind;
 use crate::units::{HourlyPrice, Mebibytes, Millicores, Ppm, Resources, SimDuration, SimTime};
 
@@ -140,8 +140,8 @@ pub struct KubernetesPlan {
     pub pod_start: Delay,
     /// Compressed size of the images, by [`crate::workload::ImageId`]; pulls are timed from it.
     pub images: Vec<Image>,
-    /// Pulled megabytes per second of a node (default 50).
-    pub pull_mb_per_second: u32,
+    /// How fast nodes pull them.
+    pub pull_speed: PullSpeed,
     /// Daemon sets on every node.
     pub daemon_sets: Vec<DaemonSet>,
     /// PodDisruptionBudgets that select job pods.
@@ -186,6 +186,8 @@ pub struct Image {
     pub name: String,
     /// Compressed megabytes.
     pub compressed_mb: u32,
+    /// Layers of notable size.
+    pub layers: u32,
 }
 
 /// A daemon set on every node of the cluster.
@@ -286,8 +288,8 @@ pub struct Ec2Plan {
     pub interruption_queue: bool,
     /// Billing rules.
     pub billing: BillingRules,
-    /// Root volume of every node, GiB of gp3.
-    pub root_volume_gib: u32,
+    /// Root volume of every node.
+    pub root_volume: RootVolume,
     /// Speed under emulation.
     pub emulation: Emulation,
     /// How busy nodes are taken to be for speed.
@@ -332,7 +334,7 @@ impl Default for KubernetesPlan {
             scheduler: SchedulerConfig::default(),
             pod_start: Delay::Constant(SimDuration::from_secs(2)),
             images: Vec::new(),
-            pull_mb_per_second: 50,
+            pull_speed: PullSpeed::default(),
             daemon_sets: Vec::new(),
             disruption_budgets: Vec::new(),
             placements: Vec::new(),
@@ -368,7 +370,7 @@ impl Ec2Plan {
             launch_stress: LaunchStress::default(),
             interruption_queue: true,
             billing: BillingRules::default(),
-            root_volume_gib: 20,
+            root_volume: RootVolume::default(),
             emulation: Emulation::default(),
             occupancy: Occupancy::Full,
             follow_load: false,

@@ -123,7 +123,7 @@ impl World<'_> {
         let image = ImageId(self.arrivals.classes()[Id::new(job.class)].image.0);
         let image_pull = match kubernetes.images.get(image.0 as usize) {
             Some(what) => {
-                let what = Image { compressed_mb: what.compressed_mb, layers: 1 };
+                let what = Image { compressed_mb: what.compressed_mb, layers: what.layers };
                 let (span, is_pull) = self.images[node.index()].pull(image, what, &self.pull_speed);
                 if is_pull {
                     let ordinal = self.nodes[node].ordinal;

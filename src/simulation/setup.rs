@@ -1,14 +1,14 @@
 //! The world before anything has happened: rooms made from the plan, kinds of pods registered, fixed nodes in place.
 
-use crate::catalog::{Arch, CapacityType, InstanceType, TypeId, ZoneId};
-use crate::ec2::{LaunchQueue, Market, PhaseKind, SpeedClass, SpeedModel, SpotMarket};
+use crate::catalog::{Arch, CapacityType, CpuGeneration, InstanceType, TypeId, ZoneId};
+use crate::ec2::{LaunchQueue, Market, PhaseKind, SpeedClass, SpeedModel, SpotMarket, generation_speed};
 use crate::engine::{EventQueue, Id, Slab, Streams};
 use crate::gitlab::{Gitlab, Pipelines};
 use crate::karpenter::disruption::{DoNotDisrupt, Version};
 use crate::karpenter::pods::PodClassSpec;
-use crate::kubernetes::{ContainerRequests, NodeClass, PodShape, PullSpeed, Scheduler, Taint};
+use crate::kubernetes::{ContainerRequests, NodeClass, PodShape, Scheduler, Taint};
 use crate::metrics::{Recorder, RecorderSettings};
-use crate::units::{Resources, SimTime};
+use crate::units::{Ppm, Resources, SimTime};
 use crate::workload::{ArchChoice, Arrivals, Class, ClassId, Emulation, JobSampler};
 
 use super::Keep;
@@ -48,10 +48,7 @@ pub(super) fn world(plan: &Plan, arrivals: Arrivals, streams: Streams, keep: Kee
         facts: Vec::new(),
         images: Vec::new(),
         removals: Vec::new(),
-        pull_speed: PullSpeed {
-            layer_mb_per_second: plan.kubernetes.pull_mb_per_second,
-            ..PullSpeed::default()
-        },
+        pull_speed: plan.kubernetes.pull_speed,
         kinds: PodKinds::new(executors.len()),
         executors,
         classes: Vec::new(),
@@ -119,6 +116,14 @@ fn speed_class(plan: &Plan, class: &Class) -> SpeedClass {
         }
     }
     SpeedClass { cpu_bound_share: class.cpu_bound, phase, speeds }
+}
+
+/// The speed (m5 = 1) of jobs of `class` on a generation: measured, or of the catalogue.
+#[must_use]
+pub fn class_speed(plan: &Plan, class: &Class, generation: Id<CpuGeneration>) -> Ppm {
+    let own = speed_class(plan, class).speeds.into_iter().find(|(id, _)| *id == generation);
+    let listed = &plan.ec2.catalog.generations()[generation.index()];
+    own.map_or_else(|| generation_speed(listed, plan.ec2.occupancy), |(_, speed)| speed)
 }
 
 impl World<'_> {

@@ -160,6 +160,7 @@ impl<'p> World<'p> {
             Event::PausePodJobOver { deployment } => self.pause_pod_job_over(deployment),
             Event::AutoscalerScan => self.autoscaler_scan(),
             Event::MachineRetry { group } => self.scale_machines(group),
+            Event::MachinePolicy { group } => self.machine_policy_changed(group),
             Event::Node { node, ordinal, stage } => {
                 if self.is_node(node, ordinal) {
                     self.node_stage(node, stage);

@@ -332,7 +332,7 @@ pub fn plan(case: &Value, catalog: &Arc<Catalog>, chance: Chance<'_>) -> Case {
         ec2.termination = constant("terminate_ms");
         ec2.spot_strategy = AllocationStrategy::LowestPrice;
         ec2.spot.scale = Ppm::ZERO;
-        ec2.root_volume_gib = 0;
+        ec2.root_volume.gib = 0;
         ec2.billing = BillingRules { minimum: SimDuration::ZERO, ..ec2.billing };
     });
     for pool in pools(case) {

@@ -445,8 +445,8 @@ pub fn digest(run: &FinishedRun) -> u64 {
     // What came to the ledger later counts where it is paid for: runs without it keep their numbers.
     let is_later = |kind: &CostKind| {
         use CapacityType::Reserved;
-        use CostKind::{HostedMinutes, Instance, UnusedReservations};
-        matches!(kind, HostedMinutes | Instance(_, Reserved) | UnusedReservations)
+        use CostKind::{CloudWatch, HostedMinutes, Instance, Traffic, UnusedReservations};
+        matches!(kind, HostedMinutes | Instance(_, Reserved) | UnusedReservations | Traffic | CloudWatch)
     };
     let is_counted = |kind: &CostKind| !is_later(kind) || outcome.costs.of(*kind).0 > 0;
     for kind in CostKind::ALL.into_iter().filter(is_counted) {

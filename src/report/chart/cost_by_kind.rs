@@ -26,6 +26,8 @@ fn look(kind: CostKind) -> (RGBColor, bool, &'static str) {
         CostKind::ControlPlane => (colour::LIGHT_GREY, false, "control plane"),
         CostKind::Fargate => (colour::GREEN, false, "Fargate"),
         CostKind::HostedMinutes => (colour::PURPLE, false, "hosted minutes"),
+        CostKind::Traffic => (colour::GREY, true, "traffic"),
+        CostKind::CloudWatch => (colour::DARK_GREY, true, "CloudWatch"),
     }
 }
 

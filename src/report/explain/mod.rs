@@ -1,6 +1,7 @@
 //! Why things happened, in sentences: life lines of jobs and nodes, single decisions of Karpenter's, waits and costs. Words
 //! what a run recorded; decides nothing and simulates nothing.
 
+mod break_even;
 mod cost;
 mod cost_by;
 mod decision;
@@ -11,6 +12,7 @@ mod topic;
 mod wait;
 mod words;
 
+pub use break_even::{ClassBreakEven, explain_break_even};
 pub use cost::{CostSide, explain_cost};
 pub use cost_by::explain_cost_by;
 pub use decision::explain_decision;

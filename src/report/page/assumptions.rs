@@ -37,9 +37,19 @@ pub(super) const DEFINITIONS: [Entry; 14] = [
 ];
 
 /// What no fleet's cost contains.
-pub(super) const NOT_PRICED: [Entry; 6] = [
-    ("data transfer", "traffic between zones, through NAT gateways and to the internet"),
-    ("logs and metrics", "CloudWatch, Prometheus or whatever else watches the fleet"),
+pub(super) const NOT_PRICED: [Entry; 10] = [
+    (
+        "data transfer",
+        "traffic between zones, through NAT gateways and to the internet, beyond the volumes given under [ec2.traffic]; load balancers and VPC endpoints",
+    ),
+    ("public IPv4 addresses", "0.005 dollars an hour each"),
+    (
+        "logs and metrics",
+        "CloudWatch, unless ec2.billing.cloudwatch_usd_per_month gives it; Prometheus or whatever else watches the fleet",
+    ),
+    ("other volumes", "EBS snapshots, volumes of jobs, ephemeral storage of Fargate beyond 20 GB"),
+    ("burst credits", "CPU credits of t3 and t4g nodes above their baseline"),
+    ("queues and keys", "the interruption queue (SQS, EventBridge), secrets and keys"),
     ("caches and registries", "S3, ECR and the artifacts that jobs leave"),
     ("GitLab", "licences, and GitLab's own machines"),
     ("support and tax", "AWS support plans, private discounts, value-added tax"),

@@ -98,6 +98,40 @@ pub(super) const DOCKER_AUTOSCALER: &[Key] = &[Key::new(
 .or("[]")
 .also(&["groups"])];
 
+/// `periods` and `timezone` of a policy. A macro because a constant table cannot include another.
+macro_rules! policy_keys {
+    ($($more:expr),* $(,)?) => {
+        &[
+            Key::new(
+                "periods",
+                Kind::List(&Kind::Text),
+                "When it is active: cron expressions of five fields, or of seven with seconds and years, which are not looked at; every matching minute is in; of several active ones the last holds.",
+            )
+            .required(),
+            Key::new("timezone", Kind::Text, "Time zone of `periods`.").or("\"UTC\""),
+            $($more,)*
+        ]
+    };
+}
+
+const FLEETING_POLICY: &[Key] = policy_keys![
+    Key::new("idle_count", Kind::Integer(0, 100_000), "Free slots (not instances) that are kept.").or("0"),
+    Key::new("idle_time", Kind::Duration, "How long an instance is idle before it may go.").or("\"5m\""),
+    Key::new("scale_factor", Kind::Number(0.0, 1000.0), "Further free slots as a share of the busy ones.")
+        .or("0.0"),
+    Key::new("scale_factor_limit", Kind::Integer(0, 100_000), "Most slots of `scale_factor`; 0 is no limit.")
+        .or("0"),
+    Key::new("preemptive_mode", Kind::Boolean, "As in the group; default is where idle_count is above 0."),
+];
+
+const MACHINE_AUTOSCALING: &[Key] = policy_keys![
+    Key::new("idle_count", Kind::Integer(0, 100_000), "IdleCount: idle machines that are kept.").or("0"),
+    Key::new("idle_scale_factor", Kind::Number(0.0, 1000.0), "IdleScaleFactor.").or("0.0"),
+    Key::new("idle_count_min", Kind::Integer(0, 100_000), "IdleCountMin, with a factor.").or("1"),
+    Key::new("idle_time", Kind::Duration, "IdleTime: how long a machine is idle before it may go.")
+        .or("\"5m\""),
+];
+
 const FLEETING: &[Key] = group_keys![
     Key::new("capacity_per_instance", Kind::Integer(1, 1000), "Jobs at once on an instance.").or("1"),
     Key::new("max_use_count", Kind::Integer(0, 1_000_000), "Jobs in an instance's life; 0 is no limit.")
@@ -120,6 +154,13 @@ const FLEETING: &[Key] = group_keys![
         "How long a job waits for an instance before it fails.",
     )
     .or("\"15m\""),
+    Key::new(
+        "policy",
+        Kind::Tables(FLEETING_POLICY),
+        "Other idle figures at some times ([[runners.autoscaler.policy]]).",
+    )
+    .or("[]")
+    .also(&["policies"]),
 ];
 
 /// `[docker_machine]`.
@@ -150,6 +191,12 @@ const MACHINE: &[Key] = group_keys![
     )
     .or("0"),
     Key::new("limit", Kind::Integer(0, 100_000), "Most machines; 0 is no limit.").or("0"),
+    Key::new(
+        "autoscaling",
+        Kind::Tables(MACHINE_AUTOSCALING),
+        "Other idle figures at some times ([[runners.machine.autoscaling]]).",
+    )
+    .or("[]"),
 ];
 
 /// `[fargate]`: job pods on Fargate. The runner managers' pods are under `kubernetes.fargate`.

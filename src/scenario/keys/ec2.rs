@@ -18,6 +18,11 @@ pub(super) const EC2: &[Key] = &[
     Key::section("startup", STARTUP, "From the launch request to a node that takes pods."),
     Key::section("root_volume", ROOT_VOLUME, "The disk of each node."),
     Key::section("billing", BILLING, "How time is billed."),
+    Key::section(
+        "traffic",
+        TRAFFIC,
+        "Traffic of the fleet that you know of, at us-east-1 prices (2026-02 to 2026-05); without volumes it is not priced.",
+    ),
     Key::new(
         "prices",
         Kind::Path,
@@ -115,6 +120,11 @@ const REPLAY: &[Key] = pool_keys![
     Key::new("series", Kind::Text, "Which series of the file; default is its first.").or("\"\""),
 ];
 
+const CAPACITY_POOL: &[Key] = pool_keys![
+    Key::new("shortage", Kind::Number(0.0, 1.0), "Share of time in which such a pool is empty.").required(),
+    Key::new("capacity_type", Kind::Choice(&["on-demand", "spot"]), "How they are bought; default is both."),
+];
+
 const CAPACITY: &[Key] = &[
     Key::new(
         "on_demand_shortage",
@@ -124,6 +134,13 @@ const CAPACITY: &[Key] = &[
     .or("0.0"),
     Key::new("spot_shortage", Kind::Number(0.0, 1.0), "Share of time in which a Spot pool is empty.")
         .or("0.0"),
+    Key::new(
+        "pool",
+        Kind::Tables(CAPACITY_POOL),
+        "The share for some pools alone, in place of these; the first that names a pool counts.",
+    )
+    .or("[]")
+    .also(&["pools"]),
     Key::new("shortage_period", Kind::Duration, "How long one such shortage lasts.").or("\"10m\""),
 ];
 
@@ -145,8 +162,50 @@ const STARTUP: &[Key] = &[
     Key::new("hang", Kind::Number(0.0, 1.0), "Share of launches that never become a node."),
 ];
 
-const ROOT_VOLUME: &[Key] =
-    &[Key::new("size_gib", Kind::Integer(0, 65_536), "Size in GiB; gp3.").or("20").also(&["size"])];
+const ROOT_VOLUME: &[Key] = &[
+    Key::new("type", Kind::Choice(&["gp3", "gp2"]), "Type of the volume.").or("\"gp3\"").also(&["volume_type"]),
+    Key::new("size_gib", Kind::Integer(0, 65_536), "Size in GiB.").or("20").also(&["size"]),
+    Key::new("iops", Kind::Integer(3000, 80_000), "IOPS of a gp3 volume; 3,000 are included, more are priced.")
+        .or("3000"),
+    Key::new(
+        "throughput",
+        Kind::Integer(125, 2000),
+        "MiB/s of a gp3 volume; 125 are included, more are priced. How fast images come is `pull_mb_per_second`.",
+    )
+    .or("125"),
+    Key::new(
+        "usd_per_gib_month",
+        DOLLARS,
+        "Price of a GiB for a month, in place of the list's of us-east-1: 0.08 for gp3 (2021-01), 0.10 for gp2.",
+    ),
+];
+
+const TRAFFIC: &[Key] = &[
+    Key::new(
+        "nat_gateways",
+        Kind::Integer(0, 100),
+        "NAT gateways that stand all the time, at 0.045 dollars an hour.",
+    )
+    .or("0"),
+    Key::new(
+        "nat_gb_per_day",
+        Kind::Number(0.0, 1e9),
+        "GB a day through NAT gateways, at 0.045 dollars each.",
+    )
+    .or("0.0"),
+    Key::new(
+        "cross_zone_gb_per_day",
+        Kind::Number(0.0, 1e9),
+        "GB a day from one zone to another, at 0.01 dollars on either side.",
+    )
+    .or("0.0"),
+    Key::new(
+        "internet_gb_per_day",
+        Kind::Number(0.0, 1e9),
+        "GB a day to the internet, at 0.09 dollars each.",
+    )
+    .or("0.0"),
+];
 
 const BILLING: &[Key] = &[
     Key::new(
@@ -155,6 +214,12 @@ const BILLING: &[Key] = &[
         "Price of the EKS control plane.",
     )
     .or("\"standard\""),
+    Key::new(
+        "cloudwatch_usd_per_month",
+        DOLLARS,
+        "What CloudWatch costs in a month of 730 hours; by default it is not priced.",
+    )
+    .or("0.0"),
     Key::new("minimum", Kind::Duration, "Shortest time that is billed per instance.").or("\"60s\""),
     Key::new(
         "early_reclaim_free",

@@ -35,9 +35,15 @@ pub(super) const KUBERNETES: &[Key] = &[
     Key::new(
         "pull_mb_per_second",
         Kind::Integer(1, 100_000),
-        "How fast a node pulls images it does not have.",
+        "How fast a node pulls a layer of an image it does not have, in compressed MB per second.",
     )
     .or("50"),
+    Key::new(
+        "pull_mb_per_second_of_node",
+        Kind::Integer(1, 100_000),
+        "How fast all pulls of a node are together: who begins beside others gets an equal share.",
+    )
+    .or("130"),
     Key::new("pod_creation", Kind::Duration, "From the job's start until its pod is created.")
         .or("\"500ms\""),
     Key::new("pod_cleanup", Kind::Duration, "From the end of the script until the executor has cleaned up.")
@@ -98,4 +104,10 @@ const IMAGE: &[Key] = &[
     Key::new("compressed_mb", Kind::Integer(0, 1_000_000), "Compressed size in MB.")
         .required()
         .also(&["size_mb"]),
+    Key::new(
+        "layers",
+        Kind::Integer(1, 1000),
+        "Layers of notable size: three are pulled side by side, each at `pull_mb_per_second`.",
+    )
+    .or("1"),
 ];

@@ -7,6 +7,7 @@ use super::super::source::Span;
 use super::capacity::Request;
 use super::ec2::zones;
 use super::fit::Room;
+use super::pause_pods::active_spans;
 use super::spread::delay;
 use crate::catalog::{Arch, CapacityType, Catalog, TypeId};
 use crate::ec2::{Delay, FargatePrices, FargateSize};
@@ -17,6 +18,7 @@ use crate::scaling::{
 };
 use crate::simulation::{
     ExecutorPlan, FixedNodes, MachineGroup, MachinesPlan, NodeGroup, NodeGroupsPlan, PerJobPlan,
+    ScheduledPolicy,
 };
 use crate::units::{HourlyPrice, Ppm, Resources, SimDuration};
 
@@ -112,7 +114,16 @@ pub(super) fn machines(request: &Request<'_>, problems: &mut Problems) -> Machin
             continue;
         };
         let policy = if is_fleeting { fleeting(own) } else { docker_machine(own) };
-        groups.push(MachineGroup { nodes, more_types, policy });
+        let scheduled =
+            own.tables(if is_fleeting { "policy" } else { "autoscaling" }).map(|(at_times, _)| {
+                let (idle, ready_first) =
+                    if is_fleeting { fleeting_idle(at_times) } else { docker_machine_idle(at_times) };
+                let then =
+                    MachinePolicy { idle, ready_first, idle_time: at_times.duration("idle_time"), ..policy };
+                ScheduledPolicy { active: active_spans(at_times, request.run, problems), policy: then }
+            });
+        let scheduled = scheduled.collect();
+        groups.push(MachineGroup { nodes, more_types, policy, scheduled });
     }
     if groups.is_empty() && table.list("group").is_empty() {
         let help = format!("{name}.group = [{{ instance_types = [\"m7i.large\"] }}]");
@@ -130,37 +141,51 @@ fn without_groups(at: &Span, message: &str, expected: &str, help: &str) -> Diagn
     Diagnostic::new(Code::Missing, at.clone(), message, format!("expected `{expected}`")).help(help)
 }
 
-fn fleeting(own: &Table) -> MachinePolicy {
+/// The idle target, and whether jobs wait for its instances.
+fn fleeting_idle(own: &Table) -> (IdleTarget, bool) {
     let count = own.integer("idle_count") as u32;
+    let idle = IdleTarget::Fleeting {
+        count,
+        factor: Ppm::from_f64(own.number("scale_factor")),
+        limit: own.integer("scale_factor_limit") as u32,
+    };
+    (idle, own.flag_if("preemptive_mode").unwrap_or(count > 0))
+}
+
+/// The idle target, and whether jobs wait for its machines.
+fn docker_machine_idle(own: &Table) -> (IdleTarget, bool) {
+    let count = own.integer("idle_count") as u32;
+    let idle = IdleTarget::DockerMachine {
+        count,
+        factor: Ppm::from_f64(own.number("idle_scale_factor")),
+        least: own.integer("idle_count_min") as u32,
+    };
+    (idle, count > 0)
+}
+
+fn fleeting(own: &Table) -> MachinePolicy {
+    let (idle, ready_first) = fleeting_idle(own);
     MachinePolicy {
         slots: own.integer("capacity_per_instance") as u32,
         uses: own.integer("max_use_count") as u32,
         most: own.integer("max_instances") as u32,
         growth: 0,
-        idle: IdleTarget::Fleeting {
-            count,
-            factor: Ppm::from_f64(own.number("scale_factor")),
-            limit: own.integer("scale_factor_limit") as u32,
-        },
+        idle,
         idle_time: own.duration("idle_time"),
-        ready_first: own.flag_if("preemptive_mode").unwrap_or(count > 0),
+        ready_first,
     }
 }
 
 fn docker_machine(own: &Table) -> MachinePolicy {
-    let count = own.integer("idle_count") as u32;
+    let (idle, ready_first) = docker_machine_idle(own);
     MachinePolicy {
         slots: 1,
         uses: own.integer("max_builds") as u32,
         most: own.integer("limit") as u32,
         growth: own.integer("max_growth_rate") as u32,
-        idle: IdleTarget::DockerMachine {
-            count,
-            factor: Ppm::from_f64(own.number("idle_scale_factor")),
-            least: own.integer("idle_count_min") as u32,
-        },
+        idle,
         idle_time: own.duration("idle_time"),
-        ready_first: count > 0,
+        ready_first,
     }
 }
 

@@ -9,8 +9,8 @@ use super::spread::delay;
 use super::{pool_filter, prices};
 use crate::catalog::{Arch, CapacityType, Catalog, CustomPrice, CustomType, TypeId, ZoneId, known_regions};
 use crate::ec2::{
-    AmiPreset, BillingRules, CapacityLimits, Delay, Diurnal, Emulation, ShockParameters, SpotParameters,
-    SpotPriceProcess, StartupModel,
+    AmiPreset, BillingRules, CapacityLimits, Delay, Diurnal, Emulation, RootVolume, ShockParameters,
+    SpotParameters, SpotPriceProcess, StartupModel, VolumeKind,
 };
 use crate::units::{HourlyPrice, Ppm, SimDuration};
 
@@ -246,9 +246,19 @@ pub(super) fn spot_prices(ec2: &Table) -> Option<SpotPriceProcess> {
 }
 
 /// How often launches find no capacity.
-pub(super) fn capacity(ec2: &Table) -> CapacityLimits {
+pub(super) fn capacity(ec2: &Table, catalog: &Catalog, problems: &mut Problems) -> CapacityLimits {
     let table = ec2.section("capacity");
+    let pool = |(own, _): (&Table, _)| {
+        let pools = pool_filter::read(own, catalog, problems);
+        let pools = match own.text_if("capacity_type") {
+            Some("spot") => pools.bought(CapacityType::Spot),
+            Some(_) => pools.bought(CapacityType::OnDemand),
+            None => pools,
+        };
+        (pools, Ppm::from_f64(own.number("shortage")))
+    };
     CapacityLimits {
+        pool_shortages: table.tables("pool").map(pool).collect(),
         outages: Vec::new(),
         on_demand_shortage: Ppm::from_f64(table.number("on_demand_shortage")),
         spot_shortage: Ppm::from_f64(table.number("spot_shortage")),
@@ -260,6 +270,28 @@ pub(super) fn capacity(ec2: &Table) -> CapacityLimits {
 pub(super) fn billing(ec2: &Table) -> BillingRules {
     let table = ec2.section("billing");
     BillingRules { minimum: table.duration("minimum"), early_reclaim_free: table.flag("early_reclaim_free") }
+}
+
+/// The root volume of every node.
+pub(super) fn root_volume(table: &Table, problems: &mut Problems) -> RootVolume {
+    let usual = RootVolume::default();
+    let kind = if table.text("type") == "gp2" { VolumeKind::Gp2 } else { VolumeKind::Gp3 };
+    let (iops, throughput_mibs) = (table.integer("iops") as u32, table.integer("throughput") as u32);
+    if kind == VolumeKind::Gp2 && (iops, throughput_mibs) != (usual.iops, usual.throughput_mibs) {
+        let key = if iops == usual.iops { "throughput" } else { "iops" };
+        let message = format!("a gp2 volume has no `{key}` of its own");
+        let label = "expected type = \"gp3\"";
+        let problem = Diagnostic::new(Code::Conflict, table.span(key), message, label);
+        problems.push(problem.help("its speed comes with its size: 3 IOPS per GiB"));
+    }
+    let own = table.number_if("usd_per_gib_month").map(|dollars| HourlyPrice::from_dollars(dollars).0);
+    RootVolume {
+        kind,
+        gib: table.integer("size_gib") as u32,
+        iops,
+        throughput_mibs,
+        nanos_per_gib_month: own,
+    }
 }
 
 /// Slow-down by emulation.

@@ -7,21 +7,25 @@ use super::job::Jobs;
 use super::pod_budgets;
 use super::spread::delay;
 use crate::gitlab::GitlabConfig;
-use crate::kubernetes::{SchedulerConfig, ScoringStrategy, TaintEffect, Toleration};
+use crate::kubernetes::{PullSpeed, SchedulerConfig, ScoringStrategy, TaintEffect, Toleration};
 use crate::simulation::{DaemonSet, ExecutorPlan, Image, KubernetesPlan, OwnExecutor};
 use crate::units::Resources;
 
 /// kube-scheduler, kubelet and DaemonSets of a fleet.
 pub(super) fn plan(table: &Table, jobs: &Jobs<'_, '_>, problems: &mut Problems) -> KubernetesPlan {
     let default = KubernetesPlan::default();
-    let sizes: Vec<(&str, u32)> = table
+    let listed: Vec<Image> = table
         .tables("image")
-        .map(|(image, _)| (image.text("name"), image.integer("compressed_mb") as u32))
+        .map(|(image, _)| Image {
+            name: image.text("name").to_owned(),
+            compressed_mb: image.integer("compressed_mb") as u32,
+            layers: image.integer("layers") as u32,
+        })
         .collect();
     let unlisted = table.integer("default_image_mb") as u32;
-    let images = jobs.images.iter().map(|name| Image {
-        name: name.clone(),
-        compressed_mb: sizes.iter().find(|(known, _)| known == name).map_or(unlisted, |(_, size)| *size),
+    let images = jobs.images.iter().map(|name| match listed.iter().find(|image| image.name == *name) {
+        Some(image) => image.clone(),
+        None => Image { name: name.clone(), compressed_mb: unlisted, layers: 1 },
     });
     KubernetesPlan {
         scheduler: SchedulerConfig {
@@ -33,7 +37,11 @@ pub(super) fn plan(table: &Table, jobs: &Jobs<'_, '_>, problems: &mut Problems) 
         },
         pod_start: delay(table, "pod_start").unwrap_or(default.pod_start),
         images: images.collect(),
-        pull_mb_per_second: table.integer("pull_mb_per_second") as u32,
+        pull_speed: PullSpeed {
+            layer_mb_per_second: table.integer("pull_mb_per_second") as u32,
+            node_mb_per_second: table.integer("pull_mb_per_second_of_node") as u32,
+            ..PullSpeed::default()
+        },
         daemon_sets: table
             .tables("daemonset")
             .map(|(own, _)| DaemonSet {

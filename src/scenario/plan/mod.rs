@@ -200,7 +200,7 @@ fn ec2_plan(
     price_changes.sort_by_key(|change| change.at);
     let mut spot = ec2::spot(table, &catalog, files, problems);
     spot.strikes = std::mem::take(&mut stress.strikes);
-    let mut capacity = ec2::capacity(table);
+    let mut capacity = ec2::capacity(table, &catalog, problems);
     capacity.outages = std::mem::take(&mut stress.outages);
     Ec2Plan {
         reservations: reservations::reservations(table, &catalog, problems),
@@ -213,7 +213,7 @@ fn ec2_plan(
         spot,
         interruption_queue: fleet.section("karpenter").flag("interruption_queue"),
         billing: ec2::billing(table),
-        root_volume_gib: table.section("root_volume").integer("size_gib") as u32,
+        root_volume: ec2::root_volume(table.section("root_volume"), problems),
         emulation: ec2::emulation(speed, problems),
         occupancy: if speed.flag("busy_nodes") { Occupancy::Full } else { Occupancy::Alone },
         follow_load: speed.flag("follow_load"),

@@ -65,6 +65,17 @@ fn pause_pods(table: &Table, run: &Run<'_>, problems: &mut Problems) -> PausePod
 }
 
 fn policy(table: &Table, run: &Run<'_>, problems: &mut Problems) -> PausePolicy {
+    PausePolicy {
+        active: active_spans(table, run, problems),
+        idle_count: table.integer("idle_count") as u32,
+        idle_time: table.duration("idle_time"),
+        scale_factor: table.number("scale_factor"),
+        scale_factor_limit: table.integer("scale_factor_limit") as u32,
+    }
+}
+
+/// The spans of the run in which the `periods` of a policy hold.
+pub(super) fn active_spans(table: &Table, run: &Run<'_>, problems: &mut Problems) -> Vec<(SimTime, SimTime)> {
     let zone = table.text("timezone");
     let zone = TimeZone::get(zone).unwrap_or_else(|_| {
         let message = format!("`{zone}` is not a time zone");
@@ -78,19 +89,17 @@ fn policy(table: &Table, run: &Run<'_>, problems: &mut Problems) -> PausePolicy 
         TimeZone::UTC
     });
     let periods: Vec<Cron> = table.list("periods").iter().filter_map(|item| period(item, problems)).collect();
-    PausePolicy {
-        active: active(&periods, &zone, run),
-        idle_count: table.integer("idle_count") as u32,
-        idle_time: table.duration("idle_time"),
-        scale_factor: table.number("scale_factor"),
-        scale_factor_limit: table.integer("scale_factor_limit") as u32,
-    }
+    active(&periods, &zone, run)
 }
 
-/// A cron expression; Sunday may be 7 here.
+/// A cron expression; Sunday may be 7 here. Of seven fields, as docker+machine writes them, the first (seconds) and the last (years)
+/// are left out.
 fn period(item: &Item, problems: &mut Problems) -> Option<Cron> {
     let Value::Text(text) = &item.value else { return None };
     let mut fields: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    if fields.len() == 7 {
+        fields = fields[1..6].to_vec();
+    }
     if let [_, _, _, _, week] = fields.as_mut_slice() {
         let day = |part: &str| match part.strip_suffix("-7") {
             Some("7") => "0".to_owned(),
@@ -104,8 +113,12 @@ fn period(item: &Item, problems: &mut Problems) -> Option<Cron> {
         Ok(cron) => Some(cron),
         Err(_) => {
             let message = format!("`{text}` is not a period");
-            let wrong =
-                Diagnostic::new(Code::Grammar, item.span.clone(), message, "expected five cron fields");
+            let wrong = Diagnostic::new(
+                Code::Grammar,
+                item.span.clone(),
+                message,
+                "expected five cron fields, or seven",
+            );
             problems
                 .push(wrong.help("every minute that matches is in the period, as in \"* 8-17 * * mon-fri\""));
             None

@@ -6,12 +6,24 @@ use super::alternatives::is_without_kubernetes;
 use super::ec2::type_at;
 use super::gitlab::{Runner, manager_name};
 use crate::catalog::{CapacityType, Catalog, ZoneId};
-use crate::ec2::{FargatePrices, FargateSize, StandingCost, control_plane, manager};
+use crate::ec2::{FargatePrices, FargateSize, StandingCost, TrafficVolumes, control_plane, manager, traffic};
 use crate::metrics::CostKind;
 use crate::units::{HourlyPrice, Ppm, Resources};
 
 /// Root volume of a manager's instance, GiB: the smallest that Amazon Linux 2023 is shipped with.
 const MANAGER_VOLUME_GIB: u32 = 8;
+
+/// Hours in a month, as AWS reckons.
+const HOURS_PER_MONTH: f64 = 730.0;
+
+fn traffic_of(table: &Table) -> Option<StandingCost> {
+    traffic(&TrafficVolumes {
+        nat_gateways: table.integer("nat_gateways") as u32,
+        nat_gb_per_day: table.number("nat_gb_per_day"),
+        cross_zone_gb_per_day: table.number("cross_zone_gb_per_day"),
+        internet_gb_per_day: table.number("internet_gb_per_day"),
+    })
+}
 
 /// All standing costs of a fleet.
 pub(super) fn costs(
@@ -29,6 +41,12 @@ pub(super) fn costs(
         "none" => {}
         support if has_cluster => costs.push((CostKind::ControlPlane, control_plane(support == "extended"))),
         _ => {}
+    }
+    costs.extend(traffic_of(fleet.section("ec2").section("traffic")).map(|cost| (CostKind::Traffic, cost)));
+    let watching = fleet.section("ec2").section("billing").number("cloudwatch_usd_per_month");
+    if watching > 0.0 {
+        let hourly = HourlyPrice::from_dollars(watching / HOURS_PER_MONTH);
+        costs.push((CostKind::CloudWatch, StandingCost { name: "CloudWatch".to_owned(), hourly }));
     }
     let has_karpenter = !matches!(fleet.text("kind"), "cluster-autoscaler" | "fargate");
     if fleet.text("kind") == "cluster-autoscaler" {
