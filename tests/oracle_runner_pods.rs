@@ -197,7 +197,7 @@ fn pod_error_class(error: &PodError) -> &'static str {
         PodError::BadQuantity { .. } => "bad_quantity",
         PodError::BadOverwriteQuantity { .. } => "bad_quantity_in_overwrite",
         PodError::NoImage => "no_image",
-        PodError::PullPolicy(_) => "pull_policy",
+        PodError::PullPolicy(_) | PodError::PullPolicyNotAllowed => "pull_policy",
     }
 }
 

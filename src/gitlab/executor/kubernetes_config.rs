@@ -35,6 +35,10 @@ pub struct KubernetesConfig {
     pub pod_annotations: Option<BTreeMap<String, String>>,
     /// `pod_annotations_overwrite_allowed`, a regular expression.
     pub pod_annotations_overwrite_allowed: String,
+    /// `pod_labels`.
+    pub pod_labels: Option<BTreeMap<String, String>>,
+    /// `pod_labels_overwrite_allowed`, a regular expression.
+    pub pod_labels_overwrite_allowed: String,
     /// `affinity.node_affinity`, required terms only: any of the terms, all requirements of it.
     pub required_node_affinity: Vec<Vec<RequirementTerm>>,
     /// `service_account`.
@@ -57,6 +61,8 @@ pub struct KubernetesConfig {
     pub poll_timeout: i64,
     /// `pull_policy`, in order of preference.
     pub pull_policy: Vec<String>,
+    /// `allowed_pull_policies`; empty: those of `pull_policy`.
+    pub allowed_pull_policies: Vec<String>,
     /// `[[runners.kubernetes.services]]`.
     pub services: Vec<ServiceConfig>,
     /// `[[runners.kubernetes.pod_spec]]`; used with the feature flag `FF_USE_ADVANCED_POD_SPEC_CONFIGURATION`.
@@ -100,6 +106,8 @@ pub struct ServiceConfig {
     pub name: String,
     /// Aliases, separated by commas or blanks.
     pub alias: String,
+    /// `environment`: `NAME=value`, the service's own variables.
+    pub environment: Vec<String>,
 }
 
 /// A patch of the pod's specification.

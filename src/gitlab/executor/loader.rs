@@ -8,7 +8,7 @@ use crate::gitlab::executor::kubernetes_config::{
 };
 use crate::gitlab::executor::resources::{ContainerResources, ResourceTexts};
 use crate::gitlab::executor::runner_toml::{LoadError, LoadErrorClass, RunnerEntry, RunnerToml};
-use crate::gitlab::executor::toml_fields::{Fields, line_of};
+use crate::gitlab::executor::toml_fields::{Fields, check_numbers, line_of};
 use crate::units::SimDuration;
 
 /// Keys with texts that are of no use here, but must be texts.
@@ -27,7 +27,7 @@ const OTHER_TEXTS: [&str; 12] = [
     "shell",
 ];
 /// The same in `[runners.kubernetes]`.
-const OTHER_KUBERNETES_TEXTS: [&str; 11] = [
+const OTHER_KUBERNETES_TEXTS: [&str; 13] = [
     "host",
     "context",
     "cert_file",
@@ -36,7 +36,9 @@ const OTHER_KUBERNETES_TEXTS: [&str; 11] = [
     "bearer_token",
     "helper_image",
     "helper_image_flavor",
-    "pod_labels_overwrite_allowed",
+    "suspend_pvc_size",
+    "suspend_pvc_storage_class",
+    "dns_policy",
     "logs_base_dir",
     "scripts_base_dir",
 ];
@@ -46,12 +48,14 @@ const OTHER_KUBERNETES_TEXTS: [&str; 11] = [
 /// # Errors
 /// Where the runner would not load the file.
 pub fn load(text: &str) -> Result<RunnerToml, LoadError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let document = DeTable::parse(text).map_err(|error| syntax_error(text, &error))?;
+    check_numbers(text, document.get_ref())?;
     let fields = Fields::new(text, document.get_ref());
     let seconds = |key: &str, default: u64| {
-        let value = fields.integer(key)?.unwrap_or(0);
-        Ok(SimDuration::from_secs(if value > 0 { value as u64 } else { default }))
+        let value = fields.integer(key)?.filter(|value| *value > 0);
+        // Go counts nanoseconds in 64 bits.
+        let whole = value.map(|value| value.wrapping_mul(1_000_000_000).max(0) as u64 / 1_000_000);
+        Ok(whole.map_or(SimDuration::from_secs(default), SimDuration::from_ms))
     };
     let file = RunnerToml {
         concurrent: fields.integer("concurrent")?.unwrap_or(1),
@@ -120,16 +124,13 @@ fn without_variables(text: &str) -> String {
 }
 
 fn kubernetes(fields: &Fields<'_>) -> Result<KubernetesConfig, LoadError> {
-    for key in OTHER_KUBERNETES_TEXTS {
-        fields.string(key)?;
-    }
-    for key in ["privileged", "allow_privilege_escalation", "bearer_token_overwrite_allowed"] {
-        fields.boolean(key)?;
-    }
-    fields.integer("cleanup_grace_period_seconds")?;
-    fields.duration_ns("cleanup_resources_timeout")?;
+    check_other_keys(fields)?;
     let service = |service: &Fields<'_>| {
-        Ok(ServiceConfig { name: service.string("name")?, alias: service.string("alias")? })
+        Ok(ServiceConfig {
+            name: service.string("name")?,
+            alias: service.string("alias")?,
+            environment: service.strings("environment")?,
+        })
     };
     let patch = |patch: &Fields<'_>| {
         Ok(PodSpecPatch { patch: patch.string("patch")?, patch_type: patch.string("patch_type")? })
@@ -150,6 +151,8 @@ fn kubernetes(fields: &Fields<'_>) -> Result<KubernetesConfig, LoadError> {
         node_tolerations_overwrite_allowed: fields.string("node_tolerations_overwrite_allowed")?,
         pod_annotations: fields.string_map("pod_annotations")?,
         pod_annotations_overwrite_allowed: fields.string("pod_annotations_overwrite_allowed")?,
+        pod_labels: fields.string_map("pod_labels")?,
+        pod_labels_overwrite_allowed: fields.string("pod_labels_overwrite_allowed")?,
         required_node_affinity: required_node_affinity(fields)?,
         service_account: fields.string("service_account")?,
         service_account_overwrite_allowed: fields.string("service_account_overwrite_allowed")?,
@@ -161,6 +164,7 @@ fn kubernetes(fields: &Fields<'_>) -> Result<KubernetesConfig, LoadError> {
         poll_interval: fields.integer("poll_interval")?.unwrap_or(0),
         poll_timeout: fields.integer("poll_timeout")?.unwrap_or(0),
         pull_policy: fields.string_or_strings("pull_policy")?,
+        allowed_pull_policies: fields.strings("allowed_pull_policies")?,
         services: fields.tables("services")?.iter().map(service).collect::<Result<_, _>>()?,
         pod_spec: fields.tables("pod_spec")?.iter().map(patch).collect::<Result<_, _>>()?,
         max_pause_pods: autoscaler
@@ -170,6 +174,39 @@ fn kubernetes(fields: &Fields<'_>) -> Result<KubernetesConfig, LoadError> {
             .flatten(),
         autoscaler: autoscaler.as_ref().map(pause_pods).transpose()?,
     })
+}
+
+/// The types of keys of `[runners.kubernetes]` that are of no use here.
+fn check_other_keys(fields: &Fields<'_>) -> Result<(), LoadError> {
+    for key in OTHER_KUBERNETES_TEXTS {
+        fields.string(key)?;
+    }
+    for key in [
+        "privileged",
+        "allow_privilege_escalation",
+        "bearer_token_overwrite_allowed",
+        "use_service_account_image_pull_secrets",
+        "helper_image_autoset_arch_and_os",
+        "automount_service_account_token",
+        "print_pod_warning_events",
+    ] {
+        fields.boolean(key)?;
+    }
+    for key in ["cleanup_grace_period_seconds", "resource_availability_check_max_attempts", "retry_limit"] {
+        fields.integer(key)?;
+    }
+    for key in [
+        "allowed_images",
+        "allowed_services",
+        "allowed_users",
+        "allowed_groups",
+        "image_pull_secrets",
+        "cap_add",
+        "cap_drop",
+    ] {
+        fields.strings(key)?;
+    }
+    fields.duration_ns("cleanup_resources_timeout").map(drop)
 }
 
 fn pause_pods(autoscaler: &Fields<'_>) -> Result<AutoscalerConfig, LoadError> {

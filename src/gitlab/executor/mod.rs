@@ -5,6 +5,7 @@ mod admission;
 mod kubernetes_config;
 mod loader;
 mod overwrites;
+mod pattern;
 mod pause_pods;
 mod pod;
 mod pod_wait;

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use regex::bytes::RegexBuilder;
-
+use crate::gitlab::executor::pattern::is_match;
 use crate::gitlab::executor::pod::PodError;
 use crate::gitlab::executor::quantity::{Quantity, QuantityTextError};
 use crate::gitlab::executor::resources::{ContainerResources, ResourceList, ResourceTexts};
@@ -17,8 +16,13 @@ impl Variables {
     /// These variables, each expanded once with the others (`$NAME`, `${NAME}`; unknown ones are empty).
     #[must_use]
     pub fn expanded(plain: Vec<(String, String)>) -> Self {
-        let plain = Self(plain);
-        Self(plain.0.iter().map(|(key, value)| (key.clone(), plain.expand(value))).collect())
+        Self(plain).expanded_again()
+    }
+
+    /// The same variables, expanded once more.
+    #[must_use]
+    pub fn expanded_again(&self) -> Self {
+        Self(self.0.iter().map(|(key, value)| (key.clone(), self.expand(value))).collect())
     }
 
     /// These variables as they are.
@@ -27,9 +31,17 @@ impl Variables {
         Self(plain)
     }
 
-    /// The value of `key`; empty where there is none.
+    /// The value of `key`; empty where there is none. `$` stands for itself, the shell's other special names for
+    /// nothing (GitLab Runner 19.4, `common/spec/variables.go value`).
     #[must_use]
-    pub fn get(&self, key: &str) -> &str {
+    pub fn get<'a>(&'a self, key: &'a str) -> &'a str {
+        match key {
+            "$" => return key,
+            "*" | "#" | "@" | "!" | "?" | "0" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" => {
+                return "";
+            }
+            _ => {}
+        }
         self.0.iter().rev().find(|(name, _)| name == key).map_or("", |(_, value)| value)
     }
 
@@ -41,14 +53,15 @@ impl Variables {
         while let Some(dollar) = rest.find('$') {
             expanded.push_str(&rest[..dollar]);
             rest = &rest[dollar + 1..];
-            if let Some((name, after)) = rest.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
+            if let Some(braced) = rest.strip_prefix('{') {
+                // An opening brace that is never closed is swallowed.
+                let (name, after) = braced.split_once('}').unwrap_or(("", braced));
                 expanded.push_str(self.get(name));
                 rest = after;
-            } else if let Some(after) = rest.strip_prefix('$') {
-                expanded.push('$');
-                rest = after;
             } else {
+                let is_special = rest.starts_with(|c: char| c.is_ascii_digit() || "*#$@!?-".contains(c));
                 let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+                let end = if is_special { 1 } else { end };
                 expanded.push_str(if end == 0 { "$" } else { self.get(&rest[..end]) });
                 rest = &rest[end..];
             }
@@ -101,12 +114,11 @@ pub(super) fn map(
 }
 
 fn check_pattern(pattern: &str, value: &str) -> Result<(), PodError> {
-    // Go's classes (`\d`, `\w`) are ASCII, as these are without Unicode.
-    let regex = RegexBuilder::new(pattern)
-        .unicode(false)
-        .build()
-        .map_err(|_| PodError::BadRegexp { pattern: pattern.to_owned() })?;
-    if regex.is_match(value.as_bytes()) { Ok(()) } else { Err(PodError::overwrite_pattern(value, pattern)) }
+    match is_match(pattern, value) {
+        Some(true) => Ok(()),
+        Some(false) => Err(PodError::overwrite_pattern(value, pattern)),
+        None => Err(PodError::BadRegexp { pattern: pattern.to_owned() }),
+    }
 }
 
 /// Requests and limits of one kind of container after the variables `KUBERNETES_<PREFIX>CPU_REQUEST` and so on.
@@ -161,7 +173,7 @@ fn list(
             value: text.to_owned(),
             reason: error,
         };
-        if text.is_empty() { Ok(None) } else { Quantity::parse(text).map(Some).map_err(error) }
+        if text.is_empty() { Ok(None) } else { Quantity::parse_sent(text).map(Some).map_err(error) }
     };
     Ok(ResourceList {
         cpu: read("cpu", &cpu)?,
@@ -206,6 +218,23 @@ mod tests {
             Variables::expanded(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec());
         assert_eq!((variables.get("A"), variables.get("B"), variables.get("C")), ("4", "4Gi", "x-$"));
         assert_eq!(variables.get("NONE"), "");
+    }
+
+    #[test]
+    fn texts_expand_as_go_expands_them() {
+        // Go 1.26, `os.Expand` and `getShellName`, with the runner's `Variables.Get`.
+        let variables = Variables::plain(vec![("A".to_owned(), "x".to_owned())]);
+        for (text, expanded) in [
+            ("$A.$", "x.$"),
+            ("${A", "A"),
+            ("${}y", "y"),
+            ("$1A", "A"),
+            ("$-A", "A"),
+            ("$A$$A", "x$A"),
+            ("é$A", "éx"),
+        ] {
+            assert_eq!(variables.expand(text), expanded, "{text}");
+        }
     }
 
     #[test]

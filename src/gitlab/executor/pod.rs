@@ -152,9 +152,12 @@ pub enum PodError {
     /// Neither the job nor the runner names an image.
     #[error("no image specified and no default set in config")]
     NoImage,
-    /// `pull_policy` is none of `always`, `if-not-present`, `never`.
+    /// `pull_policy` or `allowed_pull_policies` has one that is none of `always`, `if-not-present`, `never`.
     #[error("unsupported pull policy `{0}`")]
     PullPolicy(String),
+    /// None of `pull_policy` is among `allowed_pull_policies`.
+    #[error("none of the pull policies is allowed")]
+    PullPolicyNotAllowed,
 }
 
 impl PodError {
@@ -170,26 +173,22 @@ impl PodError {
 pub fn compose(runner: &RunnerEntry, job: &PodJob) -> Result<Pod, PodError> {
     let missing = KubernetesConfig::default();
     let config = runner.kubernetes.as_ref().unwrap_or(&missing);
-    let environment = runner.environment.iter().filter_map(|pair| pair.split_once('='));
-    let plain =
-        environment.map(|(key, value)| (key.to_owned(), value.to_owned())).chain(job.variables.clone());
-    let variables = Variables::expanded(plain.collect());
-    let mut pod = placement(config, &variables)?;
+    let all = Variables::expanded(pairs(&runner.environment).chain(job.variables.clone()).collect());
+    // The overwrites expand variables that are expanded already (`overwrites.go createOverwrites`).
+    let variables = all.expanded_again();
+    let mut pod = placement(config, &variables, &Variables::plain(job.variables.clone()))?;
 
     let build = overwrites::resources(&config.build, &variables, "")?;
     let service = overwrites::resources(&config.service, &variables, "SERVICE_")?;
     let helper = overwrites::resources(&config.helper, &variables, "HELPER_")?;
     let whole = overwrites::resources(&config.pod, &variables, "POD_")?;
-    let services = services(config, job, service)?;
-    if job.image.is_empty() && variables.expand(&config.image).is_empty() {
+    let services = services(config, job, &all, service)?;
+    if all.expand(&job.image).is_empty() && all.expand(&config.image).is_empty() {
         return Err(PodError::NoImage);
     }
-    let is_known = |policy: &&String| matches!(policy.as_str(), "" | "always" | "if-not-present" | "never");
-    if let Some(unknown) = config.pull_policy.iter().find(|policy| !is_known(policy)) {
-        return Err(PodError::PullPolicy(unknown.clone()));
-    }
+    check_pull_policies(config)?;
 
-    let is_on = |flag: &str, default: bool| runner.feature_flag(flag, &variables).unwrap_or(default);
+    let is_on = |flag: &str, default: bool| runner.feature_flag(flag, &all).unwrap_or(default);
     pod.containers = vec![
         container("build", ContainerRole::Build, build),
         container("helper", ContainerRole::Helper, helper),
@@ -212,8 +211,29 @@ pub fn compose(runner: &RunnerEntry, job: &PodJob) -> Result<Pod, PodError> {
     Ok(pod)
 }
 
-/// The parts of the pod that decide where it may run.
-fn placement(config: &KubernetesConfig, variables: &Variables) -> Result<Pod, PodError> {
+/// The variables of an `environment`: what has no `=` is none.
+fn pairs(environment: &[String]) -> impl Iterator<Item = (String, String)> {
+    let pair = |text: &String| text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+    environment.iter().filter_map(pair)
+}
+
+/// The runner's own policies must be known and one of them allowed; without any, the empty one counts as named
+/// (`kubernetes.go preparePullManager`, `helpers/pull_policies`).
+fn check_pull_policies(config: &KubernetesConfig) -> Result<(), PodError> {
+    let (wanted, allowed) = (&config.pull_policy, &config.allowed_pull_policies);
+    let is_known = |policy: &&String| matches!(policy.as_str(), "" | "always" | "if-not-present" | "never");
+    if let Some(unknown) = allowed.iter().chain(wanted).find(|policy| !is_known(policy)) {
+        return Err(PodError::PullPolicy(unknown.clone()));
+    }
+    let is_allowed = |policy: &str| allowed.iter().any(|allowed| allowed == policy);
+    let is_any =
+        if wanted.is_empty() { is_allowed("") } else { wanted.iter().any(|policy| is_allowed(policy)) };
+    if allowed.is_empty() || is_any { Ok(()) } else { Err(PodError::PullPolicyNotAllowed) }
+}
+
+/// The parts of the pod that decide where it may run. Values of annotations see the job's variables as they came
+/// (`kubernetes.go buildPodAnnotations`).
+fn placement(config: &KubernetesConfig, variables: &Variables, of_job: &Variables) -> Result<Pod, PodError> {
     let namespace = overwrites::text(
         &config.namespace,
         &config.namespace_overwrite_allowed,
@@ -227,6 +247,8 @@ fn placement(config: &KubernetesConfig, variables: &Variables) -> Result<Pod, Po
     let map = |configured: &Option<_>, allowed: &str, prefix: &str, split| {
         overwrites::map(configured.as_ref(), allowed, variables, prefix, split)
     };
+    // Labels place nothing, but a variable that they do not allow fails the job.
+    map(&config.pod_labels, &config.pod_labels_overwrite_allowed, "KUBERNETES_POD_LABELS_", Split::KeyValue)?;
     let annotations = map(
         &config.pod_annotations,
         &config.pod_annotations_overwrite_allowed,
@@ -257,7 +279,7 @@ fn placement(config: &KubernetesConfig, variables: &Variables) -> Result<Pod, Po
         node_selector,
         tolerations,
         required_node_affinity: config.required_node_affinity.clone(),
-        annotations: annotations.into_iter().map(|(key, value)| (key, variables.expand(&value))).collect(),
+        annotations: annotations.into_iter().map(|(key, value)| (key, of_job.expand(&value))).collect(),
         service_account,
         priority_class_name: config.priority_class_name.clone(),
         scheduler_name: config.scheduler_name.clone(),
@@ -267,20 +289,32 @@ fn placement(config: &KubernetesConfig, variables: &Variables) -> Result<Pod, Po
     })
 }
 
-/// The service containers, sorted by name: the runner's services first get their names, then the job's.
-fn services(config: &KubernetesConfig, job: &PodJob, base: Evaluated) -> Result<Vec<Container>, PodError> {
-    let of_runner = config.services.iter().map(|service| (&service.name, &service.alias, None));
-    let of_job = job.services.iter().map(|service| (&service.name, &service.alias, Some(&service.variables)));
-    let mut used: Vec<&str> = Vec::new();
+/// The service containers, sorted by name: the runner's services first get their names, then the job's. Of two that
+/// end up with one name the later counts (`kubernetes.go prepareOptions`).
+fn services(
+    config: &KubernetesConfig,
+    job: &PodJob,
+    variables: &Variables,
+    base: Evaluated,
+) -> Result<Vec<Container>, PodError> {
+    let of_runner = (config.services.iter())
+        .map(|service| (&service.name, &service.alias, pairs(&service.environment).collect::<Vec<_>>()));
+    let of_job =
+        job.services.iter().map(|service| (&service.name, &service.alias, service.variables.clone()));
+    let mut used: Vec<String> = Vec::new();
     let mut unnamed = 0;
-    let mut containers = Vec::new();
-    for (_, aliases, own) in of_runner.chain(of_job).filter(|service| !service.0.is_empty()) {
+    let mut named = BTreeMap::new();
+    for (image, aliases, own) in of_runner.chain(of_job) {
+        if variables.expand(image).is_empty() {
+            continue;
+        }
+        let aliases = variables.expand(aliases).replace(',', " ");
         let mut name = None;
-        for alias in aliases.split([',', ' ']).filter(|alias| !alias.is_empty()) {
-            if used.contains(&alias) {
+        for alias in aliases.split_whitespace() {
+            if used.iter().any(|used| used == alias) {
                 continue;
             }
-            used.push(alias);
+            used.push(alias.to_owned());
             if is_dns_label(alias) {
                 name = Some(alias.to_owned());
                 break;
@@ -290,15 +324,12 @@ fn services(config: &KubernetesConfig, job: &PodJob, base: Evaluated) -> Result<
             unnamed += 1;
             format!("svc-{}", unnamed - 1)
         });
-        let own = Variables::plain(own.cloned().unwrap_or_default());
-        containers.push(container(
-            &name,
-            ContainerRole::Service,
-            overwrites::service(base, &config.service, &own)?,
-        ));
+        named.insert(name, Variables::plain(own));
     }
-    containers.sort_by(|one, other| one.name.cmp(&other.name));
-    Ok(containers)
+    let evaluate = |(name, own): (String, Variables)| {
+        Ok(container(&name, ContainerRole::Service, overwrites::service(base, &config.service, &own)?))
+    };
+    named.into_iter().map(evaluate).collect()
 }
 
 fn container(name: &str, role: ContainerRole, resources: Evaluated) -> Container {
@@ -332,6 +363,9 @@ fn apply(patch: &PodSpecPatch, pod: &mut Pod) {
     if let Some(value) = keys.get("activeDeadlineSeconds") {
         pod.active_deadline_s = value.as_u64();
     }
+    if keys.get("nodeSelector").is_some_and(serde_json::Value::is_null) {
+        pod.node_selector.clear();
+    }
     for (label, value) in
         keys.get("nodeSelector").and_then(serde_json::Value::as_object).into_iter().flatten()
     {
@@ -339,5 +373,97 @@ fn apply(patch: &PodSpecPatch, pod: &mut Pod) {
             Some(value) => pod.node_selector.insert(label.clone(), value.to_owned()),
             None => pod.node_selector.remove(label),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gitlab::executor::{Quantity, load};
+
+    /// The pod of a job with these variables on a runner with these lines under `[[runners]]`.
+    fn pod(lines: &str, variables: &[(&str, &str)]) -> Result<Pod, PodError> {
+        let file = load(&format!("[[runners]]\n{lines}")).expect("the file loads");
+        let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+        let variables = variables.iter().map(owned).collect();
+        compose(&file.runners[0], &PodJob { image: "alpine".to_owned(), variables, ..PodJob::default() })
+    }
+
+    #[test]
+    fn overwrites_expand_variables_that_are_expanded_already() {
+        // `common/build.go GetAllVariables` expands, `overwrites.go createOverwrites` once more.
+        let lines = "[runners.kubernetes]\ncpu_request_overwrite_max_allowed = \"9\"";
+        let chain = [("A", "$B"), ("B", "$C"), ("C", "2"), ("KUBERNETES_CPU_REQUEST", "$B")];
+        let cpu = |variables: &[_]| Ok::<_, PodError>(pod(lines, variables)?.containers[0].requests.cpu);
+        assert_eq!(cpu(&chain).map(|cpu| cpu.map(Quantity::milli)), Ok(Some(2000)));
+        let deeper = [("A", "$B"), ("B", "$C"), ("C", "2"), ("KUBERNETES_CPU_REQUEST", "$A")];
+        assert_eq!(cpu(&deeper).map(|cpu| cpu.map(Quantity::milli)), Ok(Some(2000)));
+        let too_deep = [&deeper[..2], &[("C", "$D"), ("D", "2"), deeper[3]]].concat();
+        assert!(matches!(cpu(&too_deep), Err(PodError::BadOverwriteQuantity { .. })));
+    }
+
+    #[test]
+    fn annotations_see_the_variables_of_the_job_as_they_came() {
+        // `kubernetes.go buildPodAnnotations`.
+        let lines = "environment = [\"RUNNER=r\"]\n[runners.kubernetes.pod_annotations]\na = \"$A-$RUNNER\"";
+        let annotations = pod(lines, &[("A", "$B"), ("B", "b")]).map(|pod| pod.annotations["a"].clone());
+        assert_eq!(annotations, Ok("$B-".to_owned()));
+    }
+
+    #[test]
+    fn labels_that_are_not_allowed_fail_the_job() {
+        let lines = "[runners.kubernetes]\npod_labels_overwrite_allowed = \"^team=\"";
+        let label = |value| pod(lines, &[("KUBERNETES_POD_LABELS_1", value)]).map(|_| ());
+        assert_eq!(label("team=ci"), Ok(()));
+        assert!(matches!(label("app=ci"), Err(PodError::OverwritePattern { .. })));
+    }
+
+    #[test]
+    fn one_of_the_pull_policies_must_be_allowed() {
+        let with = |keys: &str| pod(&format!("[runners.kubernetes]\n{keys}"), &[]).map(|_| ());
+        assert_eq!(
+            with("pull_policy = [\"always\", \"never\"]\nallowed_pull_policies = [\"never\"]"),
+            Ok(())
+        );
+        assert_eq!(
+            with("pull_policy = \"always\"\nallowed_pull_policies = [\"never\"]"),
+            Err(PodError::PullPolicyNotAllowed)
+        );
+        assert_eq!(with("allowed_pull_policies = [\"always\"]"), Err(PodError::PullPolicyNotAllowed));
+        assert!(matches!(with("allowed_pull_policies = [\"sometimes\"]"), Err(PodError::PullPolicy(_))));
+    }
+
+    #[test]
+    fn services_of_the_runner_bring_variables_and_names_are_taken_over() {
+        // `common/config.go Service.ToImageDefinition`, `kubernetes.go prepareOptions`.
+        let lines = r#"
+            [runners.kubernetes]
+            service_cpu_request_overwrite_max_allowed = "4"
+            [[runners.kubernetes.services]]
+            name = "$DB"
+            alias = "db	$ALIAS"
+            environment = ["KUBERNETES_SERVICE_CPU_REQUEST=3"]
+            [[runners.kubernetes.services]]
+            name = "$NONE"
+            [[runners.kubernetes.services]]
+            name = "redis"
+            [[runners.kubernetes.services]]
+            name = "redis"
+            alias = "svc-0"
+        "#;
+        let pod = pod(lines, &[("DB", "postgres"), ("ALIAS", "x")]).expect("a pod");
+        let services: Vec<_> = (pod.containers.iter().filter(|own| own.role == ContainerRole::Service))
+            .map(|own| (own.name.as_str(), own.requests.cpu.map(Quantity::whole)))
+            .collect();
+        assert_eq!(services, [("db", Some(3)), ("svc-0", None)]);
+    }
+
+    #[test]
+    fn a_flag_that_is_no_boolean_keeps_its_default() {
+        let deadline = |value| {
+            let flags = [("FF_USE_POD_ACTIVE_DEADLINE_SECONDS", value)];
+            pod("[runners.kubernetes]", &flags).map(|pod| pod.active_deadline_s)
+        };
+        assert_eq!((deadline("maybe"), deadline("f")), (Ok(Some(1)), Ok(None)));
     }
 }

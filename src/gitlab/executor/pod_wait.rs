@@ -23,7 +23,7 @@ impl PodWait {
     #[must_use]
     pub fn new(config: &KubernetesConfig) -> Self {
         let (interval, timeout) = Self::seconds(config);
-        Self { interval: SimDuration::from_secs(interval), attempts: timeout / interval }
+        Self { interval: SimDuration::from_secs(1) * interval, attempts: timeout / interval }
     }
 
     /// The loop with these effective settings; an interval of zero counts as the default.

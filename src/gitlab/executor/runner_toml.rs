@@ -74,12 +74,14 @@ impl RunnerEntry {
         flags.and_then(|flags| flags.get("FF_USE_ADAPTIVE_REQUEST_CONCURRENCY")).copied().unwrap_or(true)
     }
 
-    /// A feature flag as a job sees it: the table, else the variables.
+    /// A feature flag as a job sees it: the table, else the variables; a text that Go takes for no boolean is none
+    /// (GitLab Runner 19.4, `common/build_settings.go populateFeatureFlags`).
     pub(super) fn feature_flag(&self, name: &str, variables: &Variables) -> Option<bool> {
         let table = self.feature_flags.as_ref().and_then(|flags| flags.get(name)).copied();
         table.or_else(|| match variables.get(name) {
-            "" => None,
-            value => Some(matches!(value, "1" | "t" | "T" | "true" | "TRUE" | "True")),
+            "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+            "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+            _ => None,
         })
     }
 }

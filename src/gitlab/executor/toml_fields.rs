@@ -162,38 +162,85 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Numbers must fit into 64 bits under every key, known or not: the runner's parser reads them all before any key counts
+/// (github.com/BurntSushi/toml v1.6.0, `parse.go valueInteger`, `valueFloat`).
+pub(super) fn check_numbers(text: &str, table: &DeTable<'_>) -> Result<(), LoadError> {
+    table.iter().try_for_each(|(_, value)| check_number(text, value))
+}
+
+fn check_number(text: &str, value: &Spanned<DeValue<'_>>) -> Result<(), LoadError> {
+    let wrong = |class: LoadErrorClass, what: &str| {
+        let message = format!("a number {what}");
+        Err(LoadError { class, line: line_of(text, value.span().start), message })
+    };
+    let out_of_range = || wrong(LoadErrorClass::OutOfRange, "does not fit into 64 bits");
+    match value.get_ref() {
+        DeValue::Integer(number) => {
+            let digits = number.as_str().replace('_', "");
+            let mut unsigned = digits.trim_start_matches(['+', '-']).chars();
+            match i64::from_str_radix(&digits, number.radix()) {
+                Ok(_) => Ok(()),
+                Err(_) if unsigned.all(|digit| digit.is_digit(number.radix())) => out_of_range(),
+                Err(_) => wrong(LoadErrorClass::Syntax, "has other signs than digits"),
+            }
+        }
+        DeValue::Float(number) => {
+            let digits = number.as_str().replace('_', "");
+            match digits.parse::<f64>() {
+                Ok(number) if number.is_infinite() && !digits.ends_with("inf") => out_of_range(),
+                Ok(_) => Ok(()),
+                Err(_) => wrong(LoadErrorClass::Syntax, "has other signs than digits"),
+            }
+        }
+        DeValue::Array(items) => items.iter().try_for_each(|item| check_number(text, item)),
+        DeValue::Table(below) => check_numbers(text, below),
+        _ => Ok(()),
+    }
+}
+
 /// The line, from 1, of the byte at `at`.
 pub(super) fn line_of(text: &str, at: usize) -> usize {
     1 + text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count()
 }
 
-/// A duration as Go's `time.ParseDuration` reads it, in nanoseconds.
+/// A duration as Go's `time.ParseDuration` reads it, in nanoseconds: fractions are cut off, what does not fit is none.
 fn go_duration_ns(text: &str) -> Option<i64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if unsigned == "0" {
         return Some(0);
     }
     let mut rest = unsigned;
-    let mut total = 0.0;
+    let mut total = 0_u64;
     while !rest.is_empty() {
-        let number_end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let (number, tail) = rest.split_at(number_end);
+        let (whole, tail) = digits(rest);
+        let (fraction, tail) = tail.strip_prefix('.').map_or(("", tail), digits);
         let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, after) = tail.split_at(unit_end);
         let factor = match unit {
-            "ns" => 1.0,
-            "us" | "µs" | "μs" => 1e3,
-            "ms" => 1e6,
-            "s" => 1e9,
-            "m" => 6e10,
-            "h" => 3.6e12,
+            "ns" => 1_u64,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
             _ => return None,
         };
-        total += number.parse::<f64>().ok()? * factor;
+        let whole = if whole.is_empty() && !fraction.is_empty() { "0" } else { whole };
+        let whole = whole.parse::<u64>().ok()?.checked_mul(factor)?;
+        // More digits than these do not reach a nanosecond of the longest unit.
+        let fraction = &fraction[..fraction.len().min(18)];
+        let part = u128::from(fraction.parse::<u64>().unwrap_or(0)) * u128::from(factor)
+            / 10_u128.pow(fraction.len() as u32);
+        total = total.checked_add(whole)?.checked_add(part as u64)?;
         rest = after;
     }
-    let sign = if text.starts_with('-') { -1.0 } else { 1.0 };
-    (!unsigned.is_empty()).then_some((sign * total) as i64)
+    let signed = if text.starts_with('-') { -i128::from(total) } else { i128::from(total) };
+    i64::try_from(signed).ok().filter(|_| !unsigned.is_empty())
+}
+
+/// Leading digits of `text`, and the rest.
+fn digits(text: &str) -> (&str, &str) {
+    text.split_at(text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len())
 }
 
 #[cfg(test)]
@@ -201,13 +248,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn numbers_of_unknown_keys_must_fit_too() {
+        let class = |text: &str| {
+            let table = DeTable::parse(text).expect("it is TOML");
+            check_numbers(text, table.get_ref()).err().map(|error| (error.class, error.line))
+        };
+        assert_eq!(class("a = 1\nb = [{ c = 99999999999999999999 }]"), Some((LoadErrorClass::OutOfRange, 2)));
+        assert_eq!(class("a = 1e999"), Some((LoadErrorClass::OutOfRange, 1)));
+        assert_eq!(class("a = inf\nb = -9223372036854775808\nc = 1_000.5"), None);
+    }
+
+    #[test]
     fn durations_read_as_go_reads_them() {
-        for (text, ns) in
-            [("0", 0), ("9m30s", 570_000_000_000), ("1.5h", 5_400_000_000_000), ("-2ms", -2_000_000)]
-        {
+        for (text, ns) in [
+            ("0", 0),
+            ("9m30s", 570_000_000_000),
+            ("1.5h", 5_400_000_000_000),
+            ("-2ms", -2_000_000),
+            ("2.3h", 8_280_000_000_000),
+            (".5s", 500_000_000),
+            ("1.s", 1_000_000_000),
+        ] {
             assert_eq!(go_duration_ns(text), Some(ns), "{text}");
         }
-        for text in ["", "soon", "5", "1d", "s"] {
+        for text in ["", "soon", "5", "1d", "s", ".s", "2562048h", "9223372036854775808ns"] {
             assert_eq!(go_duration_ns(text), None, "{text}");
         }
     }
