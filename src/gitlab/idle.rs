@@ -290,7 +290,9 @@ mod tests {
             let of = self.entry(m, entry).clone();
             let counters = &mut self.managers[m].counters[of.runner as usize];
             counters.1 -= 1;
-            counters.2 = (counters.2 * factor).max(1.0).min(f64::from(of.request_concurrency.max(1)));
+            if of.adaptive {
+                counters.2 = (counters.2 * factor).max(1.0).min(f64::from(of.request_concurrency.max(1)));
+            }
         }
 
         fn handle(&mut self, now: u64, m: usize, number: usize, kind: u8) {

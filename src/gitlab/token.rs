@@ -81,7 +81,11 @@ impl Token {
         self.adapt(asked, entry);
     }
 
+    /// Entries without the adaptive flag leave the number to others of their token (`builds_helper.go releaseRequest`).
     pub(super) fn adapt(&mut self, asked: Asked, entry: &EntryConfig) {
+        if !entry.adaptive {
+            return;
+        }
         let factor = match asked {
             Asked::GotJob => 1.1,
             Asked::InVain => 0.95,
@@ -114,5 +118,25 @@ impl Token {
             return false;
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_without_the_flag_does_not_move_what_others_of_its_token_learnt() {
+        // GitLab Runner 19.4, `commands/builds_helper.go releaseRequest`.
+        let adaptive = EntryConfig { request_concurrency: 8, adaptive: true, ..EntryConfig::default() };
+        let plain = EntryConfig { request_concurrency: 2, adaptive: false, ..EntryConfig::default() };
+        let mut token = Token::new(0, &[], SimTime::ZERO);
+        for _ in 0..12 {
+            token.adapt(Asked::GotJob, &adaptive);
+        }
+        let learnt = token.adaptive;
+        token.adapt(Asked::Retried, &plain);
+        assert!(learnt > 2.5 && token.adaptive == learnt);
+        assert_eq!((token.request_concurrency(&adaptive), token.request_concurrency(&plain)), (3, 2));
     }
 }
