@@ -284,7 +284,9 @@ impl ShapeView {
 impl Counted {
     fn is_of(&self, rules: &NeighbourRules) -> bool {
         match self {
-            Self::Labelled(labels) | Self::Staying(labels) => rules.has(labels),
+            Self::Labelled(labels) => rules.has(labels),
+            // A selector that says nothing counts no pod (`podtopologyspread/common.go countPodsMatchSelector`).
+            Self::Staying(labels) => !labels.is_empty() && rules.has(labels),
             Self::Port(port) => rules.host_ports.contains(port),
             Self::Owning(term, true) => rules.affinity.contains(term),
             Self::Owning(term, false) => rules.anti_affinity.contains(term),
@@ -293,5 +295,18 @@ impl Counted {
 
     fn is_of_staying(&self) -> bool {
         matches!(self, Self::Staying(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_selector_counts_no_pod_for_a_spread_and_every_pod_for_an_affinity() {
+        // Kubernetes v1.37.2, `podtopologyspread/common.go countPodsMatchSelector`, `framework/types.go AffinityTerm.Matches`.
+        let pod = NeighbourRules::default();
+        assert!(!Counted::Staying(Vec::new()).is_of(&pod));
+        assert!(Counted::Labelled(Vec::new()).is_of(&pod));
     }
 }
