@@ -239,6 +239,8 @@ mod tests {
         assert_eq!(vocabulary.key("failure-domain.beta.kubernetes.io/zone"), ZONE);
         assert_eq!(vocabulary.key("topology.ebs.csi.aws.com/zone"), ZONE);
         assert_eq!(vocabulary.key("karpenter.k8s.aws/instance-size"), INSTANCE_SIZE);
+        let windows = vocabulary.key("node.kubernetes.io/windows-build");
+        assert!(vocabulary.type_keys().any(|key| key == windows));
         assert!(vocabulary.is_well_known(NODE_POOL) && !vocabulary.is_well_known(HOSTNAME));
         let (seven, word) = (vocabulary.value("7"), vocabulary.value("large"));
         assert_eq!((vocabulary.number(seven), vocabulary.number(word)), (Some(7), None));

@@ -126,3 +126,17 @@ impl DaemonSet {
         Self { requests: Amounts::new(spec.requests.cpu, spec.requests.memory, 1), terms, tolerations }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::karpenter::taints::are_tolerated;
+
+    #[test]
+    fn a_daemonset_minds_no_preference_but_every_other_taint() {
+        let daemon_set = DaemonSet::new(&DaemonSetSpec::default(), &mut Vocabulary::new());
+        let lands = |effect| are_tolerated(&[Taint::new("soft", "", effect)], &daemon_set.tolerations);
+        assert!(lands(TaintEffect::PreferNoSchedule));
+        assert!(!lands(TaintEffect::NoSchedule) && !lands(TaintEffect::NoExecute));
+    }
+}

@@ -262,3 +262,20 @@ impl Cluster {
         &self.changes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_static_pool_with_a_soft_taint_makes_no_pod_tolerate_it() {
+        let tolerates = |is_static| {
+            let taints = vec![Taint::new("soft", "", TaintEffect::PreferNoSchedule)];
+            let pool = NodePoolSpec { name: "ci".into(), taints, is_static, ..NodePoolSpec::default() };
+            let streams = Streams::new(1, 0);
+            let cluster = Cluster::new(&[], vec![pool], &[], PreferencePolicy::Respect, streams);
+            cluster.relaxation.tolerates_prefer_no_schedule
+        };
+        assert!(tolerates(false) && !tolerates(true));
+    }
+}
