@@ -117,3 +117,66 @@ fn a_pass_whose_minute_is_over_leaves_the_other_pods_to_the_next_one() {
     assert_eq!(claims_of_passes(None), [5]);
     assert_eq!(claims_of_passes(Some(2)), [2, 2, 1]);
 }
+
+/// Five jobs that fill a Spot node of any of these types each.
+fn burst(types: &[&str]) -> Case {
+    let case = Case::new().at_once().manager(50).pool(types, "spot", Some(secs(30)));
+    let mut case = case.class("test", 1500, 1024, Distribution::Constant(SimDuration::ZERO), |_| {});
+    for _ in 0..5 {
+        case = case.job(secs(0), "test", mins(1));
+    }
+    case.change(|plan| plan.executor.poll_timeout = mins(60))
+}
+
+fn calls(run: &plans::Run) -> u64 {
+    let mut work = run.finished.outcome.work.iter();
+    work.find(|(name, _)| *name == "create_fleet_calls").map_or(0, |(_, count)| count)
+}
+
+const SMALL: [&str; 4] = ["m6i.large", "m5.large", "m6a.large", "m7i.large"];
+
+#[test]
+fn equal_launches_of_a_pass_are_one_call_and_all_its_instances_come_from_one_pool() {
+    let mut pools = Vec::new();
+    for seed in 0..12 {
+        let run = burst(&SMALL).seed(seed).run();
+        let mut places: Vec<(u32, u16)> =
+            run.nodes().iter().map(|node| (node.instance_type, node.zone)).collect();
+        places.dedup();
+        assert_eq!((run.nodes().len(), places.len(), calls(&run)), (5, 1, 1), "seed {seed}");
+        pools.extend(places);
+    }
+    pools.sort_unstable();
+    pools.dedup();
+    assert!(pools.len() > 1, "another call may be served from another pool");
+}
+
+#[test]
+fn launches_that_differ_in_their_types_or_zones_are_calls_of_their_own() {
+    let mut case = burst(&["m6i.large", "m6i.xlarge"]).class(
+        "large",
+        3500,
+        1024,
+        Distribution::Constant(SimDuration::ZERO),
+        |_| {},
+    );
+    for _ in 0..2 {
+        case = case.job(secs(0), "large", mins(1));
+    }
+    let run = case.run();
+    let kinds = |run: &plans::Run| {
+        let mut kinds: Vec<u32> = run.nodes().iter().map(|node| node.instance_type).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds.len() as u64
+    };
+    assert!(calls(&run) >= kinds(&run) && calls(&run) < run.nodes().len() as u64, "{}", calls(&run));
+}
+
+#[test]
+fn a_throttled_api_counts_equal_launches_once() {
+    let throttle = Throttle { from: SimTime::ZERO, until: SimTime::ZERO + mins(30), spacing: secs(20) };
+    let run = burst(&SMALL).change(|plan| plan.ec2.launch_stress.throttles = vec![throttle]).run();
+    let first = run.nodes()[0].launched_at;
+    assert!(run.nodes().iter().all(|node| node.launched_at == first), "{:?}", run.nodes());
+}

@@ -6,10 +6,14 @@ mod plans;
 use std::collections::{BTreeMap, BTreeSet};
 
 use fleetsim::catalog::{CapacityType, TypeId, ZoneId};
-use fleetsim::ec2::{AmiPreset, Delay, ShockParameters, StartupModel, control_plane, gp3_hourly};
+use fleetsim::ec2::{
+    AmiPreset, CapacityReservation, Delay, ShockParameters, StartupModel, control_plane, gp3_hourly,
+};
 use fleetsim::engine::Streams;
 use fleetsim::gitlab::{EntryConfig, ManagerConfig, RunnerConfig, Signal, Stop};
 use fleetsim::karpenter::disruption::ConsolidationPolicy;
+use fleetsim::karpenter::price_overlay::{NodeOverlay, PriceOverlay};
+use fleetsim::karpenter::requirements::{Operator, RequirementSpec};
 use fleetsim::metrics::{
     CostKind, FailureReason, GaugeKey, JobOutcome, JobRecord, NodeEnd, NodeRecord, WaitCause, WasteKind,
 };
@@ -157,6 +161,7 @@ impl Drawn {
             plan.standing = vec![(CostKind::ControlPlane, control_plane(false))];
         })
         .fleet(&self.fleet)
+        .with_beliefs(self.seed)
     }
 }
 
@@ -269,6 +274,46 @@ impl Case {
         // Up to thousands of times the usual hazard: reclaims within minutes.
         case.plan.ec2.spot.scale = Ppm(scale * 1_000_000);
         case
+    }
+}
+
+impl Case {
+    /// NodeOverlays and a capacity reservation of one type, as the bits of `seed` say.
+    fn with_beliefs(self, seed: u64) -> Self {
+        self.change(|plan| {
+            let CapacityPlan::Karpenter(karpenter) = &mut plan.capacity else { return };
+            let overlay = |name: &str, weight, key: &str, value: &str, price| NodeOverlay {
+                name: name.to_owned(),
+                weight,
+                requirements: vec![RequirementSpec::new(key, Operator::In, &[value])],
+                price,
+            };
+            if seed & 2 != 0 {
+                let weight = (seed >> 8) as u32 % 3;
+                let cheap = PriceOverlay::Share(-500_000);
+                let dear = PriceOverlay::Add(100_000_000);
+                karpenter.overlays = vec![
+                    overlay("cheap-spot", 1, "karpenter.sh/capacity-type", "spot", cheap),
+                    overlay("dear-pool", weight, "karpenter.sh/nodepool", "pool-0", dear),
+                ];
+            }
+            if seed & 4 != 0 {
+                let name = TYPES[(seed >> 4) as usize % TYPES.len()];
+                plan.ec2.reservations = vec![CapacityReservation {
+                    id: "cr-1".to_owned(),
+                    instance_type: plan.ec2.catalog.find(name).expect("an instance type"),
+                    zone: ZoneId(0),
+                    count: (seed >> 6) as u32 % 3 + 1,
+                    ends_at: (seed & 8 != 0).then_some(SimTime::ZERO + mins(30)),
+                    pools: Vec::new(),
+                }];
+                for own in karpenter.pools.iter_mut().flat_map(|pool| &mut pool.spec.requirements) {
+                    if own.key == "karpenter.sh/capacity-type" {
+                        own.values.push("reserved".to_owned());
+                    }
+                }
+            }
+        })
     }
 }
 
@@ -494,11 +539,13 @@ fn bill(plan: &Plan, node: &NodeRecord) -> (u128, u128) {
         plan.ec2.catalog.price(TypeId::new(node.instance_type), ZoneId(node.zone as u8), node.capacity);
     let volume = gp3_hourly(plan.ec2.root_volume.gib, 3000, 125);
     let ran = node.terminated_at.as_ms() - node.launched_at.as_ms();
+    // A reservation is paid for in any case, so nothing is added for short lives in it.
+    let least = if node.capacity == CapacityType::Reserved { 0 } else { 60_000 };
     let before = plan.warmup.as_ms().saturating_sub(node.launched_at.as_ms());
     let counted = if plan.warmup > SimTime::ZERO && node.terminated_at <= plan.warmup {
         0
     } else {
-        ran.max(60_000) - before
+        ran.max(least) - before
     };
     let price = u128::from(price.expect("a sold type").0);
     let is_free = node.billed_ms == 0;
@@ -508,7 +555,7 @@ fn bill(plan: &Plan, node: &NodeRecord) -> (u128, u128) {
             "{node:?}"
         );
     } else {
-        assert_eq!(node.billed_ms, ran.max(60_000));
+        assert_eq!(node.billed_ms, ran.max(least));
     }
     let used = if is_free { 0 } else { price * u128::from(counted) };
     (used, u128::from(volume.0) * u128::from(counted))
@@ -525,6 +572,25 @@ fn start_up_is_paid_for_as_such(plan: &Plan, node: &NodeRecord) {
     let ms = ready_at.saturating_since(node.launched_at.max(plan.warmup)).as_ms();
     let cost = CostMeter::of(price.expect("a sold type"), ms);
     assert_eq!(node.used_for.of(WasteKind::StartUp), cost, "{node:?}");
+}
+
+/// What stood unused of the reservation, if there is one: its count for as long as it stood, less what ran in it.
+fn unused(plan: &Plan, run: &Run) -> u128 {
+    let end = run.finished.outcome.end;
+    let cost = |one: &CapacityReservation| {
+        let until = one.ends_at.unwrap_or(SimTime::NEVER).min(end);
+        let counted =
+            |from: SimTime, to: SimTime| to.min(until).saturating_since(from.max(plan.warmup)).as_ms();
+        let nodes = run.nodes();
+        let reserved = || nodes.iter().filter(|node| node.capacity == CapacityType::Reserved);
+        let steps = reserved().flat_map(|node| [(node.launched_at, 1), (node.terminated_at, -1)]);
+        assert!(peak(steps.collect()) <= i64::from(one.count), "{nodes:?}");
+        let used: u64 = reserved().map(|node| counted(node.launched_at, node.terminated_at)).sum();
+        let price = plan.ec2.catalog.price(one.instance_type, one.zone, CapacityType::OnDemand);
+        let whole = counted(SimTime::ZERO, until) * u64::from(one.count);
+        u128::from(price.expect("a sold type").0) * u128::from(whole - used)
+    };
+    plan.ec2.reservations.iter().map(cost).sum()
 }
 
 fn money_is_accounted(case: &Case, run: &Run) {
@@ -546,6 +612,7 @@ fn money_is_accounted(case: &Case, run: &Run) {
     for (kind, cost) in &case.plan.standing {
         by_kind[kind.index()] += u128::from(cost.hourly.0) * u128::from(outcome.window().as_ms());
     }
+    by_kind[CostKind::UnusedReservations.index()] = unused(&case.plan, run);
     for kind in CostKind::ALL {
         assert_eq!(outcome.costs.of(kind).0, by_kind[kind.index()], "{kind:?}");
         let uses = WasteKind::ALL.map(|used| outcome.waste.of_resource(kind).of(used).0);
@@ -575,7 +642,7 @@ fn gauges_agree_with_records(case: &Case, run: &Run) {
         let on_arch = jobs.iter().filter(|job| job.arch == arch);
         let running: i128 = on_arch.map(|job| spent(job.bound_at, over_at(job, end))).sum();
         assert_eq!(area(GaugeKey::RunningJobs(arch)), running, "running jobs on {arch:?}");
-        for capacity in [CapacityType::OnDemand, CapacityType::Spot] {
+        for capacity in [CapacityType::OnDemand, CapacityType::Spot, CapacityType::Reserved] {
             let nodes = run.nodes();
             let of_kind = nodes.iter().filter(|node| node.arch == arch && node.capacity == capacity);
             let stood: i128 = of_kind.map(|node| spent(node.launched_at, node.terminated_at)).sum();

@@ -34,6 +34,8 @@ pub(super) enum Event {
     PriceChange { number: u32 },
     /// Karpenter reads the price list.
     PriceRefresh,
+    /// CreateFleet calls that were gathered may be due.
+    FleetCallsDue,
     /// A capacity reservation ends.
     ReservationEnds { number: u32 },
     /// Karpenter notices that a capacity reservation has ended.

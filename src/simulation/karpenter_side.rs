@@ -5,6 +5,7 @@ use crate::ec2::CapacityReservation;
 use crate::engine::Streams;
 use crate::karpenter::disruption::{self, Disruption, PodFacts};
 use crate::karpenter::instance_types::{self, InstanceTypeSpec, OfferingSpec};
+use crate::karpenter::launch::LaunchRequest;
 use crate::karpenter::node_pools::{DaemonSetSpec, NodePoolSpec, PoolId};
 use crate::karpenter::pods::{PodClassId, PodClassSpec};
 use crate::karpenter::requirements::{Operator, RequirementSpec};
@@ -15,6 +16,7 @@ use crate::karpenter::{Cluster, IceCache, Provisioner, Solver, provisioner, tain
 use crate::units::SimTime;
 
 use super::emptiness::HistoricalEmptiness;
+use super::fleet_calls::FleetCalls;
 use super::karpenter_plan::{KarpenterPlan, PoolPlan};
 use super::plan::Plan;
 use super::{reservations, setup};
@@ -27,6 +29,8 @@ pub(super) struct KarpenterSide {
     pub disruption: Disruption,
     pub emptiness: HistoricalEmptiness,
     pub ice: IceCache,
+    /// CreateFleet calls that wait for more like them.
+    pub fleet_calls: FleetCalls,
     /// Catalog id of each of Karpenter's types.
     pub types: Vec<TypeId>,
     /// By node: its claim, and the disruption command that wants it as a replacement.
@@ -50,6 +54,10 @@ pub(super) struct Claim {
     pub replaces_for: Option<disruption::CommandId>,
     /// How often its launch failed for another reason than capacity.
     pub failures: u32,
+    /// What EC2 was asked for; none where it has not been, or where it is to be asked again.
+    pub call: Option<LaunchRequest>,
+    /// Ordinal of the launch whose draws are those of the whole call: its own, or that of an equal one.
+    pub fleet: u32,
 }
 
 impl KarpenterSide {
@@ -100,6 +108,7 @@ impl KarpenterSide {
             disruption,
             emptiness: HistoricalEmptiness::new(&karpenter.pools, karpenter.first_disruption_pass),
             ice: IceCache::new(),
+            fleet_calls: FleetCalls::default(),
             types,
             claims: Vec::new(),
             pod_facts: Vec::new(),

@@ -13,6 +13,7 @@ mod event;
 mod executors;
 mod fifo;
 mod first_come;
+mod fleet_calls;
 mod foresight;
 mod interruptions;
 mod karpenter_plan;

@@ -2,12 +2,12 @@
 
 use crate::catalog::{CapacityType, TypeId};
 use crate::ec2::{AllocationStrategy, CapacityPool, Chosen, LaunchOverride, LaunchRequest};
-use crate::engine::{Id, Purpose};
+use crate::engine::Id;
 use crate::fleet::{JobId, Node, NodeId, NodePhase};
 use crate::karpenter::cluster::{self, LaunchedAs};
 use crate::karpenter::disruption::{self, CommandId};
 use crate::karpenter::launch::{self, launch_request_for};
-use crate::karpenter::lifecycle::{CREATE_FLEET_IDLE, initialized_at, registration_deadline};
+use crate::karpenter::lifecycle::{initialized_at, registration_deadline};
 use crate::karpenter::pods::PodId;
 use crate::karpenter::provisioner::Outcome;
 use crate::karpenter::reservations::ReservationId;
@@ -22,8 +22,6 @@ use super::plan::{CapacityPlan, Plan};
 use super::reasons::{Explanation, sent_types};
 use super::setup;
 use super::world::World;
-
-const LAUNCH_ANSWER: Purpose = Purpose::named("ec2 launch answer");
 
 impl World<'_> {
     /// Lets Karpenter's controllers do what is due.
@@ -191,13 +189,9 @@ impl World<'_> {
         let id = self.insert_node(node);
         side.claims_created += 1;
         side.cluster.claim_created(now, cluster::NodeId(id.raw()), request.pool, &request.requirements);
-        side.keep_claim(id.index(), Claim { request, replaces_for: command, failures: 0 });
-        // EC2's answer comes after the CreateFleet batch was sent.
-        let mut random = self.streams.entity(LAUNCH_ANSWER, u64::from(ordinal));
-        let answer = self.plan.ec2.launch_answer.draw(&mut random);
-        let answered_at = self.answered_at(now + CREATE_FLEET_IDLE, answer);
-        self.queue.push(answered_at, Event::Node { node: id, ordinal, stage: NodeStage::Launched });
-        self.limit_launch(id, answered_at);
+        let claim = Claim { request, replaces_for: command, failures: 0, call: None, fleet: ordinal };
+        side.keep_claim(id.index(), claim);
+        self.gather_fleet_call(&mut side.fleet_calls, id, ordinal);
     }
 
     /// EC2 answers the launch: an instance, or no capacity.
@@ -216,13 +210,16 @@ impl World<'_> {
         }
     }
 
-    fn choose_instance(
+    pub(super) fn choose_instance(
         &mut self,
         side: &mut KarpenterSide,
         id: NodeId,
     ) -> Option<(Chosen, Option<ReservationId>)> {
         let now = self.now;
-        let request = &side.claim(id.index()).expect("a claim in flight").request;
+        let claim = side.claims[id.index()].as_mut().expect("a claim in flight");
+        // A call that is made again after an error is put together anew.
+        let (known, draws_as) = (claim.call.take(), u64::from(claim.fleet));
+        let request = &claim.request;
         let policy = self.karpenter_plan().pass.min_values_policy;
         let (ordinal, pool) = (self.nodes[id].ordinal, self.nodes[id].pool);
         let (pods, claim_types) = (request.pods.len() as u32, request.types.len() as u32);
@@ -239,7 +236,7 @@ impl World<'_> {
             sent,
             chosen: chosen.map(|one| (one.instance_type, one.zone, one.capacity_type)),
         };
-        let Ok(mut call) = launch_request_for(&side.cluster, request, policy) else {
+        let Some(mut call) = known.or_else(|| launch_request_for(&side.cluster, request, policy).ok()) else {
             self.explain(|| launched(None, Vec::new(), None));
             return None;
         };
@@ -259,7 +256,7 @@ impl World<'_> {
                 CapacityType::OnDemand | CapacityType::Reserved => AllocationStrategy::LowestPrice,
             },
             overrides: &overrides,
-            ordinal: u64::from(self.nodes[id].ordinal),
+            ordinal: draws_as,
             now,
         };
         let mut insufficient = Vec::new();

@@ -126,13 +126,17 @@ impl World<'_> {
         }
     }
 
-    /// EC2 launches nothing into a reservation that has ended; Karpenter learns it from the error
+    /// EC2 launches nothing into a reservation that has ended or is full; Karpenter learns the former from the error
     /// (`InvalidCapacityReservationState`, aws `pkg/errors/errors.go`, v1.15.0).
     pub(super) fn leave_out_ended(&self, side: &mut KarpenterSide, call: &mut LaunchRequest) {
         call.overrides.retain(|one| {
-            let Some(reservation) = one.reservation.filter(|id| self.has_ended(*id)) else { return true };
-            side.cluster.reservation_ended(reservation);
-            false
+            let Some(reservation) = one.reservation else { return true };
+            if self.has_ended(reservation) {
+                side.cluster.reservation_ended(reservation);
+                return false;
+            }
+            // Another instance of the same call may have taken the last one (`ReservationCapacityExceeded`).
+            side.cluster.instance_types().reservation_left(reservation) > 0
         });
     }
 

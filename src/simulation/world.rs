@@ -146,6 +146,7 @@ impl<'p> World<'p> {
             Event::WarmUpOver => self.warm_up_over(),
             Event::PriceChange { number } => self.price_changed(number),
             Event::PriceRefresh => self.refresh_prices(),
+            Event::FleetCallsDue => self.send_fleet_calls(),
             Event::ReservationEnds { number } => self.reservation_ends(number),
             Event::ReservationGone { number } => self.reservation_gone(number),
             Event::Drift { number } => self.drift(number),
@@ -213,6 +214,7 @@ impl<'p> World<'p> {
             let disruption = side.disruption.work();
             for (name, count) in [
                 ("karpenter_passes", side.passes),
+                ("create_fleet_calls", side.fleet_calls.sent),
                 ("karpenter_pods_in_passes", side.pods_in_passes),
                 ("karpenter_probes", side.solver.probes()),
                 ("disruption_passes", disruption.passes),

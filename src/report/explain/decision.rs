@@ -6,8 +6,10 @@ use super::words::{count, kept, span};
 use crate::catalog::{CapacityType, InstanceType, TypeId, ZoneId};
 use crate::karpenter::disruption::{Decision, Reason};
 use crate::karpenter::launch::LaunchFilters;
+use crate::karpenter::requirements::{Operator, RequirementSpec};
+use crate::karpenter::resources::Amounts;
 use crate::report::format::number;
-use crate::simulation::{Explained, Explanation, Kept};
+use crate::simulation::{CapacityPlan, Explained, Explanation, Kept, PoolPlan};
 use crate::units::{HourlyPrice, SimTime};
 
 /// How many of the types that were sent are listed.
@@ -41,6 +43,7 @@ fn launch(run: &ExplainedRun<'_>, one: &Explained, head: &str, sheet: &mut Sheet
     else {
         return;
     };
+    let asked = pool_spec(run, *pool);
     let pool = run.pool_name(*pool);
     sheet.paragraph(&format!("{head}a node of pool {pool} is launched, node {node}."));
     sheet.blank();
@@ -51,12 +54,14 @@ fn launch(run: &ExplainedRun<'_>, one: &Explained, head: &str, sheet: &mut Sheet
         1 => format!(", of job {}", shown[0]),
         _ => format!(", of jobs {}{more}", shown.join(", ")),
     };
-    sheet.paragraph(&format!(
-        "For whom: {} that fitted on no node and no other new one{jobs}. With the node's daemon sets they request {}\u{a0}CPU and {}\u{a0}GiB.",
-        count(*pods as usize, "pod"),
-        number(requests.cpu as f64 / 1000.0, 2),
-        number(requests.memory as f64 / 1024.0, 1),
-    ));
+    let replicas = asked.and_then(|pool| pool.replicas);
+    if let (Some(replicas), 0) = (replicas, *pods) {
+        sheet.paragraph(&format!(
+            "For whom: nobody in particular. The pool is static and had fewer nodes than its replicas ({replicas} at the start), so it gets one more, whatever pods there are.",
+        ));
+    } else {
+        sheet.paragraph(&for_whom(*pods, requests, &jobs));
+    }
     sheet.blank();
     sheet.paragraph("Which types were left, filter by filter:");
     let mut rows = vec![vec![
@@ -68,10 +73,73 @@ fn launch(run: &ExplainedRun<'_>, one: &Explained, head: &str, sheet: &mut Sheet
     sheet.rows(&rows);
     sheet.blank();
     match chosen {
-        Some(chosen) => taken(run, sent, *chosen, sheet),
+        Some(chosen) => {
+            taken(run, sent, *chosen, sheet);
+            if let Some(asked) = asked {
+                fallback(run, asked, sent.len(), chosen.2, sheet);
+            }
+        }
         None => sheet.paragraph(
             "EC2 had none of them: the claim is deleted, what is unavailable is left out for three minutes, and its pods are packed anew.",
         ),
+    }
+}
+
+fn for_whom(pods: u32, requests: &Amounts, jobs: &str) -> String {
+    format!(
+        "For whom: {} that fitted on no node and no other new one{jobs}. With the node's daemon sets they request {}\u{a0}CPU and {}\u{a0}GiB.",
+        count(pods as usize, "pod"),
+        number(requests.cpu as f64 / 1000.0, 2),
+        number(requests.memory as f64 / 1024.0, 1),
+    )
+}
+
+/// The NodePool with that number, as the plan has it.
+fn pool_spec<'r>(run: &ExplainedRun<'r>, number: u32) -> Option<&'r PoolPlan> {
+    match &run.plan.capacity {
+        CapacityPlan::Karpenter(karpenter) => karpenter.pools.get(number as usize),
+        _ => None,
+    }
+}
+
+/// Whether the pool's requirements allow capacity of this kind.
+fn allows(pool: &PoolPlan, kind: CapacityType) -> bool {
+    let on_it = |one: &&RequirementSpec| one.key == "karpenter.sh/capacity-type";
+    pool.spec.requirements.iter().filter(on_it).all(|one| {
+        let is_listed = one.values.iter().any(|value| value == kind.label());
+        match one.operator {
+            Operator::In => is_listed,
+            Operator::NotIn => !is_listed,
+            Operator::DoesNotExist => false,
+            _ => true,
+        }
+    })
+}
+
+/// What the pool would have liked better than what EC2 was asked for: reserved, then Spot, then on demand
+/// (aws `instance.go` `getCapacityType`, `checkODFallback`, v1.15.0).
+fn fallback(run: &ExplainedRun<'_>, pool: &PoolPlan, sent: usize, taken: CapacityType, sheet: &mut Sheet) {
+    let is_for_it = |pools: &[String]| pools.is_empty() || pools.contains(&pool.spec.name);
+    let has_reservations = run.plan.ec2.reservations.iter().any(|one| is_for_it(&one.pools));
+    let mut words = Vec::new();
+    if taken != CapacityType::Reserved && has_reservations && allows(pool, CapacityType::Reserved) {
+        words.push(
+            "No capacity reservation that the pool may use had an instance left for these pods, so this is the fallback.".to_owned(),
+        );
+    }
+    if taken == CapacityType::OnDemand && allows(pool, CapacityType::Spot) {
+        words.push("The pool allows Spot, but no Spot offering of these types was to be had: each was left out after a launch error or an interruption, or is dearer than on demand.".to_owned());
+        if sent < 5 {
+            words.push(format!(
+                "Karpenter warns of that where fewer than 5 types are left to choose from; here {} {}.",
+                if sent == 1 { "is" } else { "are" },
+                count(sent, "type"),
+            ));
+        }
+    }
+    if !words.is_empty() {
+        sheet.blank();
+        sheet.paragraph(&words.join(" "));
     }
 }
 
