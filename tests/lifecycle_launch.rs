@@ -3,12 +3,13 @@
 #[path = "support/plans.rs"]
 mod plans;
 
-use fleetsim::ec2::Throttle;
+use fleetsim::ec2::{Outage, PoolFilter, Strike, Throttle};
+use fleetsim::karpenter::requirements::{Operator, RequirementSpec};
 use fleetsim::metrics::{JobOutcome, NodeEnd};
 use fleetsim::simulation::{CapacityPlan, Decision, Explanation};
 use fleetsim::units::{Ppm, SimDuration, SimTime};
-use fleetsim::workload::Distribution;
-use plans::{Case, mins, secs};
+use fleetsim::workload::{Distribution, ReasonSet, Retry};
+use plans::{Case, hours, mins, secs};
 
 /// One job for a node of Karpenter's; EC2 fails every launch for so long.
 fn failing_for(span: SimDuration) -> Case {
@@ -179,4 +180,48 @@ fn a_throttled_api_counts_equal_launches_once() {
     let run = burst(&SMALL).change(|plan| plan.ec2.launch_stress.throttles = vec![throttle]).run();
     let first = run.nodes()[0].launched_at;
     assert!(run.nodes().iter().all(|node| node.launched_at == first), "{:?}", run.nodes());
+}
+
+#[test]
+fn what_ec2_has_not_is_left_out_for_three_minutes_though_it_is_back_sooner() {
+    let case = Case::new().at_once().manager(50).pool(&["m6i.large", "m6a.large"], "on-demand", None);
+    let case = case.class("test", 1500, 1024, Distribution::Constant(SimDuration::ZERO), |_| {});
+    let run = case
+        .change(|plan| {
+            let cheap = plan.ec2.catalog.find("m6a.large").expect("an instance type");
+            let pools = PoolFilter::default().types([cheap]);
+            plan.ec2.capacity.outages =
+                vec![Outage { pools, from: SimTime::ZERO, until: SimTime::ZERO + secs(10) }];
+        })
+        .job(secs(0), "test", mins(30))
+        .job(secs(60), "test", mins(30))
+        .job(secs(240), "test", mins(30))
+        .run();
+    let catalog = fleetsim::catalog::Catalog::builtin("us-east-1").expect("embedded");
+    let name = |node: &fleetsim::metrics::NodeRecord| {
+        catalog.get(fleetsim::catalog::TypeId::new(node.instance_type)).name.to_string()
+    };
+    let names: Vec<String> = run.nodes().iter().map(name).collect();
+    assert_eq!(names, ["m6i.large", "m6i.large", "m6a.large"]);
+}
+
+#[test]
+fn a_spot_pool_that_warns_of_an_interruption_is_left_out_for_three_minutes() {
+    let lost = ReasonSet::parse(["runner_system_failure"]).expect("a reason");
+    let case = Case::new().at_once().manager(50).pool(&["m6i.large"], "spot", None).change(|plan| {
+        let CapacityPlan::Karpenter(karpenter) = &mut plan.capacity else { unreachable!("a pool was added") };
+        let zone = "topology.kubernetes.io/zone";
+        let one_zone = RequirementSpec::new(zone, Operator::In, &["us-east-1a"]);
+        karpenter.pools[0].spec.requirements.push(one_zone);
+        plan.executor.poll_timeout = mins(60);
+        plan.ec2.spot.scale = Ppm::ZERO;
+        let (at, pools) = (SimTime::ZERO + mins(20), PoolFilter::default());
+        plan.ec2.spot.strikes = vec![Strike { at, pools, share: Ppm::ONE, spread: SimDuration::ZERO }];
+    });
+    let case = case.class("test", 1500, 1024, Distribution::Constant(SimDuration::ZERO), |class| {
+        class.retry = Retry { max: Some(2), when: lost };
+    });
+    let run = case.job(secs(0), "test", hours(1)).run();
+    let again = run.nodes()[1].launched_at.saturating_since(SimTime::ZERO + mins(20));
+    assert!(again >= mins(3) && again < mins(3) + secs(25), "{again:?}");
 }
