@@ -109,3 +109,14 @@ fn in_a_large_cluster_a_random_hundred_of_the_nodes_that_help_are_compared() {
     let found = (0..40).filter(|seed| best_is_found(200, *seed)).count();
     assert!((8..=32).contains(&found), "{found} of 40: every second node is looked at");
 }
+
+#[test]
+fn the_node_whose_most_important_victim_matters_least_is_chosen_though_more_pods_go_there() {
+    let mut world = World::new(1);
+    let (high, low) = (world.shape(2000, 10, &[]), world.shape(1000, 5, &[]));
+    world.node(&[high]);
+    world.node(&[low, low]);
+    let mut victims = world.victims_for(2000);
+    victims.sort_unstable();
+    assert_eq!(victims, [1, 2]);
+}

@@ -132,6 +132,26 @@ fn a_pod_that_waits_for_reserved_capacity_is_given_to_no_lighter_pool_and_keeps_
 }
 
 #[test]
+fn a_pod_that_waits_for_reserved_capacity_joins_no_claim_that_it_does_not_prefer() {
+    let mut table = table(vec![pool("ci", &ANY)], &[reservation("cr-1", "m.one", 1)]);
+    let prefers = PodClassSpec {
+        preferred_terms: vec![PreferredTerm {
+            weight: 1,
+            requirements: vec![RequirementSpec::new(
+                "node.kubernetes.io/instance-type",
+                Operator::In,
+                &["m.one"],
+            )],
+        }],
+        ..pod(800, 100)
+    };
+    // The first has the reservation and no room; the second has room, but is of the other type.
+    let results = table.pass(&[selecting(3500, "m.one"), selecting(3000, "m.two"), prefers]);
+    assert_eq!((results.claims.len(), results.errors.len()), (2, 1));
+    assert_eq!(results.errors[0].refusals, [(PoolId(0), Refusal::ReservedOffering)]);
+}
+
+#[test]
 fn a_reservation_is_only_of_the_pools_that_select_it() {
     let mut own = reservation("cr-1", "m.one", 5);
     own.pools = vec!["owner".to_owned()];
@@ -335,6 +355,14 @@ fn when_a_reservation_ends_its_nodes_go_on_and_drift_only_where_their_pool_has_n
         paid(&stays, CostKind::UnusedReservations),
         DOLLARS * node.launched_at.as_ms() as f64 / 3.6e6,
     );
+}
+
+#[test]
+fn nothing_is_launched_into_a_reservation_that_ended_before_karpenter_noticed() {
+    let case = case(&["reserved", "on-demand"], 1, Some(secs(1210)));
+    let run = case.job(secs(1212), "test", mins(5)).run();
+    let kinds: Vec<CapacityType> = run.nodes().iter().map(|node| node.capacity).collect();
+    assert_eq!((kinds, run.job(0).outcome), (vec![OD], JobOutcome::Success));
 }
 
 #[test]
