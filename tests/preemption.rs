@@ -2,8 +2,8 @@
 
 use fleetsim::engine::Streams;
 use fleetsim::kubernetes::{
-    Footprint, NodeClass, NodeHold, NodeInfo, NodeKey, PodKey, PodShape, Scheduler, SchedulerConfig,
-    SchedulingOutcome, ShapeId,
+    Footprint, NeighbourRules, NodeClass, NodeHold, NodeInfo, NodeKey, PodKey, PodShape, PodTerm, Scheduler,
+    SchedulerConfig, SchedulingOutcome, ShapeId, SpreadConstraint,
 };
 use fleetsim::units::{Resources, SimTime};
 
@@ -43,9 +43,28 @@ impl World {
         }
     }
 
+    /// A pod of a tenth of a core with rules about others.
+    fn with_rules(&mut self, priority: i32, neighbours: NeighbourRules) -> ShapeId {
+        let shape = PodShape::of(Resources::new(100, 100));
+        self.scheduler.register_shape(PodShape { priority, neighbours, ..shape })
+    }
+
+    /// As [`Self::node`]; no pod goes elsewhere, though there be room.
+    fn node_for(&mut self, shapes: &[ShapeId]) {
+        let (now, others) = (SimTime::ZERO, 0..self.placed);
+        others.clone().for_each(|node| self.scheduler.cordon(now, NodeKey(node)));
+        self.node(shapes);
+        others.for_each(|node| self.scheduler.uncordon(now, NodeKey(node)));
+    }
+
     /// The victims of a pod that needs `cpu`.
     fn victims_for(&mut self, cpu: u32) -> Vec<u32> {
         let urgent = self.shape(cpu, 100, &[]);
+        self.victims_of(urgent)
+    }
+
+    /// The victims of a pod that fits nowhere.
+    fn victims_of(&mut self, urgent: ShapeId) -> Vec<u32> {
         let now = SimTime::from_ms(10_000);
         self.scheduler.pod_created(now, PodKey(self.placed), urgent);
         let mut out = Vec::new();
@@ -119,4 +138,80 @@ fn the_node_whose_most_important_victim_matters_least_is_chosen_though_more_pods
     let mut victims = world.victims_for(2000);
     victims.sort_unstable();
     assert_eq!(victims, [1, 2]);
+}
+
+fn labelled(app: &str) -> Vec<(String, String)> {
+    vec![("app".to_owned(), app.to_owned())]
+}
+
+/// Keeps its host free of pods with this label.
+fn away_from(app: &str) -> Vec<PodTerm> {
+    let key = "kubernetes.io/hostname".to_owned();
+    vec![PodTerm { key, match_labels: labelled(app), weight: None }]
+}
+
+#[test]
+fn the_pod_that_has_the_host_port_gives_it_up_though_requests_would_fit() {
+    let mut world = World::new(1);
+    let port = |number| NeighbourRules { host_ports: vec![number], ..NeighbourRules::default() };
+    let (other, holder) = (world.with_rules(0, port(81)), world.with_rules(0, port(80)));
+    world.node(&[other, holder]);
+    let urgent = world.with_rules(100, port(80));
+    assert_eq!(world.victims_of(urgent), [1]);
+    let now = SimTime::from_ms(40_000);
+    world.scheduler.pod_deleted(now, PodKey(1));
+    let mut out = Vec::new();
+    world.scheduler.wake(now, &mut out);
+    let is_bound = |one: &SchedulingOutcome| matches!(one, SchedulingOutcome::Bound { pod: PodKey(2), .. });
+    assert!(out.iter().any(is_bound), "{out:?}");
+}
+
+#[test]
+fn pods_that_one_keeps_away_from_go_and_so_do_those_that_keep_it_away() {
+    let web = NeighbourRules { labels: labelled("web"), ..NeighbourRules::default() };
+    let mut world = World::new(1);
+    let (plain, of_web) = (world.shape(100, 0, &[]), world.with_rules(0, web.clone()));
+    let urgent = world
+        .with_rules(100, NeighbourRules { anti_affinity: away_from("web"), ..NeighbourRules::default() });
+    world.node(&[of_web, plain, of_web]);
+    let mut victims = world.victims_of(urgent);
+    victims.sort_unstable();
+    assert_eq!(victims, [0, 2], "both of them, and nobody else");
+    let mut world = World::new(1);
+    let lonely =
+        world.with_rules(0, NeighbourRules { anti_affinity: away_from("web"), ..NeighbourRules::default() });
+    let plain = world.shape(100, 0, &[]);
+    let urgent = world.with_rules(100, web);
+    world.node(&[plain, lonely]);
+    assert_eq!(world.victims_of(urgent), [1]);
+}
+
+#[test]
+fn a_pod_that_would_skew_its_group_takes_the_place_of_one_of_the_group() {
+    let rule = SpreadConstraint {
+        key: "kubernetes.io/hostname".to_owned(),
+        max_skew: 1,
+        is_soft: false,
+        match_labels: labelled("web"),
+        min_domains: None,
+    };
+    let rules = NeighbourRules { labels: labelled("web"), spread: vec![rule], ..NeighbourRules::default() };
+    let mut world = World::new(1);
+    let (plain, of_web) = (world.shape(100, 0, &[]), world.with_rules(0, rules.clone()));
+    let important = world.shape(2000, 100, &[]);
+    let urgent = world.with_rules(100, rules);
+    world.node_for(&[plain, of_web]);
+    world.node_for(&[important]);
+    // One there, none on the node that is full of what is as important: a second would be one too many.
+    assert_eq!(world.victims_of(urgent), [1]);
+}
+
+#[test]
+fn no_victim_brings_the_pods_that_one_wants_to_be_near() {
+    let mut world = World::new(1);
+    let plain = world.shape(2000, 0, &[]);
+    let urgent =
+        world.with_rules(100, NeighbourRules { affinity: away_from("web"), ..NeighbourRules::default() });
+    world.node(&[plain]);
+    assert_eq!(world.victims_of(urgent), [] as [u32; 0]);
 }

@@ -2,6 +2,7 @@
 //! with the plugins of `neighbours` too, and scores are normalised over the feasible nodes.
 
 use super::cluster::{Cluster, affinity_score, taint_score};
+use super::neighbour_removal::Lowest;
 use super::neighbour_rules::Plugin;
 use super::order::enough_feasible;
 use super::score::reason;
@@ -90,6 +91,12 @@ impl Cluster {
         });
         let any = refused.iter().any(|count| *count > 0);
         (rejectors | if any { reason::NEIGHBOURS } else { 0 }, mixed)
+    }
+
+    /// The lowest counts of the spread constraints of `shape`, whose attempt was just made; none where it has no regard to
+    /// other pods.
+    pub(super) fn lowest_counts(&self, shape: usize) -> Vec<Lowest> {
+        if self.neighbours.concern(shape) { self.neighbours.lowest(shape) } else { Vec::new() }
     }
 
     /// Whether other pods keep one of `shape`, whose attempt was just made, off a node.

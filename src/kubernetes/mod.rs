@@ -9,6 +9,7 @@ mod disruption_budget;
 mod interface;
 mod kubelet;
 mod neighbour_events;
+mod neighbour_removal;
 mod neighbour_rules;
 mod neighbours;
 mod order;

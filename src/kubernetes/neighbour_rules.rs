@@ -14,16 +14,16 @@ pub(super) enum Plugin {
 }
 
 /// Counts of one tally over its domains; -1 is a domain without a counted node.
-type Sums = Vec<i64>;
+pub(super) type Sums = Vec<i64>;
 
 /// What was added up for the attempt under way.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Attempt {
-    hard: Vec<Sums>,
+    pub(super) hard: Vec<Sums>,
     least: Vec<i64>,
-    near: Vec<Sums>,
-    near_total: i64,
-    apart: Vec<Sums>,
+    pub(super) near: Vec<Sums>,
+    pub(super) near_total: i64,
+    pub(super) apart: Vec<Sums>,
     pulls: Vec<Sums>,
     /// Nodes that each plugin refused.
     refused: [u32; 3],

@@ -54,7 +54,7 @@ pub(super) struct SpreadRule {
 #[derive(Clone, Debug, Default)]
 pub(super) struct ShapeView {
     /// Counters that count its pods.
-    counters: Vec<usize>,
+    pub(super) counters: Vec<usize>,
     /// Pods with its host ports.
     pub(super) ports: Vec<usize>,
     pub(super) hard: Vec<SpreadRule>,

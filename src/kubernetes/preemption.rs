@@ -2,15 +2,17 @@
 //!
 //! The rules of kube-scheduler's `DefaultPreemption` (1.37): on every node take all pods of lower priority away, put back first
 //! those whose PodDisruptionBudget allows no deletion, then the others, the most important first, as long as that leaves
-//! room, and choose the node whose victims matter least. Budgets are respected as far as that goes: where nothing else
+//! room, and choose the node whose victims matter least. What keeps a pod off may be requests, but also host ports, a spread
+//! constraint or an anti-affinity, its own or another pod's. Budgets are respected as far as that goes: where nothing else
 //! helps, their pods are deleted too. Beyond 100 nodes that could help, nodes are looked at in a random order until a tenth
 //! of them, at least 100, has been found to help. The room is kept for the pod until it is placed, there or elsewhere,
 //! against pods of no higher priority.
 
 use super::cluster::Cluster;
+use super::neighbour_removal::{Around, Lowest};
 use super::row::Reserved;
 use super::scheduler::{Pod, PodState, Scheduler};
-use super::score::reason;
+use super::score::{NodeLoad, reason};
 use super::shape::PodShape;
 use super::{NodeKey, PodKey};
 use crate::engine::Purpose;
@@ -74,16 +76,27 @@ struct Search<'a> {
     allowed: &'a [u32],
     /// Shape of the pod that needs room.
     shape: usize,
+    /// The lowest counts of its spread constraints.
+    lowest: Vec<Lowest>,
+}
+
+/// What is left of a node while pods are taken off it and put back.
+struct Rest {
+    load: NodeLoad,
+    /// Where the pod has regard to others.
+    around: Option<Around>,
 }
 
 impl Search<'_> {
-    /// Whether only the load of the node is in the way: else no victim would help.
+    /// Whether only pods of the node are in the way: else no victim would help (`nodesWherePreemptionMightHelp`).
     fn could_help(&self, slot: u32) -> bool {
         let node = &self.cluster.nodes[slot as usize];
-        let refusal = self.cluster.rows[self.shape].evaluate(node, self.cluster.rules()).1;
-        let is_load = refusal & reason::FIT != 0 && refusal & reason::TOO_BIG == 0;
-        // What pods around keep it off by are most likely no victims.
-        is_load && !self.cluster.is_kept_off(self.shape, slot)
+        let (score, refusal) = self.cluster.rows[self.shape].evaluate(node, self.cluster.rules());
+        if score == 0 {
+            return refusal & reason::FIT != 0 && refusal & reason::TOO_BIG == 0;
+        }
+        let neighbours = &self.cluster.neighbours;
+        neighbours.concern(self.shape) && neighbours.may_yield(self.shape, slot, node)
     }
 
     /// The victims among `lesser`, which is reordered. `draw` tells where a node comes in the order of looking.
@@ -121,20 +134,28 @@ impl Search<'_> {
     fn on_node(&self, on_node: &[Lesser]) -> Option<(Harm, Vec<Lesser>)> {
         let (cluster, row) = (self.cluster, &self.cluster.rows[self.shape]);
         let node = &cluster.nodes[on_node[0].slot as usize];
-        let mut load = node.load;
-        on_node.iter().for_each(|pod| load.remove(cluster.rows[pod.shape as usize].footprint));
-        if row.load_refusal(load, node.reserved) != 0 {
+        let neighbours = &cluster.neighbours;
+        let around = if neighbours.concern(self.shape) {
+            Some(neighbours.around(self.shape, on_node[0].slot, node, &self.lowest)?)
+        } else {
+            None
+        };
+        let mut rest = Rest { load: node.load, around };
+        let takes = |rest: &Rest| {
+            row.load_refusal(rest.load, node.reserved) == 0
+                && !rest.around.as_ref().is_some_and(|around| neighbours.would_refuse(self.shape, around))
+        };
+        on_node.iter().for_each(|pod| self.shift(&mut rest, pod, false));
+        if !takes(&rest) {
             return None;
         }
         let protected = self.protected(on_node);
         let (mut victims, mut violations) = (Vec::new(), 0);
         for is_protected in [true, false] {
             for (pod, _) in on_node.iter().zip(&protected).filter(|(_, one)| **one == is_protected) {
-                let mut with = load;
-                with.add(cluster.rows[pod.shape as usize].footprint);
-                if row.load_refusal(with, node.reserved) == 0 {
-                    load = with;
-                } else {
+                self.shift(&mut rest, pod, true);
+                if !takes(&rest) {
+                    self.shift(&mut rest, pod, false);
                     victims.push(*pod);
                     violations += usize::from(is_protected);
                 }
@@ -145,6 +166,20 @@ impl Search<'_> {
         // As the real sum: every priority is shifted to be positive, so that fewer victims weigh less.
         let sum = victims.iter().map(|pod| i64::from(pod.priority) + i64::from(i32::MAX) + 1).sum();
         Some(((violations, first.priority, sum, victims.len(), u64::MAX - first.ordinal), victims))
+    }
+
+    /// A pod is put back, or taken off.
+    fn shift(&self, rest: &mut Rest, pod: &Lesser, comes_back: bool) {
+        let footprint = self.cluster.rows[pod.shape as usize].footprint;
+        if comes_back {
+            rest.load.add(footprint);
+        } else {
+            rest.load.remove(footprint);
+        }
+        if let Some(around) = &mut rest.around {
+            let by = if comes_back { 1 } else { -1 };
+            self.cluster.neighbours.shift(around, self.shape, pod.shape as usize, by);
+        }
     }
 
     /// Which of the pods a budget protects, if all of them were to go in this order (`filterPodsWithPDBViolation`).
@@ -247,6 +282,7 @@ impl Scheduler {
             shapes: &self.shapes,
             allowed: &self.budgets,
             shape: shape as usize,
+            lowest: self.cluster.lowest_counts(shape as usize),
         };
         let (streams, ordinal) = (&self.streams, self.pods[by.0 as usize].ordinal);
         let draw = |slot: u32| streams.entity(SAMPLE, (ordinal << 24) | u64::from(slot)).next_u64();
