@@ -121,7 +121,7 @@ pub(super) struct RunArguments {
     /// How to show progress.
     #[arg(long, value_name = "HOW", default_value = "auto", env = "FLEETSIM_PROGRESS")]
     pub progress: Progress,
-    /// Show pending jobs, running jobs and nodes of each fleet while its runs end, before the answer.
+    /// Show pending jobs, running jobs and nodes of each fleet while its runs go on, before the answer.
     #[arg(long, env = "FLEETSIM_LIVE", conflicts_with = "progress")]
     pub live: bool,
     /// How to print the answer.

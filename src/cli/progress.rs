@@ -7,6 +7,8 @@ use crate::experiment::Progress;
 use crate::metrics::RunOutcome;
 use crate::report::LiveView;
 use crate::scenario::Scenario;
+use crate::simulation::Levels;
+use crate::units::SimDuration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
@@ -39,7 +41,12 @@ impl Live {
             // Up to the first line of the last frame, and everything below it away.
             text.push_str(&format!("\u{1b}[{lines}A\u{1b}[J"));
         }
-        text.push_str(&frame);
+        if self.is_terminal {
+            // Lines longer than the terminal is wide are cut, or the way up would be longer than said.
+            text.push_str(&format!("\u{1b}[?7l{frame}\u{1b}[?7h"));
+        } else {
+            text.push_str(&frame);
+        }
         let mut out = std::io::stderr().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
         self.drawn = Some((now, frame.lines().count()));
@@ -70,7 +77,7 @@ impl Display {
             args::Progress::Live => {
                 let names: Vec<String> = scenario.fleets.iter().map(|fleet| fleet.name.clone()).collect();
                 Self::Live(Box::new(Mutex::new(Live {
-                    view: LiveView::new(&scenario.name, &names, scenario.replications),
+                    view: LiveView::new(&scenario.name, &names, scenario.replications, scenario.horizon),
                     clock: Clock::start(),
                     drawn: None,
                     is_terminal: std::io::stderr().is_terminal(),
@@ -105,11 +112,26 @@ impl Display {
         }
     }
 
+    /// How often a run that is under way shall tell its levels, in simulated time; none where nobody looks.
+    pub(super) fn step(&self) -> Option<SimDuration> {
+        let Self::Live(live) = self else { return None };
+        Some(live.lock().expect("no run panics while it draws").view.step())
+    }
+
+    /// A run of the fleet with this index has got so far.
+    pub(super) fn sampled(&self, fleet: usize, replication: usize, levels: Levels) {
+        self.live(|view| view.sampled(fleet, replication as u32, levels));
+    }
+
     /// A run of the fleet with this index has ended.
-    pub(super) fn ended(&self, fleet: usize, run: &RunOutcome) {
+    pub(super) fn ended(&self, fleet: usize, replication: usize, run: &RunOutcome) {
+        self.live(|view| view.add(fleet, replication as u32, run));
+    }
+
+    fn live(&self, change: impl FnOnce(&mut LiveView)) {
         if let Self::Live(live) = self {
             let mut live = live.lock().expect("no run panics while it draws");
-            live.view.add(fleet, run);
+            change(&mut live.view);
             live.draw(false);
         }
     }

@@ -9,7 +9,7 @@ use crate::engine::Streams;
 use crate::experiment::{self, PART_SCHEMA, PartCommand, PartHeader, Shard, Units, for_each_unit};
 use crate::metrics::RunOutcome;
 use crate::scenario::Scenario;
-use crate::simulation::{Keep, simulate};
+use crate::simulation::{Keep, Watch, simulate_watched};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,13 +37,26 @@ pub(super) struct Simulator<'a> {
 impl Simulator<'_> {
     /// The run of one unit, counted replication by replication.
     pub(super) fn run(&self, unit: usize) -> Result<RunOutcome, Failed> {
+        self.shown(unit, None)
+    }
+
+    /// As [`Self::run`]; a display that wants to is told how far the run is.
+    fn shown(&self, unit: usize, display: Option<&Display>) -> Result<RunOutcome, Failed> {
         let fleets = self.scenario.fleets.len();
         let (plan, replication) = (&self.scenario.fleets[unit % fleets], unit / fleets);
         let streams = Streams::new(self.scenario.seed, replication as u32);
         let is_kept = self.how.detail && replication == 0;
         let keep = Keep { jobs: is_kept, nodes: is_kept };
-        let finished =
-            plan.arrivals(streams).and_then(|arrivals| simulate(&plan.plan, streams, arrivals, keep));
+        let mut tell = |levels| {
+            if let Some(display) = display {
+                display.sampled(unit % fleets, replication, levels);
+            }
+        };
+        let step = display.and_then(Display::step);
+        let watch = step.map(|every| Watch::new(every, &mut tell));
+        let finished = plan
+            .arrivals(streams)
+            .and_then(|arrivals| simulate_watched(&plan.plan, streams, arrivals, keep, watch));
         finished.map(|finished| finished.outcome).map_err(|error| Failed::Output(error.to_string()))
     }
 
@@ -58,8 +71,8 @@ impl Simulator<'_> {
         let broken: Mutex<Option<Failed>> = Mutex::new(None);
         let display = Display::new(self.how.progress, self.terminal, self.scenario);
         let fleets = self.scenario.fleets.len();
-        let run = |unit: usize| match self.run(unit).and_then(|outcome| {
-            display.ended(unit % fleets, &outcome);
+        let run = |unit: usize| match self.shown(unit, Some(&display)).and_then(|outcome| {
+            display.ended(unit % fleets, unit / fleets, &outcome);
             take(unit, outcome)
         }) {
             Ok(()) => true,

@@ -84,6 +84,12 @@ impl Recorder {
         self.gauges.add(now, key, delta);
     }
 
+    /// What a level is now.
+    #[must_use]
+    pub fn level(&self, key: GaugeKey) -> i64 {
+        self.gauges.level(key)
+    }
+
     /// A job attempt ended, or the run ended before it did. To be called once per attempt.
     ///
     /// # Panics

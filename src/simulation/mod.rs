@@ -45,6 +45,7 @@ mod start_pace;
 mod static_pools;
 mod stress;
 mod supply;
+mod watch;
 mod world;
 
 pub use decisions::{Decided, Decision};
@@ -59,6 +60,7 @@ pub use plan::{
 };
 pub use reasons::{Explained, Explanation, Kept};
 pub use setup::class_speed;
+pub use watch::{Levels, Watch};
 
 use crate::engine::Streams;
 use crate::metrics::RunOutcome;
@@ -112,6 +114,21 @@ pub fn simulate(
     arrivals: Arrivals,
     keep: Keep,
 ) -> Result<FinishedRun, TraceError> {
+    simulate_watched(plan, streams, arrivals, keep, None)
+}
+
+/// As [`simulate`], and tells `watch` of levels as the run goes on. Fleets that are not driven event by event (a FIFO pool,
+/// machines per job) end before there would be anything to see.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_watched(
+    plan: &Plan,
+    streams: Streams,
+    arrivals: Arrivals,
+    keep: Keep,
+    watch: Option<Watch<'_>>,
+) -> Result<FinishedRun, TraceError> {
     if let CapacityPlan::FifoPool { cores_milli, price } = plan.capacity {
         return fifo::simulate(plan, (cores_milli, price), streams, arrivals, keep);
     }
@@ -119,7 +136,7 @@ pub fn simulate(
         return per_job::simulate(plan, machines, streams, arrivals, keep);
     }
     let mut world = World::new(plan, arrivals, streams, keep);
-    let end = run(&mut world)?;
+    let end = run(&mut world, watch)?;
     Ok(world.finish(end).0)
 }
 
@@ -139,15 +156,16 @@ pub fn simulate_explained(
     }
     let mut world = World::new(plan, arrivals, streams, keep);
     world.reasons = Some(reasons::ReasonLog::default());
-    let end = run(&mut world)?;
+    let end = run(&mut world, None)?;
     Ok(world.finish(end))
 }
 
 /// Runs until the end of the run and returns when that is.
-fn run(world: &mut World<'_>) -> Result<SimTime, TraceError> {
+fn run(world: &mut World<'_>, mut watch: Option<Watch<'_>>) -> Result<SimTime, TraceError> {
     let horizon = SimTime::ZERO + world.plan.horizon;
     let limit = if world.plan.drain { SimTime::NEVER } else { horizon };
     let mut arrival_at = world.arrivals.next_at();
+    let mut looks_at = watch.as_ref().map_or(SimTime::NEVER, Watch::next);
     loop {
         if arrival_at >= horizon {
             arrival_at = SimTime::NEVER;
@@ -158,6 +176,9 @@ fn run(world: &mut World<'_>) -> Result<SimTime, TraceError> {
         let at = arrival_at.min(world.next_at());
         if at >= limit {
             return Ok(if limit == SimTime::NEVER { world.now } else { limit });
+        }
+        if at >= looks_at {
+            looks_at = watch.as_mut().map_or(SimTime::NEVER, |watch| watch.look(at, &world.recorder));
         }
         world.advance_to(at);
         if world.queue.next_at() == Some(at) {
