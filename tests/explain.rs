@@ -4,8 +4,11 @@
 
 #[path = "support/command.rs"]
 mod command;
+#[path = "support/markdown.rs"]
+mod markdown;
 
 use command::fleetsim;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -183,4 +186,191 @@ fn what_does_not_exist_is_a_usage_mistake() {
         let stderr = String::from_utf8(stderr).unwrap();
         assert!(stderr.contains(part), "{part}: {stderr}");
     }
+}
+
+/// The first decision of a fleet of `kinds.toml` whose answer contains `part`, on one line.
+fn decision_of(fleet: &str, part: &str) -> String {
+    let place = root().join("tests/explain");
+    for number in 1..60 {
+        let number = number.to_string();
+        let answer = explained(&place, &["decision", &number, "kinds.toml", "--fleet", fleet], 80);
+        let answer = answer.replace('\u{a0}', " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        if answer.contains(part) {
+            return answer;
+        }
+    }
+    panic!("no decision of {fleet} tells of {part}");
+}
+
+/// The number after `words` in an answer.
+fn number_after(answer: &str, words: &str) -> String {
+    let (_, rest) = answer.split_once(words).unwrap_or_else(|| panic!("{words}: {answer}"));
+    rest.chars().take_while(char::is_ascii_digit).collect()
+}
+
+/// A life line of `kinds.toml`, on one line.
+fn life(what: &str, number: &str, fleet: &str, more: &[&str]) -> String {
+    let arguments = [&[what, number, "kinds.toml", "--fleet", fleet][..], more].concat();
+    let text = explained(&root().join("tests/explain"), &arguments, 80);
+    text.replace('\u{a0}', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn preemption_is_told_by_the_decision_the_pod_that_gets_room_the_one_that_goes_and_the_node() {
+    let decision = decision_of("priority", "kube-scheduler makes room for job");
+    let (job, node) = (number_after(&decision, "makes room for job "), number_after(&decision, " on node "));
+    let victim = number_after(&decision, "the pod of job ");
+    assert!(
+        decision.contains("has a higher priority") && decision.contains("usual is tried again"),
+        "{decision}"
+    );
+    let winner = life("job", &job, "priority", &[]);
+    assert!(
+        winner.contains(&format!("makes room for it on node {node}: the pod of job {victim} gives way")),
+        "{winner}"
+    );
+    let loser = life("job", &victim, "priority", &[]);
+    assert!(
+        loser.contains(&format!("its pod gave way to that of job {job}, which has a higher priority")),
+        "{loser}"
+    );
+    let node = life("node", &node, "priority", &[]);
+    assert!(node.contains(&format!("kube-scheduler makes room for job {job}")), "{node}");
+}
+
+#[test]
+fn nodes_of_a_static_pool_say_that_they_stand_for_no_pod_and_go_when_it_is_made_smaller() {
+    let launch = decision_of("static", "is launched");
+    assert!(
+        launch.contains("The pool is static and had fewer nodes than its replicas (3 at the start)"),
+        "{launch}"
+    );
+    let smaller = decision_of("static", "2 nodes of pool ci go");
+    assert!(smaller.contains("it is to have 1 node whatever pods there are"), "{smaller}");
+    let node = life("node", &number_after(&smaller, "or expire. node "), "static", &[]);
+    for part in [
+        "launched because its static pool is to have 3 nodes",
+        "is to have 1 node only: it goes",
+        "gone: its static pool was made smaller",
+    ] {
+        assert!(node.contains(part), "{part}: {node}");
+    }
+}
+
+#[test]
+fn cluster_autoscaler_says_why_this_group_and_why_a_node_still_stands() {
+    let enlarged = decision_of("autoscaler", "enlarges group small by");
+    for part in [
+        "(--expander=least-waste): small m6i.large 1 node",
+        "← taken large m6i.2xlarge 1 node",
+        "Its scan, every 10.0 s, found",
+    ] {
+        assert!(enlarged.contains(part), "{part}: {enlarged}");
+    }
+    let removed = decision_of("autoscaler", "Cluster Autoscaler removes");
+    assert!(removed.contains("for 10 min (scale_down_unneeded_time)"), "{removed}");
+    let number = number_after(&removed, "never drains a node that has one. node ");
+    let node = life("node", &number, "autoscaler", &[]);
+    assert!(node.contains("Cluster Autoscaler enlarges its group by"), "{node}");
+    assert!(node.contains("Cluster Autoscaler removes it: it is empty"), "{node}");
+    // A minute before it went it was empty for nine minutes or more.
+    let gone = node.split(" gone: ").next().unwrap();
+    let at: Vec<&str> = gone.split(' ').rev().take(2).collect();
+    let minute: u32 = at[0].split(':').nth(1).unwrap().parse().unwrap();
+    let hour: u32 = at[0].split(':').next().unwrap().parse().unwrap();
+    let before = hour * 60 + minute - 2;
+    let at = format!("{} {:02}:{:02}", at[1], before / 60, before % 60);
+    let standing = life("node", &number, "autoscaler", &["--at", &at]);
+    assert!(
+        standing.contains(
+            "It is still there because Cluster Autoscaler removes a node only after 10 min without a job pod"
+        ) || standing.contains("for 10 min after that Cluster Autoscaler removes nothing"),
+        "{standing}"
+    );
+    let slowest = life("job", "longest", "autoscaler", &[]);
+    assert!(slowest.contains("Cluster Autoscaler enlarges group small by"), "{slowest}");
+}
+
+/// `fleetsim.explanation/1`.
+fn explanation_schema() -> Value {
+    let text = json!({"type": "string"});
+    let texts = json!({"type": "array", "items": text});
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "type": "object",
+        "required": ["schema", "facts", "parts"],
+        "additionalProperties": false,
+        "properties": {
+            "schema": {"const": "fleetsim.explanation/1"},
+            "facts": {"type": "object", "additionalProperties": {"type": ["string", "number", "array"]}},
+            "parts": {
+                "type": "array",
+                "minItems": 1,
+                "items": {
+                    "oneOf": [
+                        {"type": "object", "required": ["text"], "properties": {"text": text, "head": texts}, "additionalProperties": false},
+                        {"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": texts}}, "additionalProperties": false}
+                    ]
+                }
+            }
+        }
+    })
+}
+
+#[test]
+fn every_explanation_is_there_as_json_csv_and_markdown_too() {
+    let validator = jsonschema::draft7::new(&explanation_schema()).unwrap();
+    let place = root().join("tests/explain");
+    for arguments in [
+        &["job", "longest", "small.toml"][..],
+        &["node", "0", "small.toml", "--at", "Mon 09:05"],
+        &["decision", "1", "small.toml"],
+        &["decision", "4", "small.toml"],
+        &["wait", "small.toml", "--reps", "2"],
+        &["cost", "small.toml", "--fleet", "today,quick"],
+        &["FS0101"],
+        &["wait_p95"],
+        &["seed"],
+    ] {
+        let of = |format: &str| explained(&place, &[arguments, &["--format", format]].concat(), usize::MAX);
+        let document: Value = serde_json::from_str(&of("json")).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{arguments:?}: {errors:?}");
+        if arguments.len() > 1 {
+            assert!(
+                document["facts"]["fleet"] == "today" || document["facts"]["from"] == "today",
+                "{document}"
+            );
+        }
+        let csv = of("csv");
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        assert_eq!(reader.headers().unwrap(), vec!["kind", "head", "text"]);
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows[0], vec!["schema", "", "fleetsim.explanation/1"]);
+        assert!(rows[1..].iter().all(|row| ["fact", "text", "line", "row"].contains(&&row[0])), "{csv}");
+        let text = of("md");
+        let read = markdown::read(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}\n{text}"));
+        assert!(!read.paragraphs.is_empty());
+    }
+}
+
+#[test]
+fn comparisons_are_there_as_json_csv_and_markdown_too() {
+    let place = root().join("tests/explain");
+    let of = |format: &str| {
+        let mut command = fleetsim();
+        let run = command.current_dir(&place).args(["compare", "small.toml", "--format", format]);
+        String::from_utf8(run.assert().success().get_output().stdout.clone()).unwrap()
+    };
+    let document: Value = serde_json::from_str(&of("json")).unwrap();
+    assert_eq!(document["schema"], "fleetsim.summary/1");
+    let cost = &document["fleets"][1]["metrics"]["cost_per_1000_jobs"];
+    assert!(
+        cost["unit"].is_string() && cost["difference"]["lower"].is_number() && cost["verdict"].is_string()
+    );
+    let csv = of("csv");
+    let rows: Vec<csv::StringRecord> =
+        csv::Reader::from_reader(csv.as_bytes()).records().map(Result::unwrap).collect();
+    assert!(rows.iter().any(|row| &row[0] == "quick" && &row[1] == "wait_p95"));
+    assert_eq!(markdown::read(&of("md")).unwrap().tables.len(), 3);
 }

@@ -1,6 +1,6 @@
 //! `fleetsim explain`: a deterministic re-run of one replication that says why, and what codes, metrics and keys mean.
 
-use super::args::Progress;
+use super::args::{Format, Progress};
 use super::exit::{Exit, Failed};
 use super::explain_groups::{self, GroupName};
 use super::explain_topic::topic;
@@ -14,8 +14,8 @@ use crate::engine::Streams;
 use crate::experiment::{Confidence, ExperimentSummary, Units, summarise};
 use crate::metrics::{GaugeKey, RunOutcome, WaitCause};
 use crate::report::{
-    CostSide, ExplainedRun, WaitFacts, WhatIf, chosen_fleet, explain_cost, explain_decision, explain_job,
-    explain_node, explain_wait, idlest_node, longest_wait,
+    CostSide, ExplainedRun, ExplanationFormat, WaitFacts, WhatIf, chosen_fleet, explain_cost,
+    explain_decision, explain_job, explain_node, explain_wait, idlest_node, longest_wait,
 };
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::{Explained, FinishedRun, Keep, simulate_explained};
@@ -32,6 +32,9 @@ pub(super) struct ExplainArguments {
     /// A code such as FS0004, a metric such as wait_p95, or a key such as node_pool.disruption.consolidate_after.
     #[arg(required = true, value_name = "TOPIC")]
     pub topic: Option<String>,
+    /// How to print the answer.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
 }
 
 /// What is explained by a run.
@@ -74,6 +77,9 @@ pub(super) enum ExplainCommand {
         /// Change a key, as in `run`.
         #[arg(long, value_name = "KEY=VALUE")]
         set: Vec<String>,
+        /// How to print the answer.
+        #[arg(long, value_name = "FORMAT", default_value = "table")]
+        format: Format,
     },
     /// A node's life line: why it was launched, why it stood, why it went.
     Node {
@@ -86,7 +92,8 @@ pub(super) enum ExplainCommand {
         #[arg(long, value_name = "TIME")]
         at: Option<String>,
     },
-    /// A decision of Karpenter's: why this type, why these nodes.
+    /// A decision: why Karpenter took this type or removes these nodes, why kube-scheduler preempts, why Cluster Autoscaler
+    /// enlarges this group.
     Decision {
         /// Number of the decision, as life lines of jobs and nodes show it.
         #[arg(value_name = "N")]
@@ -111,18 +118,31 @@ pub(super) struct RunOf {
     /// Change a key, as in `run`.
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// How to print the answer. JSON and CSV carry their schema, fleetsim.explanation/1.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub format: Format,
+}
+
+/// How the report is to write an answer.
+fn written(format: Format) -> ExplanationFormat {
+    match format {
+        Format::Table => ExplanationFormat::Text(width()),
+        Format::Md => ExplanationFormat::Markdown,
+        Format::Json => ExplanationFormat::Json,
+        Format::Csv => ExplanationFormat::Csv,
+    }
 }
 
 /// Explains.
 pub(super) fn explain(arguments: &ExplainArguments, terminal: Terminal) -> Result<Exit, Failed> {
     let text = match (&arguments.what, &arguments.topic) {
-        (None, Some(topic_name)) => topic(topic_name, width()).map_err(Failed::Usage)?,
+        (None, Some(topic_name)) => topic(topic_name, written(arguments.format)).map_err(Failed::Usage)?,
         (Some(ExplainCommand::Job { id, of }), _) => explained(of, |run| {
             let build = match id.as_str() {
                 "longest" => longest_wait(run).ok_or("no job's script started")?,
                 id => id.parse().map_err(|_| format!("`{id}` is no number of a job, nor `longest`"))?,
             };
-            explain_job(run, build, width())
+            explain_job(run, build, written(of.format))
         })?,
         (Some(ExplainCommand::Node { name, of, at }), _) => explained(of, |run| {
             let node = match name.as_str() {
@@ -130,17 +150,17 @@ pub(super) fn explain(arguments: &ExplainArguments, terminal: Terminal) -> Resul
                 name => name.parse().map_err(|_| format!("`{name}` is no number of a node, nor `idlest`"))?,
             };
             let at = at.as_deref().map(|text| run.instant(text)).transpose()?;
-            explain_node(run, node, at, width())
+            explain_node(run, node, at, written(of.format))
         })?,
         (Some(ExplainCommand::Decision { number, of }), _) => {
-            explained(of, |run| explain_decision(run, *number, width()))?
+            explained(of, |run| explain_decision(run, *number, written(of.format)))?
         }
         (Some(ExplainCommand::Wait { of, reps, no_what_if }), _) => wait(of, *reps, !no_what_if, terminal)?,
-        (Some(ExplainCommand::Cost { scenario, fleet, by, reps, set }), _) => {
+        (Some(ExplainCommand::Cost { scenario, fleet, by, reps, set, format }), _) => {
             let scenario = with_reps(read(scenario, set, &[])?, *reps);
             match by {
-                Some(by) => explain_groups::cost_by(scenario, fleet, *by, terminal)?,
-                None => cost(scenario, fleet, terminal)?,
+                Some(by) => explain_groups::cost_by(scenario, fleet, *by, written(*format), terminal)?,
+                None => cost(scenario, fleet, written(*format), terminal)?,
             }
         }
         (None, None) => return Err(Failed::Usage("what is to be explained?".to_owned())),
@@ -224,7 +244,7 @@ fn wait(of: &RunOf, reps: u32, is_to_try: bool, terminal: Terminal) -> Result<St
         .zip(&summary.fleets[1..])
         .map(|(change, fleet): (&Change, _)| WhatIf { change: change.words.clone(), fleet })
         .collect();
-    Ok(explain_wait(&facts, &what_ifs, width()))
+    Ok(explain_wait(&facts, &what_ifs, written(of.format)))
 }
 
 type SlowJob = (u32, String, crate::units::SimDuration, WaitCause, crate::units::SimDuration);
@@ -239,7 +259,12 @@ fn slow_jobs(run: &ExplainedRun<'_>) -> Vec<SlowJob> {
     slowest(&run.run.outcome, SLOWEST).into_iter().map(of).collect()
 }
 
-fn cost(mut scenario: Scenario, fleets: &[String], terminal: Terminal) -> Result<String, Failed> {
+fn cost(
+    mut scenario: Scenario,
+    fleets: &[String],
+    format: ExplanationFormat,
+    terminal: Terminal,
+) -> Result<String, Failed> {
     let baseline = scenario.fleets[scenario.baseline].name.clone();
     let (from, to) = match fleets {
         [] => (baseline, None),
@@ -265,7 +290,7 @@ fn cost(mut scenario: Scenario, fleets: &[String], terminal: Terminal) -> Result
         )));
     }
     let cpu = [scenario.baseline, other].map(|fleet| cpu_hours(&units, fleet));
-    Ok(explain_cost(&summary, other, cpu, width()))
+    Ok(explain_cost(&summary, other, cpu, format))
 }
 
 /// Every fleet in every replication, summarised.

@@ -6,12 +6,12 @@ use super::explain::summarised;
 use super::interrupt;
 use super::results::project_names;
 use super::simulate::{How, simulate_all};
-use super::terminal::{Terminal, width};
+use super::terminal::Terminal;
 use crate::catalog::TypeId;
 use crate::ec2::break_even_speed;
 use crate::experiment::{Confidence, GroupBy, GroupCost, ProjectNames, grouped};
 use crate::metrics::RunOutcome;
-use crate::report::{ClassBreakEven, explain_break_even, explain_cost_by};
+use crate::report::{ClassBreakEven, ExplanationFormat, explain_break_even, explain_cost_by};
 use crate::scenario::{Fleet, Scenario};
 use crate::simulation::class_speed;
 use crate::workload::Class;
@@ -39,12 +39,13 @@ pub(super) fn cost_by(
     mut scenario: Scenario,
     fleets: &[String],
     by: GroupName,
+    format: ExplanationFormat,
     terminal: Terminal,
 ) -> Result<String, Failed> {
     let name = match fleets {
         [] => scenario.fleets[scenario.baseline].name.clone(),
         [name] => name.clone(),
-        [from, to] if by == GroupName::Class => return break_even(scenario, [from, to], terminal),
+        [from, to] if by == GroupName::Class => return break_even(scenario, [from, to], format, terminal),
         _ => {
             let message = "--by takes one fleet; --by class also two, for the speed at which they break even";
             return Err(Failed::Usage(message.to_owned()));
@@ -63,11 +64,16 @@ pub(super) fn cost_by(
     let runs: Vec<&RunOutcome> = units.of_fleet(0).collect();
     let fleet = &scenario.fleets[0];
     let groups = grouped(&runs, by, project_names(fleet), summary.confidence);
-    Ok(explain_cost_by(&fleet.name, by, &groups, width()))
+    Ok(explain_cost_by(&fleet.name, by, &groups, format))
 }
 
 /// Every class that ran on both fleets.
-fn break_even(mut scenario: Scenario, fleets: [&String; 2], terminal: Terminal) -> Result<String, Failed> {
+fn break_even(
+    mut scenario: Scenario,
+    fleets: [&String; 2],
+    format: ExplanationFormat,
+    terminal: Terminal,
+) -> Result<String, Failed> {
     scenario.keep_fleets(&fleets.map(String::clone)).map_err(Failed::Usage)?;
     let how = How { detail: true, jobs: None, progress: Progress::Auto };
     let units = simulate_all(&scenario, how, interrupt::flag()?, terminal)?;
@@ -91,7 +97,7 @@ fn break_even(mut scenario: Scenario, fleets: [&String; 2], terminal: Terminal) 
     if classes.is_empty() {
         return Err(Failed::Usage("no class of jobs ran on nodes of both fleets".to_owned()));
     }
-    Ok(explain_break_even(fleets[0], fleets[1], &classes, width()))
+    Ok(explain_break_even(fleets[0], fleets[1], &classes, format))
 }
 
 /// The speed of a class on the nodes of a run on which it may run, by the CPU that jobs requested there.

@@ -27,7 +27,11 @@ pub(super) fn escaped(text: &str) -> String {
             }
             // A line that starts so would be a list or a heading of the line before.
             '-' | '+' | '=' if out.is_empty() => out.extend(['\\', letter]),
-            '.' | ')' if !out.is_empty() && out.bytes().all(|byte| byte.is_ascii_digit()) => {
+            '.' | ')'
+                if !out.is_empty()
+                    && out.bytes().all(|byte| byte.is_ascii_digit())
+                    && letters.peek().is_none_or(|next| next.is_whitespace()) =>
+            {
                 out.extend(['\\', letter]);
             }
             letter if letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}') => out.push(' '),
@@ -82,7 +86,7 @@ mod tests {
         assert_eq!(escaped("a|b*c_d`e\\"), "a\\|b\\*c\\_d\\`e\\\\");
         assert_eq!(escaped("<b>&"), "&lt;b&gt;&amp;");
         assert_eq!(escaped("- x\ny"), "\\- x y");
-        assert_eq!((escaped("10. x"), escaped("a.b")), ("10\\. x".to_owned(), "a.b".to_owned()));
+        assert_eq!((escaped("10. x"), escaped("1.5 s")), ("10\\. x".to_owned(), "1.5 s".to_owned()));
         assert_eq!(escaped("@all 5 % %5"), "@\u{2060}all 5 % %\u{2060}5");
         assert_eq!(escaped("x86-spot-70, 1.5"), "x86-spot-70, 1.5");
     }

@@ -45,9 +45,9 @@ pub use comparison::comparison_text;
 pub use cost_groups::{FleetGroups, cost_groups_csv};
 pub use csv::{JobsCsv, NodesCsv, costs_csv, summary_csv, timeline_csv};
 pub use explain::{
-    ClassBreakEven, CostSide, ExplainedRun, WaitFacts, WhatIf, explain_break_even, explain_cost,
-    explain_cost_by, explain_decision, explain_job, explain_node, explain_wait, idlest_node, longest_wait,
-    metric_text, topic_text, worth_text,
+    ClassBreakEven, CostSide, EXPLANATION_SCHEMA, ExplainedRun, ExplanationFormat, WaitFacts, WhatIf,
+    explain_break_even, explain_cost, explain_cost_by, explain_decision, explain_job, explain_node,
+    explain_wait, idlest_node, longest_wait, metric_text, topic_text, worth_text,
 };
 pub use gate::{baseline_text, gate_text};
 pub use import_account::import_account_text;

@@ -141,6 +141,8 @@ pub struct ScanView<'a> {
 pub struct ScanDecision {
     /// The group to enlarge, and by how many nodes.
     pub scale_up: Option<(u32, u32)>,
+    /// What could have been enlarged: one option for each group that would help and is not backed off.
+    pub options: Vec<ScaleOption>,
     /// Ordinals of the nodes to delete.
     pub delete: Vec<u32>,
 }
@@ -152,12 +154,16 @@ struct Backoff {
 }
 
 /// An enlargement that would help some pods.
-#[derive(Clone, Copy, Debug)]
-struct ScaleOption {
-    group: u32,
-    nodes: u32,
-    pods: u32,
-    requested: Resources,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScaleOption {
+    /// The group.
+    pub group: u32,
+    /// How many more nodes.
+    pub nodes: u32,
+    /// How many pods they hold.
+    pub pods: u32,
+    /// What these pods request together.
+    pub requested: Resources,
 }
 
 /// Cluster Autoscaler.
@@ -215,7 +221,8 @@ impl ClusterAutoscaler {
         let mut decision = ScanDecision::default();
         let are_all_new = waiting.iter().all(|pod| now < pod.created_at + NEW_PODS);
         if !waiting.is_empty() && !are_all_new {
-            decision.scale_up = self.scale_up(now, &waiting, view, random);
+            decision.options = self.options(now, &waiting, view);
+            decision.scale_up = self.scale_up(&decision.options, random);
         }
         if decision.scale_up.is_some() {
             // Nothing is removed in a scan that adds.
@@ -241,18 +248,15 @@ impl ClusterAutoscaler {
         view.pending.iter().filter(is_old).filter(fits_nowhere).copied().collect()
     }
 
-    fn scale_up(
-        &self,
-        now: SimTime,
-        waiting: &[PendingPod],
-        view: &ScanView<'_>,
-        random: &mut impl Rng,
-    ) -> Option<(u32, u32)> {
-        let options: Vec<ScaleOption> = (0..self.groups.len() as u32)
+    fn options(&self, now: SimTime, waiting: &[PendingPod], view: &ScanView<'_>) -> Vec<ScaleOption> {
+        (0..self.groups.len() as u32)
             .filter(|group| now >= self.backoffs[*group as usize].until)
             .filter_map(|group| self.option(group, waiting, view.sizes[group as usize]))
-            .collect();
-        let best = self.best(&options);
+            .collect()
+    }
+
+    fn scale_up(&self, options: &[ScaleOption], random: &mut impl Rng) -> Option<(u32, u32)> {
+        let best = self.best(options);
         let chosen = match best.len() {
             0 => return None,
             1 => best[0],

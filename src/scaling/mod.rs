@@ -9,7 +9,7 @@ mod per_job;
 
 pub use cluster_autoscaler::{
     AutoscalerConfig, ClusterAutoscaler, EmptyNode, Expander, GroupTemplate, NodeRoom, PendingPod,
-    ScanDecision, ScanView,
+    ScaleOption, ScanDecision, ScanView,
 };
 
 pub use fifo_pool::{FifoJob, FifoOutcome, FifoPool, FifoStart, WhenFull};

@@ -159,6 +159,7 @@ impl World<'_> {
         let mut random = self.streams.entity(EXPANDER, side.scans);
         side.scans += 1;
         let decision = side.scaler.scan(now, &view, &mut random);
+        self.explain_scan(&decision, &side.waiting, |group| side.sizes[group as usize]);
         let every = side.scaler.config().scan_interval;
         let delay = side.scaler.config().delete_delay_after_taint;
         for ordinal in decision.delete {

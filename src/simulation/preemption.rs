@@ -13,6 +13,7 @@ impl World<'_> {
     /// Deletes the pods that give way to pods of higher priority. Their room is free once they are gone.
     pub(super) fn delete_preempted(&mut self) {
         let victims: Vec<Preemption> = self.scheduler.take_preemptions().collect();
+        self.explain_preemptions(&victims);
         for Preemption { victim, .. } in victims {
             let reason = FailureReason::RunnerSystemFailure;
             self.stop_build(Id::new(victim.0), JobOutcome::Interrupted, reason, true);

@@ -1,15 +1,18 @@
-//! Why Karpenter decided as it did, in its own classes of reasons. It only listens, and only where a run is asked to explain.
+//! Why Karpenter, kube-scheduler's preemption and Cluster Autoscaler decided as they did, in their own classes of reasons. It
+//! only listens, and only where a run is asked to explain.
 
 use crate::catalog::{CapacityType, TypeId, ZoneId};
 use crate::ec2::LaunchOverride;
 use crate::engine::Id;
-use crate::fleet::NodeId;
+use crate::fleet::{JobId, NodeId};
 use crate::karpenter::cluster;
 use crate::karpenter::disruption::{Decision, Reason, Refusal, Skip};
 use crate::karpenter::launch::LaunchFilters;
 use crate::karpenter::pods::PodId;
 use crate::karpenter::resources::Amounts;
 use crate::karpenter::solver;
+use crate::kubernetes::Preemption;
+use crate::scaling::{ScaleOption, ScanDecision};
 use crate::units::SimTime;
 
 use super::karpenter_side::KarpenterSide;
@@ -24,7 +27,7 @@ pub struct Explained {
     pub what: Explanation,
 }
 
-/// A reason of Karpenter's.
+/// A reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Explanation {
     /// A batch closed while a NodeClaim was not launched: no pass ran.
@@ -85,6 +88,44 @@ pub enum Explanation {
         reason: Reason,
         /// How.
         decision: Decision,
+        /// The nodes that go.
+        nodes: Vec<u32>,
+    },
+    /// kube-scheduler makes room on a node for a pod of higher priority: these pods are deleted.
+    Preempted {
+        /// The build that gets the room; none where it is a pause pod that does.
+        build: Option<u32>,
+        /// The node.
+        node: u32,
+        /// Builds whose pods go.
+        victims: Vec<u32>,
+        /// How many pause pods go.
+        pause_pods: u32,
+    },
+    /// A static pool has more nodes than replicas: these go.
+    StaticPoolShrinks {
+        /// NodePool by number.
+        pool: u32,
+        /// How many it is to have.
+        replicas: u32,
+        /// The nodes that go.
+        nodes: Vec<u32>,
+    },
+    /// Cluster Autoscaler enlarges a group.
+    GroupEnlarged {
+        /// The group by number.
+        group: u32,
+        /// By how many nodes.
+        by: u32,
+        /// Its size then.
+        size: u32,
+        /// Builds of the pods that wait; some may have room already on nodes that are on their way.
+        waiting: Vec<u32>,
+        /// What could have been enlarged.
+        options: Vec<ScaleOption>,
+    },
+    /// Cluster Autoscaler takes empty nodes away.
+    GroupsShrink {
         /// The nodes that go.
         nodes: Vec<u32>,
     },
@@ -154,6 +195,55 @@ impl World<'_> {
         let node = self.nodes.get(node).map(|node| node.ordinal);
         if let (Some(build), Some(node)) = (job, node) {
             self.explain(|| Explanation::PodPlaced { build, node });
+        }
+    }
+
+    /// Pods give way to others, of which those for one pod come one after the other.
+    pub(super) fn explain_preemptions(&mut self, found: &[Preemption]) {
+        if self.reasons.is_none() {
+            return;
+        }
+        for room in found.chunk_by(|a, b| a.by == b.by && a.node == b.node) {
+            let Some(node) = self.nodes.get(Id::new(room[0].node.0)).map(|node| node.ordinal) else {
+                continue;
+            };
+            let build = self.explained_build(PodId(room[0].by.0));
+            let victims: Vec<u32> =
+                room.iter().filter_map(|one| self.explained_build(PodId(one.victim.0))).collect();
+            let pause_pods = (room.len() - victims.len()) as u32;
+            self.explain(|| Explanation::Preempted { build, node, victims, pause_pods });
+        }
+    }
+
+    /// Karpenter takes nodes of a static pool away.
+    pub(super) fn explain_static(&mut self, pool: u32, replicas: u32, going: &[cluster::NodeId]) {
+        if self.reasons.is_some() && !going.is_empty() {
+            let ordinal = |id: &cluster::NodeId| self.nodes.get(Id::new(id.0)).map(|node| node.ordinal);
+            let nodes = going.iter().filter_map(ordinal).collect();
+            self.explain(|| Explanation::StaticPoolShrinks { pool, replicas, nodes });
+        }
+    }
+
+    /// What a scan of Cluster Autoscaler decides; `size` is that of a group by number, before the scan.
+    pub(super) fn explain_scan(
+        &mut self,
+        decision: &ScanDecision,
+        waiting: &[(JobId, u32)],
+        size: impl Fn(u32) -> u32,
+    ) {
+        if self.reasons.is_none() {
+            return;
+        }
+        if let Some((group, by)) = decision.scale_up {
+            let is_build =
+                |(job, _): &&(JobId, u32)| self.jobs.get(*job).is_some_and(|job| !job.is_pause_pod());
+            let waiting = waiting.iter().filter(is_build).map(|(_, build)| *build).collect();
+            let (size, options) = (size(group) + by, decision.options.clone());
+            self.explain(|| Explanation::GroupEnlarged { group, by, size, waiting, options });
+        }
+        if !decision.delete.is_empty() {
+            let nodes = decision.delete.clone();
+            self.explain(|| Explanation::GroupsShrink { nodes });
         }
     }
 

@@ -84,6 +84,8 @@ impl World<'_> {
         let Some(side) = &mut self.karpenter else { return };
         let going =
             side.disruption.static_nodes_to_go(now, PoolId(pool as u16), count as usize, &side.cluster);
+        let replicas = side.replicas[pool as usize].unwrap_or(0);
+        self.explain_static(pool, replicas, &going.launched);
         for node in going.launched {
             let id = Id::new(node.0);
             let end = if self.nodes[id].active_pods == 0 { NodeEnd::Empty } else { NodeEnd::Consolidated };

@@ -1,7 +1,6 @@
 //! A look at a run while it goes on: levels at regular instants of simulated time, told to whoever watches. Looking changes
 //! nothing of the run and costs one comparison an event where nobody does.
 
-use crate::catalog::{Arch, CapacityType};
 use crate::metrics::{GaugeKey, Recorder};
 use crate::units::{SimDuration, SimTime};
 
@@ -45,18 +44,15 @@ impl<'a> Watch<'a> {
 
     /// Looks at every instant that is due before something happens at `until`, and returns when it looks next.
     pub(super) fn look(&mut self, until: SimTime, recorder: &Recorder) -> SimTime {
-        let sum = |keys: &[GaugeKey]| keys.iter().map(|key| recorder.level(*key)).sum();
+        let sum = |is_meant: fn(&GaugeKey) -> bool| {
+            GaugeKey::ALL.iter().filter(|key| is_meant(key)).map(|key| recorder.level(*key)).sum()
+        };
         while self.next <= until {
             (self.tell)(Levels {
                 at: self.next,
                 pending: recorder.level(GaugeKey::PendingJobs),
-                running: sum(&[GaugeKey::RunningJobs(Arch::Amd64), GaugeKey::RunningJobs(Arch::Arm64)]),
-                nodes: sum(&[
-                    GaugeKey::Nodes(Arch::Amd64, CapacityType::OnDemand),
-                    GaugeKey::Nodes(Arch::Amd64, CapacityType::Spot),
-                    GaugeKey::Nodes(Arch::Arm64, CapacityType::OnDemand),
-                    GaugeKey::Nodes(Arch::Arm64, CapacityType::Spot),
-                ]),
+                running: sum(|key| matches!(key, GaugeKey::RunningJobs(_))),
+                nodes: sum(|key| matches!(key, GaugeKey::Nodes(..))),
             });
             self.next += self.every;
         }

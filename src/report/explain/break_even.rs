@@ -1,6 +1,6 @@
 //! At which speed the jobs of each class cost as much on one fleet as on another.
 
-use super::sheet::Sheet;
+use super::sheet::{ExplanationFormat, Sheet};
 use crate::report::format::{number, three_digits};
 
 /// A class on two fleets.
@@ -16,10 +16,17 @@ pub struct ClassBreakEven {
     pub break_even: Option<f64>,
 }
 
-/// The classes of `from` and `to`, at most `width` columns wide.
+/// The classes of `from` and `to`.
 #[must_use]
-pub fn explain_break_even(from: &str, to: &str, classes: &[ClassBreakEven], width: usize) -> String {
-    let mut sheet = Sheet::new(width);
+pub fn explain_break_even(
+    from: &str,
+    to: &str,
+    classes: &[ClassBreakEven],
+    format: ExplanationFormat,
+) -> String {
+    let mut sheet = Sheet::new(format);
+    sheet.fact("from", from);
+    sheet.fact("to", to);
     sheet.paragraph(&format!(
         "What the jobs of each class cost on {from} and on {to}, dollars per replication, and how fast {to} must be (m5 = 1) to cost \
          as much as {from}:"

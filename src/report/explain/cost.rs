@@ -1,6 +1,6 @@
 //! Why one fleet costs more than another: by what is paid for, by what it is used for, and by work, room and price.
 
-use super::sheet::Sheet;
+use super::sheet::{ExplanationFormat, Sheet};
 use super::words::share;
 use crate::experiment::{ExperimentSummary, FleetSummary, Metric, Verdict};
 use crate::metrics::{CostKind, WasteKind};
@@ -44,13 +44,22 @@ impl Side<'_> {
     }
 }
 
-/// Why `fleet` costs more or less than the baseline of the experiment, at most `width` columns wide. `cpu` is of the baseline
-/// and of the fleet.
+/// Why `fleet` costs more or less than the baseline of the experiment, `cpu` is of the baseline and of the fleet.
 #[must_use]
-pub fn explain_cost(summary: &ExperimentSummary, fleet: usize, cpu: [CostSide; 2], width: usize) -> String {
+pub fn explain_cost(
+    summary: &ExperimentSummary,
+    fleet: usize,
+    cpu: [CostSide; 2],
+    format: ExplanationFormat,
+) -> String {
     let base = Side { fleet: &summary.fleets[summary.baseline], cpu: cpu[0] };
     let other = Side { fleet: &summary.fleets[fleet], cpu: cpu[1] };
-    let mut sheet = Sheet::new(width);
+    let mut sheet = Sheet::new(format);
+    for (name, side) in [("from", &base), ("to", &other)] {
+        sheet.fact(name, side.fleet.name.as_str());
+        sheet.fact(&format!("{name}_usd_per_1000_jobs"), side.total());
+        sheet.fact(&format!("{name}_instances_usd_per_1000_jobs"), side.instances());
+    }
     heading(&base, &other, &mut sheet);
     let kinds = CostKind::ALL.map(|kind| (words(kind.label()), base.kind(kind), other.kind(kind)));
     parts("What is paid for, $ per 1000 jobs:", &kinds, &mut sheet);

@@ -1,6 +1,6 @@
 //! For whom a fleet's money is paid: its bill by class, team, project, pipeline, architecture or capacity type.
 
-use super::sheet::Sheet;
+use super::sheet::{ExplanationFormat, Sheet};
 use super::words::share;
 use crate::experiment::{Estimate, GroupBy, GroupCost};
 use crate::metrics::{UsedFor, WasteKind};
@@ -9,10 +9,12 @@ use crate::report::format::{number, plus_minus, three_digits};
 /// Groups that are told; the others are one row.
 const ROWS: usize = 25;
 
-/// The bill of `fleet` by group, at most `width` columns wide.
+/// The bill of `fleet` by group.
 #[must_use]
-pub fn explain_cost_by(fleet: &str, by: GroupBy, groups: &[GroupCost], width: usize) -> String {
-    let mut sheet = Sheet::new(width);
+pub fn explain_cost_by(fleet: &str, by: GroupBy, groups: &[GroupCost], format: ExplanationFormat) -> String {
+    let mut sheet = Sheet::new(format);
+    sheet.fact("fleet", fleet);
+    sheet.fact("by", by.label());
     let bill: f64 = groups.iter().map(|group| group.cost.mean).sum();
     let n = groups.first().map_or(0, |group| group.cost.n);
     let what = by.label().replace('_', " ");

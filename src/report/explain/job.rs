@@ -1,12 +1,13 @@
 //! The life line of one job: what happened to it, when, and why it waited.
 
 use super::ExplainedRun;
-use super::sheet::Sheet;
-use super::words::{cause_meaning, count, ended, node_end, pass_refusal, remedy, share, span};
+use super::placed::{Line, expected_nodes, merged};
+use super::sheet::{ExplanationFormat, Sheet};
+use super::words::{cause_meaning, count, ended, pass_refusal, remedy, share, span};
 use crate::karpenter::solver::Refusal;
 use crate::metrics::{JobOutcome, JobRecord, WaitCause};
 use crate::report::verdict::words;
-use crate::simulation::Explanation;
+use crate::simulation::{Explained, Explanation};
 use crate::units::{SimDuration, SimTime};
 
 /// The build that waited longest until its script started; none where no script did.
@@ -16,11 +17,11 @@ pub fn longest_wait(run: &ExplainedRun<'_>) -> Option<u32> {
     started.max_by_key(|job| (job.wait.total(), std::cmp::Reverse(job.ordinal))).map(|job| job.ordinal)
 }
 
-/// What happened to the job that the build belongs to, all its attempts included, at most `width` columns wide.
+/// What happened to the job that the build belongs to, all its attempts included.
 ///
 /// # Errors
 /// There is no such build in the run.
-pub fn explain_job(run: &ExplainedRun<'_>, build: u32, width: usize) -> Result<String, String> {
+pub fn explain_job(run: &ExplainedRun<'_>, build: u32, format: ExplanationFormat) -> Result<String, String> {
     let job = run.jobs().iter().find(|job| job.ordinal == build);
     let job = job.ok_or_else(|| {
         format!(
@@ -36,7 +37,8 @@ pub fn explain_job(run: &ExplainedRun<'_>, build: u32, width: usize) -> Result<S
         .collect();
     attempts.sort_by_key(|one| one.ordinal);
     let last = attempts.last().copied().unwrap_or(job);
-    let mut sheet = Sheet::new(width);
+    let mut sheet = Sheet::new(format);
+    facts(run, last, &mut sheet);
     sheet.paragraph(&format!(
         "Job {build} is {} of pipeline {} ({}).",
         run.class_name(job.class),
@@ -53,6 +55,23 @@ pub fn explain_job(run: &ExplainedRun<'_>, build: u32, width: usize) -> Result<S
     sheet.blank();
     causes(&mut sheet, last);
     Ok(sheet.finish())
+}
+
+/// What a program asks first.
+fn facts(run: &ExplainedRun<'_>, job: &JobRecord, sheet: &mut Sheet) {
+    sheet.fact("fleet", run.fleet);
+    sheet.fact("replication", run.replication);
+    sheet.fact("job", job.ordinal);
+    sheet.fact("class", run.class_name(job.class));
+    sheet.fact("outcome", job.outcome.label());
+    sheet.fact("pending_at_ms", job.pending_at.as_ms());
+    sheet.fact("wait_ms", job.wait.total().as_ms());
+    for cause in WaitCause::ALL {
+        sheet.fact(&format!("{}_ms", cause.label()), job.wait.of(cause).as_ms());
+    }
+    if let Some(node) = job.node {
+        sheet.fact("node", node);
+    }
 }
 
 fn biggest(job: &JobRecord) -> WaitCause {
@@ -104,22 +123,23 @@ fn life_line(run: &ExplainedRun<'_>, attempts: &[&JobRecord]) -> Vec<(SimTime, S
     for job in attempts {
         pending(job, attempts.len(), &mut lines);
         if job.pod_created_at != SimTime::NEVER {
-            lines.push((job.pod_created_at, "its pod is created".to_owned()));
+            lines.push((job.pod_created_at, Line::Text("its pod is created".to_owned())));
             until_bound(run, job, &mut lines);
         }
         start_and_end(run, job, &mut lines);
     }
     lines.retain(|(at, _)| *at != SimTime::NEVER);
     lines.sort_by_key(|(at, _)| *at);
-    lines
+    merged(run, lines)
 }
 
-fn pending(job: &JobRecord, attempts: usize, lines: &mut Vec<(SimTime, String)>) {
+fn pending(job: &JobRecord, attempts: usize, lines: &mut Vec<(SimTime, Line)>) {
     let attempt = if attempts > 1 { format!("attempt {} ", job.attempt + 1) } else { String::new() };
-    lines.push((job.pending_at, format!("{attempt}pending in GitLab")));
+    lines.push((job.pending_at, Line::Text(format!("{attempt}pending in GitLab"))));
     if job.picked_at != SimTime::NEVER {
         let queued = span(job.picked_at - job.pending_at);
-        lines.push((job.picked_at, format!("picked by a runner manager, after {queued} in GitLab's queue")));
+        let text = format!("picked by a runner manager, after {queued} in GitLab's queue");
+        lines.push((job.picked_at, Line::Text(text)));
     }
 }
 
@@ -132,7 +152,7 @@ struct Unplaced<'a> {
 }
 
 /// What Karpenter did about the pod until it was bound.
-fn until_bound(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTime, String)>) {
+fn until_bound(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTime, Line)>) {
     let mut unplaced: Option<Unplaced<'_>> = None;
     let mut expected: Option<u32> = None;
     for one in run.reasons.iter().filter(|one| one.at >= job.pod_created_at && one.at <= job.bound_at) {
@@ -149,17 +169,24 @@ fn until_bound(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTime
             },
             Explanation::PodPlaced { build, node } if *build == job.ordinal && expected != Some(*node) => {
                 expected = Some(*node);
-                placed_lines(run, job, *node, one.at, lines);
+                lines.push((one.at, Line::Expected(*node)));
+            }
+            Explanation::Preempted { build: Some(build), node, victims, pause_pods }
+                if *build == job.ordinal =>
+            {
+                let gone = super::words::given_way(victims, *pause_pods);
+                lines.push((
+                    one.at,
+                    Line::Text(format!("kube-scheduler makes room for it on node {node}: {gone}")),
+                ));
             }
             Explanation::LaunchFailed { node, builds, failures, again_at, .. }
                 if builds.contains(&job.ordinal) =>
             {
                 let again = run.clock(*again_at);
                 let times = count(*failures as usize, "time");
-                lines.push((
-                    one.at,
-                    format!("EC2 refuses to launch node {node} for it, {times} now: again at {again}"),
-                ));
+                let text = format!("EC2 refuses to launch node {node} for it, {times} now: again at {again}");
+                lines.push((one.at, Line::Text(text)));
             }
             _ => {}
         }
@@ -167,6 +194,7 @@ fn until_bound(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTime
     lines.extend(unplaced.map(|found| unplaced_line(run, &found)));
     let mut named = None;
     for (number, one) in run.decisions() {
+        group_lines(run, job, (number, one), lines);
         let Explanation::Launched { node, builds, chosen, sent, .. } = &one.what else { continue };
         if !builds.contains(&job.ordinal) {
             continue;
@@ -179,38 +207,37 @@ fn until_bound(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTime
             Some(chosen) => {
                 named = Some(*node);
                 let kind = run.offering(*chosen);
-                (one.at, format!("EC2 launches node {node} for it{others}: {kind} (decision {number})"))
+                let text = format!("EC2 launches node {node} for it{others}: {kind} (decision {number})");
+                (one.at, Line::Text(text))
             }
             None => {
                 let types = count(sent.len(), "type");
-                (one.at, format!("EC2 has no capacity of {types}{others} (decision {number})"))
+                let text = format!("EC2 has no capacity of {types}{others} (decision {number})");
+                (one.at, Line::Text(text))
             }
         });
     }
+    expected_nodes(run, job, lines);
     node_start(run, job, named, lines);
 }
 
-/// A pass counts on a node; and if that node goes before the pod is bound, its end.
-fn placed_lines(
+/// What Cluster Autoscaler did while the pod waited.
+fn group_lines(
     run: &ExplainedRun<'_>,
     job: &JobRecord,
-    ordinal: u32,
-    at: SimTime,
-    lines: &mut Vec<(SimTime, String)>,
+    (number, one): (usize, &Explained),
+    lines: &mut Vec<(SimTime, Line)>,
 ) {
-    let Some(node) = run.node(ordinal) else {
-        lines.push((at, format!("Karpenter's pass expects it on node {ordinal}, which never runs")));
-        return;
-    };
-    let how = if node.ready_at <= at { "which is there" } else { "which is on its way" };
-    lines.push((at, format!("Karpenter's pass expects it on node {ordinal}, {how}")));
-    if node.terminated_at <= job.bound_at {
-        let why = node_end(node.end);
-        lines.push((node.terminated_at, format!("node {ordinal} is gone: {why}")));
+    let Explanation::GroupEnlarged { group, by, size, waiting, .. } = &one.what else { return };
+    if waiting.contains(&job.ordinal) && one.at >= job.pod_created_at && one.at <= job.bound_at {
+        let (group, nodes) = (run.pool_name(*group), count(*by as usize, "node"));
+        let text =
+            format!("Cluster Autoscaler enlarges group {group} by {nodes} to {size} (decision {number})");
+        lines.push((one.at, Line::Text(text)));
     }
 }
 
-fn unplaced_line(run: &ExplainedRun<'_>, found: &Unplaced<'_>) -> (SimTime, String) {
+fn unplaced_line(run: &ExplainedRun<'_>, found: &Unplaced<'_>) -> (SimTime, Line) {
     let said: Vec<String> = found
         .refusals
         .iter()
@@ -221,38 +248,40 @@ fn unplaced_line(run: &ExplainedRun<'_>, found: &Unplaced<'_>) -> (SimTime, Stri
         1 => String::new(),
         passes => format!(" ({passes} passes until {})", run.clock(found.last)),
     };
-    (found.first, format!("Karpenter's pass finds no place{again}: {said}"))
+    (found.first, Line::Text(format!("Karpenter's pass finds no place{again}: {said}")))
 }
 
 /// The stages of the node that it was bound to, as far as the pod waited for them.
-fn node_start(
-    run: &ExplainedRun<'_>,
-    job: &JobRecord,
-    named: Option<u32>,
-    lines: &mut Vec<(SimTime, String)>,
-) {
+fn node_start(run: &ExplainedRun<'_>, job: &JobRecord, named: Option<u32>, lines: &mut Vec<(SimTime, Line)>) {
     let Some(node) = job.node.and_then(|ordinal| run.node(ordinal)) else { return };
     let waited = |at: SimTime| at != SimTime::NEVER && at >= job.pod_created_at && at <= job.bound_at;
     let number = node.ordinal;
     if waited(node.launched_at) {
-        lines.push((node.launched_at, format!("the instance of node {number} runs; billing starts")));
+        let text = format!("the instance of node {number} runs; billing starts");
+        lines.push((node.launched_at, Line::Text(text)));
     }
     if waited(node.registered_at) {
-        lines.push((node.registered_at, format!("node {number} joins the cluster")));
+        lines.push((node.registered_at, Line::Text(format!("node {number} joins the cluster"))));
     }
     if waited(node.ready_at) {
-        lines.push((node.ready_at, format!("node {number} takes pods")));
+        lines.push((node.ready_at, Line::Text(format!("node {number} takes pods"))));
     }
     let how = match named {
+        _ if !waited(node.ready_at) && waits_for_room(job) => "which was there already: room came free on it",
         _ if !waited(node.ready_at) => "which was there already",
         Some(named) if named == number => "which was launched for it",
         _ => "which was on its way already",
     };
     let kind = run.offering_of(node);
-    lines.push((job.bound_at, format!("bound to node {number} ({kind}), {how}")));
+    lines.push((job.bound_at, Line::Text(format!("bound to node {number} ({kind}), {how}"))));
 }
 
-fn start_and_end(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTime, String)>) {
+/// Whether the pod was not bound at kube-scheduler's first look, which takes a second at most.
+fn waits_for_room(job: &JobRecord) -> bool {
+    job.bound_at.saturating_since(job.pod_created_at) > SimDuration::from_secs(1)
+}
+
+fn start_and_end(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTime, Line)>) {
     if job.has_started() {
         let (pull, start) = (job.wait.of(WaitCause::ImagePull), job.wait.of(WaitCause::PodStart));
         let pulled = match pull {
@@ -260,7 +289,7 @@ fn start_and_end(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTi
             pull => format!("{} of pulling images", span(pull)),
         };
         let text = format!("its script starts: {pulled}, {} of pod start", span(start));
-        lines.push((job.script_started_at, text));
+        lines.push((job.script_started_at, Line::Text(text)));
     }
     let (end, ran) = match (job.script_ended_at, job.has_started()) {
         (SimTime::NEVER, _) => (job.slot_freed_at, String::new()),
@@ -271,5 +300,22 @@ fn start_and_end(run: &ExplainedRun<'_>, job: &JobRecord, lines: &mut Vec<(SimTi
     let again = if job.retried { "; it is tried again" } else { "" };
     let outcome =
         if job.outcome == JobOutcome::Success && ran.is_empty() { "ended" } else { ended(job.outcome) };
-    lines.push((end, format!("it {outcome}{ran}{again}")));
+    lines.push((end, Line::Text(format!("it {outcome}{ran}{again}{}", preempted(run, job)))));
+}
+
+/// Whose pod took its place, where it was preempted.
+fn preempted(run: &ExplainedRun<'_>, job: &JobRecord) -> String {
+    let found = run.decisions().find_map(|(number, one)| match &one.what {
+        Explanation::Preempted { build, victims, .. } if victims.contains(&job.ordinal) => {
+            Some((number, *build))
+        }
+        _ => None,
+    });
+    match found {
+        None => String::new(),
+        Some((number, Some(by))) => {
+            format!(": its pod gave way to that of job {by}, which has a higher priority (decision {number})")
+        }
+        Some((number, None)) => format!(": its pod gave way to one of a higher priority (decision {number})"),
+    }
 }

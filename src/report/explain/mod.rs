@@ -1,13 +1,17 @@
-//! Why things happened, in sentences: life lines of jobs and nodes, single decisions of Karpenter's, waits and costs. Words
+//! Why things happened, in sentences: life lines of jobs and nodes, single decisions, waits and costs. Words
 //! what a run recorded; decides nothing and simulates nothing.
 
 mod break_even;
+mod command;
 mod cost;
 mod cost_by;
 mod decision;
 mod job;
+mod launch;
 mod node;
+mod placed;
 mod sheet;
+mod standing;
 mod topic;
 mod wait;
 mod words;
@@ -18,6 +22,7 @@ pub use cost_by::explain_cost_by;
 pub use decision::explain_decision;
 pub use job::{explain_job, longest_wait};
 pub use node::{explain_node, idlest_node};
+pub use sheet::{EXPLANATION_SCHEMA, ExplanationFormat};
 pub(super) use topic::metric_meaning;
 pub use topic::{metric_text, topic_text};
 pub use wait::{WaitFacts, WhatIf, explain_wait, worth_text};
@@ -61,10 +66,19 @@ impl<'a> ExplainedRun<'a> {
         self.nodes().iter().find(|node| node.ordinal == ordinal)
     }
 
-    /// Decisions by number, from 1 on: launches and disruption commands, in order.
+    /// Decisions by number, from 1 on: what Karpenter launches and disrupts, what kube-scheduler preempts, and how Cluster
+    /// Autoscaler sizes groups, in order.
     fn decisions(&self) -> impl Iterator<Item = (usize, &'a Explained)> + use<'a> {
         let is_decision = |one: &&Explained| {
-            matches!(one.what, Explanation::Launched { .. } | Explanation::Commanded { .. })
+            matches!(
+                one.what,
+                Explanation::Launched { .. }
+                    | Explanation::Commanded { .. }
+                    | Explanation::Preempted { .. }
+                    | Explanation::StaticPoolShrinks { .. }
+                    | Explanation::GroupEnlarged { .. }
+                    | Explanation::GroupsShrink { .. }
+            )
         };
         (1..).zip(self.reasons.iter().filter(is_decision))
     }
@@ -81,6 +95,11 @@ impl<'a> ExplainedRun<'a> {
             CapacityPlan::Karpenter(karpenter) => karpenter.pools.get(pool as usize),
             _ => None,
         }
+    }
+
+    /// How many nodes a static pool is to have; none where the pool is not static.
+    fn replicas(&self, pool: u32) -> Option<u32> {
+        self.pool(pool).and_then(|pool| pool.replicas)
     }
 
     fn pool_name(&self, pool: u32) -> String {
@@ -142,4 +161,13 @@ impl<'a> ExplainedRun<'a> {
     fn of_run(&self) -> String {
         format!("fleet {}, replication {}", self.fleet, self.replication)
     }
+}
+
+/// What a static pool is.
+fn static_pool_text(pool: &str, replicas: u32) -> String {
+    let nodes = if replicas == 1 { "1\u{a0}node".to_owned() } else { format!("{replicas}\u{a0}nodes") };
+    format!(
+        "Pool {pool} is static (replicas): it is to have {nodes} whatever pods there are. Karpenter consolidates none of them; \
+         nodes go only where there are more than replicas, those with the fewest pods first, or when they drift or expire."
+    )
 }

@@ -1,12 +1,13 @@
 //! The life line of one node: why it was launched, what it carried, why it was left standing, why it went.
 
 use super::ExplainedRun;
-use super::sheet::Sheet;
-use super::words::{count, disruption, kept, node_end, share, span};
-use crate::karpenter::disruption::{ConsolidationPolicy, Decision, Reason, Refusal};
+use super::sheet::{ExplanationFormat, Sheet};
+use super::standing::standing;
+use super::words::{count, disruption, given_way, kept, node_end, share, span};
+use crate::karpenter::disruption::{Decision, Refusal};
 use crate::metrics::{JobRecord, NodeRecord};
 use crate::report::format::number;
-use crate::simulation::{Explanation, Kept, PoolPlan};
+use crate::simulation::{Explanation, Kept};
 use crate::units::{SimDuration, SimTime};
 
 /// The node that stood ready without a pod for longest; none where no node was kept.
@@ -26,7 +27,7 @@ pub fn explain_node(
     run: &ExplainedRun<'_>,
     ordinal: u32,
     at: Option<SimTime>,
-    width: usize,
+    format: ExplanationFormat,
 ) -> Result<String, String> {
     let node = run.node(ordinal).ok_or_else(|| {
         format!(
@@ -35,7 +36,8 @@ pub fn explain_node(
         )
     })?;
     let pods = pods_of(run, node);
-    let mut sheet = Sheet::new(width);
+    let mut sheet = Sheet::new(format);
+    facts(run, node, &mut sheet);
     let pool = run.pool_name(node.pool);
     sheet.paragraph(&format!(
         "Node {ordinal} is {} of pool {pool} ({}).",
@@ -52,6 +54,21 @@ pub fn explain_node(
         sheet.hanging(&format!("{}  ", run.clock(at)), &text);
     }
     Ok(sheet.finish())
+}
+
+/// What a program asks first.
+fn facts(run: &ExplainedRun<'_>, node: &NodeRecord, sheet: &mut Sheet) {
+    sheet.fact("fleet", run.fleet);
+    sheet.fact("replication", run.replication);
+    sheet.fact("node", node.ordinal);
+    sheet.fact("pool", run.pool_name(node.pool));
+    sheet.fact("capacity_type", node.capacity.label());
+    sheet.fact("launched_at_ms", node.launched_at.as_ms());
+    sheet.fact("lifetime_ms", node.lifetime_ms());
+    sheet.fact("start_up_ms", node.start_up_ms);
+    sheet.fact("empty_ms", node.empty_ms);
+    sheet.fact("cost_usd", node.cost.read().as_dollars());
+    sheet.fact("end", node.end.label());
 }
 
 fn account(node: &NodeRecord) -> String {
@@ -145,20 +162,49 @@ fn life_line(
     if let Some((decision, one)) = run.launch_of(node.ordinal)
         && let Explanation::Launched { pods, .. } = one.what
     {
-        lines.push((
-            one.at,
-            format!("launched for {} that fitted nowhere (decision {decision})", count(pods as usize, "pod")),
-        ));
+        let whom = match run.replicas(node.pool) {
+            Some(replicas) => {
+                format!("because its static pool is to have {}", count(replicas as usize, "node"))
+            }
+            None if pods == 0 => "in place of a node that is to go".to_owned(),
+            None => format!("for {} that fitted nowhere", count(pods as usize, "pod")),
+        };
+        lines.push((one.at, format!("launched {whom} (decision {decision})")));
     }
+    group_line(run, node, &mut lines);
     lines.push((node.launched_at, "its instance runs; billing starts".to_owned()));
     lines.push((node.registered_at, "joins the cluster".to_owned()));
     lines.push((node.ready_at, "takes pods".to_owned()));
     busy_lines(run, &busy_times(pods), &mut lines);
     disruption_lines(run, node, &mut lines);
-    lines.push((node.terminated_at, format!("gone: {}", node_end(node.end))));
+    lines.push((node.terminated_at, format!("gone: {}", why_gone(run, node))));
     lines.retain(|(at, _)| *at != SimTime::NEVER);
     lines.sort_by_key(|(at, _)| *at);
     lines
+}
+
+/// Why it went. Karpenter has no reason of its own for the nodes that a static pool has too many.
+fn why_gone(run: &ExplainedRun<'_>, node: &NodeRecord) -> &'static str {
+    let is_too_many = run.decisions().any(|(_, one)| {
+        matches!(&one.what, Explanation::StaticPoolShrinks { nodes, .. } if nodes.contains(&node.ordinal))
+    });
+    if is_too_many { "its static pool was made smaller" } else { node_end(node.end) }
+}
+
+/// The scan of Cluster Autoscaler that enlarged the node's group for it: the last one before its instance ran.
+fn group_line(run: &ExplainedRun<'_>, node: &NodeRecord, lines: &mut Vec<(SimTime, String)>) {
+    let scans = run.decisions().filter(|(_, one)| {
+        matches!(one.what, Explanation::GroupEnlarged { group, .. } if group == node.pool)
+            && one.at <= node.launched_at
+    });
+    // Nodes that stand from the start were launched by nobody.
+    if node.launched_at > SimTime::ZERO
+        && let Some((number, one)) = scans.last()
+        && let Explanation::GroupEnlarged { by, .. } = &one.what
+    {
+        let nodes = count(*by as usize, "node");
+        lines.push((one.at, format!("Cluster Autoscaler enlarges its group by {nodes} (decision {number})")));
+    }
 }
 
 /// What a node meets all the time, so that a life line need not say it.
@@ -193,6 +239,30 @@ fn disruption_lines(run: &ExplainedRun<'_>, node: &NodeRecord, lines: &mut Vec<(
         }
     }
     for (number, one) in run.decisions() {
+        match &one.what {
+            Explanation::Preempted { build, node: on, victims, pause_pods } if *on == node.ordinal => {
+                let whom = build.map_or_else(|| "a pause pod".to_owned(), |build| format!("job {build}"));
+                let gone = given_way(victims, *pause_pods);
+                lines.push((
+                    one.at,
+                    format!("kube-scheduler makes room for {whom}: {gone} (decision {number})"),
+                ));
+            }
+            Explanation::StaticPoolShrinks { replicas, nodes, .. } if nodes.contains(&node.ordinal) => {
+                let wanted = count(*replicas as usize, "node");
+                lines.push((
+                    one.at,
+                    format!("its static pool is to have {wanted} only: it goes (decision {number})"),
+                ));
+            }
+            Explanation::GroupsShrink { nodes } if nodes.contains(&node.ordinal) => {
+                lines.push((
+                    one.at,
+                    format!("Cluster Autoscaler removes it: it is empty (decision {number})"),
+                ));
+            }
+            _ => {}
+        }
         let Explanation::Commanded { reason, decision, nodes } = &one.what else { continue };
         if nodes.contains(&node.ordinal) {
             let others = match nodes.len() {
@@ -203,125 +273,4 @@ fn disruption_lines(run: &ExplainedRun<'_>, node: &NodeRecord, lines: &mut Vec<(
             lines.push((one.at, format!("Karpenter {how} it{others}: {reason} (decision {number})")));
         }
     }
-}
-
-/// Why the node was there at an instant.
-fn standing(
-    run: &ExplainedRun<'_>,
-    node: &NodeRecord,
-    pods: &[(SimTime, SimTime, &JobRecord)],
-    at: SimTime,
-) -> String {
-    let when = run.clock(at);
-    if at < node.launched_at || at >= node.terminated_at {
-        let (from, until) = (run.clock(node.launched_at), run.clock(node.terminated_at));
-        return format!("At {when} it was not there: it stood from {from} until {until}.");
-    }
-    if at < node.ready_at {
-        let until =
-            if node.ready_at == SimTime::NEVER { "never".to_owned() } else { run.clock(node.ready_at) };
-        return format!("At {when} it was still starting; it takes pods from {until} on.");
-    }
-    let on_it: Vec<&JobRecord> =
-        pods.iter().filter(|(from, until, _)| *from <= at && at < *until).map(|(.., job)| *job).collect();
-    if !on_it.is_empty() {
-        let shown: Vec<String> = on_it
-            .iter()
-            .take(4)
-            .map(|job| format!("{} ({})", job.ordinal, run.class_name(job.class)))
-            .collect();
-        let more = if on_it.len() > 4 { " and more" } else { "" };
-        let jobs = if on_it.len() == 1 { "job" } else { "jobs" };
-        return format!(
-            "At {when} it is still there because it has {}: {jobs} {}{more}.{}",
-            count(on_it.len(), "pod"),
-            shown.join(", "),
-            busy_reason(run, node, at)
-        );
-    }
-    empty_reason(run, node, pods, at)
-}
-
-/// What Karpenter said last about a busy node.
-fn busy_reason(run: &ExplainedRun<'_>, node: &NodeRecord, at: SimTime) -> String {
-    let mut last: Option<Kept> = None;
-    for one in run.reasons.iter().take_while(|one| one.at <= at) {
-        if let Explanation::NodeKept { node: of, why } = one.what
-            && of == node.ordinal
-        {
-            last = why;
-        }
-    }
-    let policy = run.pool(node.pool).map(|pool| pool.disruption.consolidation_policy);
-    match (last, policy) {
-        (Some(why), _) => format!(" Karpenter leaves it alone: {}.", kept(why)),
-        (None, Some(ConsolidationPolicy::WhenEmpty)) => {
-            " Its pool removes empty nodes only (consolidationPolicy: WhenEmpty).".to_owned()
-        }
-        _ => String::new(),
-    }
-}
-
-fn empty_reason(
-    run: &ExplainedRun<'_>,
-    node: &NodeRecord,
-    pods: &[(SimTime, SimTime, &JobRecord)],
-    at: SimTime,
-) -> String {
-    let when = run.clock(at);
-    let since =
-        pods.iter().map(|(_, until, _)| *until).filter(|until| *until <= at).max().unwrap_or(node.ready_at);
-    let empty = format!("At {when} it is empty, for {}", span(at.saturating_since(since)));
-    let Some(pool) = run.pool(node.pool) else {
-        return format!("{empty}: a fixed node is never removed.");
-    };
-    let after = pool.ttl_after_empty.or(pool.disruption.consolidate_after);
-    let Some(after) = after else {
-        return format!("{empty}. Its pool says consolidateAfter: Never, so it stays.");
-    };
-    let due = since + after;
-    let next_pod = pods.iter().map(|(from, ..)| *from).find(|from| *from > at);
-    let rule = rule_name(pool);
-    let then = match next_pod {
-        Some(pod) => format!(" Before it went, a pod came at {}.", run.clock(pod)),
-        None => format!(" It went at {}: {}.", run.clock(node.terminated_at), node_end(node.end)),
-    };
-    if at < due {
-        let left = span(due.saturating_since(at));
-        return format!(
-            "{empty}. It is still there because {rule} of {} is over only in {left}, at {}.{then}",
-            span(after),
-            run.clock(due)
-        );
-    }
-    let blocked = blocked_since(run, node.pool, at);
-    let why = match blocked {
-        Some(from) => format!("the pool's budgets let no empty node go since {}", run.clock(from)),
-        None => {
-            "Karpenter looks every 10\u{a0}s, checks again 15\u{a0}s later, and then drains and terminates"
-                .to_owned()
-        }
-    };
-    format!(
-        "{empty}; {rule} of {} was over at {}. It is still there because {why}.{then}",
-        span(after),
-        run.clock(due)
-    )
-}
-
-const fn rule_name(pool: &PoolPlan) -> &'static str {
-    if pool.ttl_after_empty.is_some() { "ttlSecondsAfterEmpty" } else { "consolidateAfter" }
-}
-
-/// Since when the pool's budgets let no empty node go, if they do not at `at`.
-fn blocked_since(run: &ExplainedRun<'_>, of: u32, at: SimTime) -> Option<SimTime> {
-    let mut since = None;
-    for one in run.reasons.iter().take_while(|one| one.at <= at) {
-        if let Explanation::PoolBlocked { pool, reason: Reason::Empty, is_blocked } = one.what
-            && pool == of
-        {
-            since = is_blocked.then_some(one.at);
-        }
-    }
-    since
 }

@@ -1,14 +1,14 @@
 //! Pages of the reference as text: codes, keys and metrics.
 
-use super::sheet::Sheet;
+use super::sheet::{ExplanationFormat, Sheet};
 use crate::experiment::{Direction, Metric};
 use crate::report::format::shown_unit;
 use crate::report::verdict::words;
 
 /// A head, what it means, and further facts; texts of several lines keep them.
 #[must_use]
-pub fn topic_text(head: &str, meaning: &str, facts: &[(&str, String)], width: usize) -> String {
-    let mut sheet = Sheet::new(width);
+pub fn topic_text(head: &str, meaning: &str, facts: &[(&str, String)], format: ExplanationFormat) -> String {
+    let mut sheet = Sheet::new(format);
     sheet.paragraph(head);
     sheet.hanging("  ", meaning);
     sheet.blank();
@@ -24,7 +24,7 @@ pub fn topic_text(head: &str, meaning: &str, facts: &[(&str, String)], width: us
 
 /// What a metric means, in what it is counted, and which way it is good.
 #[must_use]
-pub fn metric_text(metric: Metric, width: usize) -> String {
+pub fn metric_text(metric: Metric, format: ExplanationFormat) -> String {
     let (_, unit) = shown_unit(metric.unit());
     let good = match metric.direction() {
         Direction::LowerIsBetter => "less is better",
@@ -37,7 +37,7 @@ pub fn metric_text(metric: Metric, width: usize) -> String {
         ("good", good.to_owned()),
         ("counted", "from the end of the warm-up; intervals are 95 % over replications".to_owned()),
     ];
-    topic_text(&metric.key(), &metric_meaning(metric), &facts, width)
+    topic_text(&metric.key(), &metric_meaning(metric), &facts, format)
 }
 
 /// What a metric means, in one sentence.

@@ -2,7 +2,7 @@
 
 use jiff::ZonedDateTime;
 
-use super::sheet::Sheet;
+use super::sheet::{ExplanationFormat, Sheet};
 use super::words::{cause_meaning, count, remedy, share, span};
 use crate::experiment::{Estimate, FleetSummary, Metric, Verdict};
 use crate::metrics::{WEEK_HOURS, WaitCause};
@@ -37,10 +37,22 @@ pub struct WhatIf<'a> {
     pub fleet: &'a FleetSummary,
 }
 
-/// What the jobs of a fleet wait for, and what would shorten the p95 most, at most `width` columns wide.
+/// What the jobs of a fleet wait for, and what would shorten the p95 most.
 #[must_use]
-pub fn explain_wait(facts: &WaitFacts<'_>, what_ifs: &[WhatIf<'_>], width: usize) -> String {
-    let mut sheet = Sheet::new(width);
+pub fn explain_wait(facts: &WaitFacts<'_>, what_ifs: &[WhatIf<'_>], format: ExplanationFormat) -> String {
+    let mut sheet = Sheet::new(format);
+    sheet.fact("fleet", facts.fleet.name.as_str());
+    sheet.fact("replications", facts.fleet.replications);
+    for metric in [Metric::WaitMean, Metric::WaitP95] {
+        if let Some(estimate) = facts.fleet.estimate(metric) {
+            sheet.fact(&format!("{}_ms", metric.key()), estimate.mean);
+        }
+    }
+    for cause in WaitCause::ALL {
+        let ms = facts.fleet.waits.causes_ms[cause.index()] as f64;
+        let jobs = (facts.fleet.waits.wait.count() as f64).max(1.0);
+        sheet.fact(&format!("mean_{}_ms", cause.label()), ms / jobs);
+    }
     heading(facts, &mut sheet);
     causes(facts, &mut sheet);
     hours(facts, &mut sheet);
@@ -162,7 +174,9 @@ fn changes(what_ifs: &[WhatIf<'_>], sheet: &mut Sheet) {
             cost(best)
         ));
     } else {
-        sheet.paragraph("None of the changes tried shortens p95 clearly.");
+        sheet.paragraph(
+            "None of the changes tried shortens p95 clearly; more replications (--reps) make the intervals narrower.",
+        );
     }
     let row = |(one, by): &(&WhatIf<'_>, Estimate)| {
         let verdict = one.fleet.difference(Metric::WaitP95).map(|found| found.verdict);

@@ -40,6 +40,20 @@ pub(super) fn count(n: usize, what: &str) -> String {
     format!("{}{NB}{what}{plural}", number(n as f64, 0))
 }
 
+/// Whose pods give way: `the pods of jobs 3 and 5 and 1 pause pod`.
+pub(super) fn given_way(victims: &[u32], pause_pods: u32) -> String {
+    let jobs: Vec<String> = victims.iter().map(u32::to_string).collect();
+    let own = match jobs.len() {
+        0 => String::new(),
+        1 => format!("the pod of job {}", jobs[0]),
+        _ => format!("the pods of jobs {}", jobs.join(", ")),
+    };
+    let pauses = if pause_pods > 0 { count(pause_pods as usize, "pause pod") } else { String::new() };
+    let and = if own.is_empty() || pauses.is_empty() { "" } else { " and " };
+    let verb = if victims.len() + pause_pods as usize == 1 { "gives" } else { "give" };
+    format!("{own}{and}{pauses} {verb} way")
+}
+
 /// What a job waits for, in one sentence.
 pub(super) const fn cause_meaning(cause: WaitCause) -> &'static str {
     match cause {
