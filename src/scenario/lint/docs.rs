@@ -31,7 +31,7 @@ pub(in crate::scenario) const LINTS: &[CodeDoc] = &[
     doc(
         "FS0103",
         "requests for jobs starve each other",
-        "With request_concurrency = 1 and long polling, one held request keeps a runner from asking again; and more runners than slots in one process leave runners without any. GitLab Runner warns of both at its start.",
+        "With request_concurrency = 1 and long polling, one held request keeps a runner from asking again; without long polling jobs of a burst still come one by one; and more runners than slots in one process leave runners without any. GitLab Runner warns of all three at its start.",
         "long_poll = \"50s\" with request_concurrency = 1",
         "request_concurrency of 4 or more.",
     ),

@@ -4,7 +4,7 @@ use super::super::document::{Item, Table, Value};
 use super::super::resolved::inline;
 use super::super::source::Span;
 use super::{Found, Subject, at, elements, percent, place};
-use crate::metrics::{GaugeKey, JobOutcome, NodeEnd};
+use crate::metrics::{GaugeKey, JobOutcome, NodeEnd, WaitCause, WasteKind};
 use crate::units::SimDuration;
 
 /// The values that a pool allows for a label: of its short key and of `In` requirements.
@@ -74,11 +74,22 @@ pub(super) fn spot_only(subject: &Subject<'_>, found: &mut Vec<Found>) {
         found.push(Found {
             code: "FS0105",
             span: place_of(pool, CAPACITY.0, CAPACITY.1),
-            evidence: format!("pool {name} allows Spot only and no other pool of its architecture has on-demand: where Spot has no capacity, pods stay pending"),
+            evidence: format!("pool {name} allows Spot only and no other pool of its architecture has on-demand: where Spot has no capacity, pods stay pending; in a run jobs waited {:.1} s on average for a node to be had at all, and Spot took {} nodes back", subject.mean_of(WaitCause::PodUnschedulable), interrupted(subject)),
             fix: format!("node_pool.{name}.capacity_type = [\"spot\", \"on-demand\"], or a second pool of lower weight"),
             set: allowing(name, pool, CAPACITY, "[\"spot\", \"on-demand\"]"),
         });
     }
+}
+
+/// How many nodes EC2 took back.
+fn interrupted(subject: &Subject<'_>) -> usize {
+    let nodes = subject.run.node_records.iter().flatten();
+    nodes.filter(|node| node.end == NodeEnd::Interrupted).count()
+}
+
+/// What nodes cost in a run while no pod was on them, in dollars.
+fn idle_dollars(subject: &Subject<'_>) -> f64 {
+    subject.run.waste.of(WasteKind::Idle).read().as_dollars()
 }
 
 /// FS0107: one zone.
@@ -229,7 +240,7 @@ pub(super) fn budgets(subject: &Subject<'_>, found: &mut Vec<Found>) {
         found.push(Found {
             code: "FS0123",
             span: at(pool, disruption.span("budgets")),
-            evidence: format!("pool {name} takes empty nodes away after {after}, but its budget of 10 % lets one node of up to ten go at a time, each about 25 s after the last"),
+            evidence: format!("pool {name} takes empty nodes away after {after}, but its budget of 10 % lets one node of up to ten go at a time, each about 25 s after the last; idle nodes cost $ {:.2} in a run", idle_dollars(subject)),
             fix: format!("node_pool.{name}.disruption.budgets = {kept}"),
             set: vec![format!("node_pool.{name}.disruption.budgets={kept}")],
         });

@@ -102,7 +102,9 @@ pub(super) fn slots(subject: &Subject<'_>, found: &mut Vec<Found>) {
     }
 }
 
-/// FS0103: a held request keeps other runners of the process from asking.
+/// FS0103: a held request keeps other runners of the process from asking. Of the runner's own warnings at its start
+/// (`checkConfigConcurrency` in `commands/multi.go`, GitLab Runner 18.5 to 19.4) the first two: fewer slots than runners, and one
+/// request at a time, of which this says something only where jobs wait for it.
 pub(super) fn starving(subject: &Subject<'_>, found: &mut Vec<Found>) {
     let long_poll = subject.table.section("gitlab").duration("long_poll");
     let runners: Vec<_> = elements(subject.table, "runner").collect();
@@ -113,19 +115,31 @@ pub(super) fn starving(subject: &Subject<'_>, found: &mut Vec<Found>) {
             .filter(|(_, other)| !manager.is_empty() && other.text("manager") == manager)
             .count();
         let concurrent = runner.integer("concurrent");
-        let is_starved = long_poll > SimDuration::ZERO && runner.integer("request_concurrency") == 1;
+        let (share, mean) =
+            (subject.share_of(WaitCause::GitlabQueue), subject.mean_of(WaitCause::GitlabQueue));
+        let is_single = runner.integer("request_concurrency") == 1;
+        let is_held = long_poll > SimDuration::ZERO && is_single;
+        let is_starved = is_held || (is_single && share >= 0.2 && mean >= 1.0);
         if !is_starved && together as u64 <= concurrent {
             continue;
         }
-        let evidence = if is_starved {
+        let why = if is_held {
             format!(
                 "runner {name} may have one request open and GitLab holds it for {long_poll}: a job that it could run waits until that is answered"
             )
+        } else if is_starved {
+            format!("runner {name} may have one request open: jobs of a burst come one by one")
         } else {
-            format!(
-                "{together} runners share {concurrent} slots of manager {manager}: GitLab Runner warns of starvation at its start"
-            )
+            format!("{together} runners share {concurrent} slots of manager {manager}")
         };
+        let evidence = format!(
+            "{why}; GitLab Runner warns of it at its start; jobs wait {mean:.1} s in GitLab's queue, {} of all waits",
+            percent(share)
+        );
+        let mut set = vec![format!("runner.{name}.request_concurrency=4")];
+        if together as u64 > concurrent {
+            set.extend(of_process(subject, name, "concurrent", &together.to_string()));
+        }
         found.push(Found {
             code: "FS0103",
             span: at(runner, runner.span(if is_starved { "request_concurrency" } else { "concurrent" })),
@@ -133,7 +147,7 @@ pub(super) fn starving(subject: &Subject<'_>, found: &mut Vec<Found>) {
             fix: format!(
                 "runner.{name}.request_concurrency = 4, and concurrent of at least the number of runners"
             ),
-            set: vec![format!("runner.{name}.request_concurrency=4")],
+            set,
         });
     }
 }
