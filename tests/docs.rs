@@ -115,10 +115,31 @@ fn every_recipe_runs_one_after_the_other() {
     }
 }
 
+/// Every page of the book, relative to `docs/`, but for the summary.
+fn pages() -> Vec<String> {
+    let docs = root().join("docs");
+    let (mut pages, mut folders) = (Vec::new(), vec![docs.clone()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "md") && !path.ends_with("SUMMARY.md") {
+                pages.push(path.strip_prefix(&docs).unwrap().display().to_string());
+            }
+        }
+    }
+    pages.sort();
+    pages
+}
+
+/// Pages whose commands build on each other or need files of their own: they have a test of their own.
+const OWN_TEST: [&str; 3] = ["tutorial.md", "recipes.md", "why.md"];
+
 #[test]
 fn other_pages_name_no_command_that_fails() {
     let place = tempfile::tempdir().unwrap();
-    for name in ["README.md", "ci.md", "model.md", "validation.md", "reference/README.md"] {
+    for name in pages().iter().filter(|name| !OWN_TEST.contains(&name.as_str())) {
         for words in commands(name) {
             runs(place.path(), &words);
         }
@@ -130,10 +151,10 @@ fn other_pages_name_no_command_that_fails() {
         }
     }
     // Commands named in sentences are commands that there are.
-    for name in ["README.md", "ci.md", "recipes.md", "tutorial.md", "model.md", "validation.md"] {
-        let text = page(name);
+    for name in pages() {
+        let text = page(&name);
         for code in text.split('`').skip(1).step_by(2).filter(|code| code.starts_with("fleetsim ")) {
-            let command = words(code)[1].clone();
+            let command = words(code)[1].trim_end_matches(',').to_owned();
             fleetsim().args([&command, "--help"]).assert().success();
         }
         for test in text.split("cargo test --test ").skip(1).filter_map(|rest| rest.split([' ', '`']).next())
@@ -143,21 +164,190 @@ fn other_pages_name_no_command_that_fails() {
     }
 }
 
+/// The anchors of a page as mdBook 0.5 makes them of its headings: letters, digits, `-` and `_` in lower case, blanks as `-`,
+/// and a number after those that are there twice.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let mut known: Vec<String> = Vec::new();
+    let mut is_code = false;
+    for line in text.lines() {
+        is_code ^= line.starts_with("```");
+        let Some(heading) = line.strip_prefix('#').filter(|_| !is_code) else { continue };
+        let own: String = heading
+            .trim_start_matches('#')
+            .trim()
+            .chars()
+            .filter_map(|c| match c {
+                ' ' => Some('-'),
+                '-' | '_' => Some(c),
+                c if c.is_alphanumeric() => Some(c.to_ascii_lowercase()),
+                _ => None,
+            })
+            .collect();
+        let before = known.iter().filter(|one| **one == own).count();
+        known.push(if before == 0 { own } else { format!("{own}-{before}") });
+    }
+    known.into_iter().collect()
+}
+
+#[test]
+fn links_are_checked_as_mdbook_makes_anchors() {
+    let text = "# A b\n## 1. What is `c_d`?\n```sh\n# no heading\n```\n## A b\n";
+    assert_eq!(anchors(text), ["a-b", "1-what-is-c_d", "a-b-1"].map(str::to_owned).into());
+}
+
+/// Every fenced block of the README and of the book is of a kind that a test looks at.
+#[test]
+fn every_block_of_code_is_run_or_read_by_a_test() {
+    let readme = ("README.md".to_owned(), fs::read_to_string(root().join("README.md")).unwrap());
+    let book = pages().into_iter().map(|name| (name.clone(), page(&name)));
+    for (name, text) in std::iter::once(readme).chain(book) {
+        let mut blocks = text.split("\n```");
+        blocks.next();
+        // Blocks and what stands between them, one after the other.
+        for block in blocks.step_by(2) {
+            let (kind, code) = block.split_once('\n').unwrap();
+            match kind {
+                // Run: here, by `tests/readme.rs` and by `tests/tutorial.rs`, which take every `sh` block.
+                "sh" => {
+                    for line in code.lines().filter(|line| !line.is_empty()) {
+                        let is_run =
+                            line.starts_with("fleetsim ") || line.starts_with("cargo run --release -- ");
+                        // How developers call the tests: running them here would never end.
+                        let is_for_developers = name == "README.md" && line.starts_with("cargo test");
+                        assert!(is_run || is_for_developers, "{name}: {line}");
+                    }
+                }
+                "toml" => {
+                    let parsed: Result<toml::Table, _> = code.parse();
+                    assert!(parsed.is_ok(), "{name}: {code}");
+                }
+                "yaml" => assert!(name == "ci.md", "{name}: the ready jobs are compared with their files"),
+                // What a command prints.
+                "text" => {}
+                kind => panic!("{name}: a block of `{kind}`"),
+            }
+        }
+    }
+}
+
+/// The answers of the chapter are those of its commands. `FLEETSIM_BLESS=1` writes them anew.
+#[test]
+fn the_five_whys_are_answered_as_the_chapter_says() {
+    let text = page("why.md");
+    let mut made = String::new();
+    let mut rest = text.as_str();
+    let mut count = 0;
+    while let Some((before, after)) = rest.split_once("```sh\n") {
+        let (command, after) =
+            after.split_once("\n```\n\n```text\n").expect("an answer follows each command");
+        let (_, after) = after.split_once("```").expect("the answer ends");
+        let said = runs(&root(), &words(command));
+        assert!(said.lines().all(|line| line.chars().count() <= 80), "{said}");
+        made.push_str(&format!(
+            "{before}```sh\n{command}\n```\n\n```text\n{}```",
+            said.replace('\u{a0}', " ")
+        ));
+        rest = after;
+        count += 1;
+    }
+    made.push_str(rest);
+    assert_eq!(count, 5);
+    if std::env::var_os("FLEETSIM_BLESS").is_some() {
+        fs::write(root().join("docs/why.md"), &made).unwrap();
+        return;
+    }
+    let differ = made.lines().zip(text.lines()).find(|(made, written)| made != written);
+    assert!(made == text, "docs/why.md has drifted ({differ:?}): FLEETSIM_BLESS=1 cargo test --test docs");
+}
+
+/// Rooms whose constants are modelled.
+const ROOMS: [&str; 9] =
+    ["gitlab", "kubernetes", "karpenter", "scaling", "ec2", "catalog", "workload", "fleet", "simulation"];
+
+/// Constants of a file with their values and what is said of them, as rows of a table. What names a random stream is none.
+fn constants(path: &Path, rows: &mut Vec<String>) {
+    let file = path.strip_prefix(root().join("src")).unwrap().display().to_string();
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let mut said = String::new();
+    for line in code.lines().map(str::trim) {
+        if let Some(comment) = line.strip_prefix("/// ") {
+            said.push_str(if said.is_empty() { "" } else { " " });
+            said.push_str(comment);
+            continue;
+        }
+        let declared =
+            line.split_once("const ").filter(|(before, _)| before.is_empty() || before.starts_with("pub"));
+        let value = declared.and_then(|(_, rest)| rest.strip_suffix(';')?.split_once(" = "));
+        if let Some((name, value)) =
+            value.filter(|(_, value)| !said.is_empty() && !value.contains("Purpose::"))
+        {
+            let name = name.split(':').next().unwrap();
+            let is_long = value.len() > 60;
+            let value =
+                if is_long { "a table".to_owned() } else { format!("`{}`", value.replace('|', "\\|")) };
+            rows.push(format!(
+                "| `{name}` | {value} | {} | `{file}` |\n",
+                said.replace('|', "\\|").replace('<', "&lt;")
+            ));
+        }
+        if !line.starts_with("#[") {
+            said.clear();
+        }
+    }
+}
+
+#[test]
+fn every_constant_of_the_model_is_in_the_reference() {
+    let mut made = "<!-- Made by `tests/docs.rs` from the sources; FLEETSIM_BLESS=1 writes it anew. Do not edit. -->\n\
+                    # Constants of the model\n\nEvery constant of the rooms that model something, with its value as the code has it, \
+                    what it is and where it comes from.\n"
+        .to_owned();
+    let mut count = 0;
+    for room in ROOMS {
+        let (mut files, mut folders) = (Vec::new(), vec![root().join("src").join(room)]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|kind| kind == "rs") {
+                    files.push(path);
+                }
+            }
+        }
+        files.sort();
+        let mut rows = Vec::new();
+        files.iter().for_each(|file| constants(file, &mut rows));
+        if rows.is_empty() {
+            continue;
+        }
+        count += rows.len();
+        made.push_str(&format!(
+            "\n## {room}\n\n| constant | value | what it is, and its source | file |\n|:--|:--|:--|:--|\n"
+        ));
+        made.extend(rows);
+    }
+    assert!(count > 60, "{count} constants");
+    let path = root().join("docs/reference/constants.md");
+    if std::env::var_os("FLEETSIM_BLESS").is_some() {
+        fs::write(&path, &made).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    let differ = made.lines().zip(written.lines()).find(|(made, written)| made != written);
+    assert!(
+        made == written,
+        "docs/reference/constants.md has drifted ({differ:?}): FLEETSIM_BLESS=1 cargo test --test docs writes it anew"
+    );
+}
+
 #[test]
 fn the_book_has_every_page_once_and_its_links_lead_somewhere() {
     let summary = page("SUMMARY.md");
     let linked: Vec<&str> = summary.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     let unique: BTreeSet<&str> = linked.iter().copied().collect();
     assert_eq!(unique.len(), linked.len(), "a page twice");
-    let mut pages = Vec::new();
-    for folder in ["", "reference"] {
-        for entry in fs::read_dir(root().join("docs").join(folder)).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            if name.ends_with(".md") && name != "SUMMARY.md" {
-                pages.push(if folder.is_empty() { name } else { format!("{folder}/{name}") });
-            }
-        }
-    }
+    let pages = pages();
     for name in &pages {
         assert!(unique.contains(name.as_str()), "docs/{name} is not in the summary");
         let text = page(name);
@@ -167,9 +357,7 @@ fn the_book_has_every_page_once_and_its_links_lead_somewhere() {
             let target = if file.is_empty() { PathBuf::from(name) } else { folder.join(file) };
             let text = fs::read_to_string(root().join("docs").join(&target))
                 .unwrap_or_else(|_| panic!("docs/{name} links to {link}"));
-            let heading = |line: &str| line.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
-            let is_there = text.lines().any(|line| line.starts_with('#') && heading(line) == anchor);
-            assert!(anchor.is_empty() || is_there, "docs/{name}: {link}");
+            assert!(anchor.is_empty() || anchors(&text).contains(anchor), "docs/{name}: {link}");
         }
     }
     assert_eq!(pages.len(), linked.len());
