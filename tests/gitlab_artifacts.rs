@@ -501,3 +501,30 @@ fn what_the_program_writes_into_a_job_of_gitlab_is_read_by_all_of_them() {
     assert_eq!(code, 0, "{stderr}");
     assert_eq!(markdown::read(&stdout).unwrap().tables.len(), 3);
 }
+
+#[test]
+fn what_the_gate_writes_is_read_by_all_of_them_too() {
+    let place = tempfile::tempdir().unwrap();
+    let scenario = command::scenario(place.path(), command::SMALL);
+    let baseline = place.path().join("baseline.csv").display().to_string();
+    let out = place.path().join("ci");
+    let (all, two) = (format!("all={}", out.display()), ["--set", "replications=2"]);
+    let environment = [("CI_JOB_URL", "https://gitlab.example.com/group/project/-/jobs/42")];
+    let save = [&["baseline", "save", &scenario, "-o", &baseline][..], &two].concat();
+    let check = [&["check", &scenario, "--baseline", &baseline, "--emit", &all][..], &two].concat();
+    for arguments in [save, check] {
+        let (code, _, stderr) = command::said(&arguments, &environment);
+        assert_eq!(code, 0, "{stderr}");
+    }
+    let read = |kind: Artifact| std::fs::read_to_string(out.join(kind.file())).unwrap();
+    let cases = junit_cases(&read(Artifact::Junit));
+    let keys: BTreeSet<_> = cases.iter().map(|case| (&case.0, &case.1)).collect();
+    assert!(keys.len() == cases.len() && cases.len() >= 2, "{cases:?}");
+    assert!(open_metrics(&read(Artifact::Metrics)).len() >= 2);
+    is_valid(&code_quality_schema(), &serde_json::from_str(&read(Artifact::CodeQuality)).unwrap());
+    is_valid(&annotations_schema(), &serde_json::from_str(&read(Artifact::Annotations)).unwrap());
+    assert!(dotenv(&read(Artifact::Dotenv)).len() > 2);
+    let text = read(Artifact::Note);
+    let note = markdown::read(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert!(note.mark.is_some_and(|mark| mark.starts_with("fleetsim:check:")) && !note.tables.is_empty());
+}
