@@ -113,7 +113,7 @@ fn commit_says_what_it_found_and_refuses_what_it_does_not_know() {
 
 #[test]
 fn what_one_has_is_applied_in_awss_order_before_a_further_commitment_is_looked_for() {
-    let run = |more: &[&str]| -> serde_json::Value {
+    let run = |more: &[&str]| -> Value {
         let scenario = path("graviton_migration");
         let mut arguments = vec!["commit", scenario.as_str(), "--fleet", "x86", "--reps", "1", "-q"];
         arguments.extend(["--format", "json"]);
@@ -128,7 +128,7 @@ fn what_one_has_is_applied_in_awss_order_before_a_further_commitment_is_looked_f
     let with = run(&["--own-compute-plan", &best.to_string()]);
     let (owned, further) = (&with["commitments"][0], &with["commitments"][1]);
     assert!(further["commitment_usd_per_hour"].as_f64().unwrap() < 1e-9, "{with}");
-    let cost = |answer: &serde_json::Value| answer["with_usd_per_hour"].as_f64().unwrap();
+    let cost = |answer: &Value| answer["with_usd_per_hour"].as_f64().unwrap();
     let said = alone["with_usd_per_hour"][0].as_f64().unwrap();
     assert!((cost(owned) - said).abs() < 1e-6 * said, "{said}: {with}");
     // Reserved Instances of the family come first and take off more (37 % against 27 %): they leave less for the plan.

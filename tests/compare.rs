@@ -11,7 +11,7 @@ fn fleets_scenarios_and_result_folders_are_compared_alike() {
     let place = tempfile::tempdir().unwrap();
     let small = scenario(place.path(), SMALL);
     let out = place.path().join("out").display().to_string();
-    let compare = |arguments: &[&str]| said(&[&["compare"][..], arguments].concat(), &[]);
+    let compare = |arguments: &[&str]| said(&[&["compare", "--no-files"][..], arguments].concat(), &[]);
     let (code, fleets, errors) = compare(&[&small, "--reps", "10"]);
     assert_eq!(code, 0, "{errors}");
     for word in ["Against on-demand", "better", "reference", "lost/canceled/timed out/still waiting", "×"] {
@@ -44,7 +44,7 @@ fn many_fleets_are_judged_together_and_mistakes_are_named() {
     let place = tempfile::tempdir().unwrap();
     let more = "[fleet.five]\nrunner.eks.concurrent = 5\n[fleet.two]\nrunner.eks.concurrent = 2\n";
     let small = scenario(place.path(), &format!("{SMALL}{more}"));
-    let compare = |arguments: &[&str]| said(&[&["compare"][..], arguments].concat(), &[]);
+    let compare = |arguments: &[&str]| said(&[&["compare", "--no-files"][..], arguments].concat(), &[]);
     let (code, text, errors) = compare(&[&small, "--format", "md"]);
     assert!(code == 0 && text.contains("all 3 intervals hold together"), "{errors}{text}");
     assert!(text.contains("| two |") && text.contains("worse"), "two slots make jobs wait: {text}");
@@ -60,7 +60,8 @@ fn many_fleets_are_judged_together_and_mistakes_are_named() {
 fn common_random_numbers_divide_the_variance_of_graviton_against_x86_by_three() {
     let peak = format!("{}/scenarios/peak.toml", env!("CARGO_MANIFEST_DIR"));
     let [x86, graviton] = ["x86", "graviton"].map(|arch| format!("{peak}#{arch}-on-demand"));
-    let (code, csv, errors) = said(&["compare", &x86, &graviton, "--reps", "20", "--format", "csv"], &[]);
+    let (code, csv, errors) =
+        said(&["compare", "--no-files", &x86, &graviton, "--reps", "20", "--format", "csv"], &[]);
     assert_eq!(code, 0, "{errors}");
     for metric in ["cost_per_1000_jobs", "wait_mean", "wait_p95"] {
         let start = format!("peak#graviton-on-demand,{metric},");

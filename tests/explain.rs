@@ -359,7 +359,8 @@ fn comparisons_are_there_as_json_csv_and_markdown_too() {
     let place = root().join("tests/explain");
     let of = |format: &str| {
         let mut command = fleetsim();
-        let run = command.current_dir(&place).args(["compare", "small.toml", "--format", format]);
+        let run =
+            command.current_dir(&place).args(["compare", "small.toml", "--no-files", "--format", format]);
         String::from_utf8(run.assert().success().get_output().stdout.clone()).unwrap()
     };
     let document: Value = serde_json::from_str(&of("json")).unwrap();

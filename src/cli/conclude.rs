@@ -62,7 +62,7 @@ pub(super) fn conclude(
         answer(&pairing_text(&summary))?;
     }
     if let Some(old) = old_prices(scenario) {
-        terminal.note(&format!("prices as of {old}"));
+        terminal.note(wrapped(&format!("prices as of {old}")).trim_end());
     }
     if how.timings {
         say(&timings_text(clock.laps(), &summary));

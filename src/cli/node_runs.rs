@@ -12,6 +12,7 @@ use super::terminal::{Terminal, say};
 use crate::engine::Streams;
 use crate::experiment::run_units;
 use crate::metrics::NodeRecord;
+use crate::report::wrapped;
 use crate::scenario::Fleet;
 use crate::simulation::{Keep, simulate};
 use crate::units::SimTime;
@@ -97,7 +98,7 @@ impl NodeRuns {
             take(fleet, &units.of_fleet(index).collect::<Vec<_>>())?;
         }
         if let Some(old) = old_prices(&scenario) {
-            terminal.note(&format!("prices as of {old}"));
+            terminal.note(wrapped(&format!("prices as of {old}")).trim_end());
         }
         Ok(if units.is_partial() { Exit::Interrupted } else { Exit::Success })
     }

@@ -41,6 +41,29 @@ pub fn import_account_text(account: &ImportAccount) -> String {
     if account.waits.count > 0 {
         lines.push(("waited", quantiles(&account.waits)));
     }
+    waited_for_others(account, &mut lines);
+    ended_and_unknown(account, &mut lines);
+    for (note, count, place) in &account.notes {
+        lines.push(("note", format!("{} {}{}", whole(*count), note.text(), first(place))));
+    }
+    if account.shifted_ms != 0 {
+        lines.push((
+            "shifted",
+            format!("all times by {} weeks; names and numbers are hashed", account.shifted_ms / WEEK_MS),
+        ));
+    }
+    if let Some(unmatched) = account.unmatched {
+        lines.push(("unmatched", format!("{} jobs that no rule of the map matches", whole(unmatched))));
+        for example in account.unmatched_examples.iter().take(SHOWN_UNMATCHED) {
+            let tags = if example.tags.is_empty() { "none" } else { &example.tags };
+            lines.push(("", format!("{:>8}  {}  (tags: {tags})", whole(example.rows), named(&example.name))));
+        }
+    }
+    lines.into_iter().map(|(label, text)| format!("{label:9}  {text}\n")).collect()
+}
+
+/// How many jobs waited for others before they could be picked.
+fn waited_for_others(account: &ImportAccount, lines: &mut Vec<(&str, String)>) {
     let before = account.dependencies;
     if before.waited > 0 {
         lines.push((
@@ -54,6 +77,10 @@ pub fn import_account_text(account: &ImportAccount) -> String {
             ),
         ));
     }
+}
+
+/// How jobs ended, and what the records do not tell.
+fn ended_and_unknown(account: &ImportAccount, lines: &mut Vec<(&str, String)>) {
     let ended: Vec<String> = account
         .statuses
         .iter()
@@ -77,23 +104,6 @@ pub fn import_account_text(account: &ImportAccount) -> String {
     if !unknown.is_empty() {
         lines.push(("unknown", unknown.join(", ")));
     }
-    for (note, count, place) in &account.notes {
-        lines.push(("note", format!("{} {}{}", whole(*count), note.text(), first(place))));
-    }
-    if account.shifted_ms != 0 {
-        lines.push((
-            "shifted",
-            format!("all times by {} weeks; names and numbers are hashed", account.shifted_ms / WEEK_MS),
-        ));
-    }
-    if let Some(unmatched) = account.unmatched {
-        lines.push(("unmatched", format!("{} jobs that no rule of the map matches", whole(unmatched))));
-        for example in account.unmatched_examples.iter().take(SHOWN_UNMATCHED) {
-            let tags = if example.tags.is_empty() { "none" } else { &example.tags };
-            lines.push(("", format!("{:>8}  {}  (tags: {tags})", whole(example.rows), named(&example.name))));
-        }
-    }
-    lines.into_iter().map(|(label, text)| format!("{label:9}  {text}\n")).collect()
 }
 
 /// What was left out and why, with a few of the records that cannot be used.

@@ -6,7 +6,7 @@ use crate::fleet::{NodeId, NodePhase};
 use crate::metrics::NodeEnd;
 
 use super::event::{Event, NodeStage};
-use super::provisioning::mark_unavailable;
+use super::launches::mark_unavailable;
 use super::world::World;
 
 impl World<'_> {

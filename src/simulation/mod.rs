@@ -20,6 +20,7 @@ mod karpenter_plan;
 mod karpenter_side;
 mod kinds;
 mod launch_faults;
+mod launches;
 mod machines;
 mod node_groups;
 mod nodes;
