@@ -167,6 +167,49 @@ fn oracle_cluster_single_pods_wait_as_recorded() {
     assert!(odd as f64 <= pods as f64 * ODD * 2.0, "{odd} of {pods} waits are odd");
 }
 
+/// Whether all jobs of the case, or of its first half, come at once: their pods are one batch.
+fn begins_with_a_burst(case: &Value) -> bool {
+    let jobs = list(&case["jobs"]);
+    jobs[..jobs.len() / 2].iter().all(|job| job["at_ms"] == jobs[0]["at_ms"])
+}
+
+#[test]
+fn oracle_cluster_a_burst_is_batched_and_packed_again_on_the_recorded_second() {
+    const SECOND: i64 = 1000;
+    let (mut passes, mut draws) = (0, 0);
+    for played in PLAYED.iter().filter(|played| begins_with_a_burst(&played.case)) {
+        let runs = played.runs.len();
+        for (number, run) in played.runs.iter().enumerate() {
+            // From the first node on, pods are told other reasons, which triggers too.
+            let first_node = run.nodes.iter().filter_map(|node| node.registered).min().unwrap_or(run.ended);
+            let recorded: Vec<i64> =
+                run.passes.iter().copied().take_while(|at| *at < first_node - SECOND).collect();
+            assert!(recorded.windows(2).all(|pair| (pair[1] - pair[0] - 10_000).abs() < SECOND));
+            for drawn in played.simulated.iter().skip(number).step_by(runs) {
+                let ours: Vec<i64> = drawn.passes.iter().copied().take(recorded.len()).collect();
+                let is_same = ours.len() == recorded.len()
+                    && ours.iter().zip(&recorded).all(|(one, other)| (one - other).abs() <= SECOND);
+                assert!(is_same, "{}: {ours:?}, recorded {recorded:?}", text(&played.case["name"]));
+                draws += 1;
+            }
+            passes += recorded.len();
+        }
+    }
+    println!("passes of bursts: {passes} recorded ones at the same second in all of {draws} draws");
+}
+
+#[test]
+fn oracle_cluster_a_burst_gets_its_extra_claims_as_recorded() {
+    for played in PLAYED.iter().filter(|played| begins_with_a_burst(&played.case)) {
+        for run in &played.runs {
+            let same = played.simulated.iter().filter(|drawn| drawn.claims == run.claims).count();
+            let name = text(&played.case["name"]);
+            println!("{name}: claims of passes {:?}, so in {same} of {SEEDS} draws", run.claims);
+            assert!(same > 0, "{name}: claims of passes {:?}, never so", run.claims);
+        }
+    }
+}
+
 #[derive(Default)]
 struct Compared {
     table: String,

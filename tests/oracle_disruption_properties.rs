@@ -9,11 +9,12 @@ use fleetsim::karpenter::disruption::{
     Budget, Calendar, Command, ConsolidationPolicy, Disruption, DoNotDisrupt, Method, NewPod, NodeFacts,
     Outcome, PodFacts, PodPdb, PoolDisruption, Reason, Settings, Surroundings, Version,
 };
-use fleetsim::karpenter::instance_types::{InstanceTypeSpec, OfferingSpec, TypeId, ZoneId};
+use fleetsim::karpenter::instance_types::{InstanceTypeSpec, Offering, OfferingSpec, TypeId, ZoneId};
 use fleetsim::karpenter::node_pools::{Limits, NodePoolSpec, PoolId};
 use fleetsim::karpenter::pod_classes::PreferencePolicy;
-use fleetsim::karpenter::pods::{PodClassId, PodClassSpec, PodId};
-use fleetsim::karpenter::requirements::Requirements;
+use fleetsim::karpenter::pods::{PodAffinityTerm, PodClassId, PodClassSpec, PodId};
+use fleetsim::karpenter::price_overlay::{NodeOverlay, PriceOverlay};
+use fleetsim::karpenter::requirements::{Operator, RequirementSpec, Requirements};
 use fleetsim::karpenter::resources::Amounts;
 use fleetsim::karpenter::solver::{PassOptions, PassPod, PodOrigin};
 use fleetsim::karpenter::{Cluster, Solver};
@@ -32,11 +33,12 @@ struct DrawnNode {
     is_initialized: bool,
     is_marked: bool,
     last_event_s: u64,
-    /// What protects it: 0 its first pod's do-not-disrupt, 1 a PodDisruptionBudget, 2 a nomination; others nothing.
+    /// What protects it: 0 its first pod's do-not-disrupt, 1 a used-up PodDisruptionBudget, 2 a nomination, 3 a budget that
+    /// lets some pods go (which is no protection while it does); others nothing.
     protection: u8,
     is_drifted: bool,
-    /// CPU requests in quarters of a core, as long as they fit.
-    pods: Vec<u32>,
+    /// CPU requests in quarters of a core, as long as they fit, and whether the pod has its host for itself among its kind.
+    pods: Vec<(u32, bool)>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,8 +51,12 @@ struct Drawn {
     spot_to_spot: bool,
     /// CPU requests of pending pods in quarters of a core.
     pending: Vec<u32>,
-    /// `replicas` of the second pool, where it is a static one.
-    replicas: Option<u32>,
+    /// `replicas` of the second pool, where it is a static one, and its limit on nodes.
+    replicas: Option<(u32, Option<i64>)>,
+    /// A NodeOverlay: on which type, for which of the pools (both: none), in per cent of the price.
+    overlay: Option<(u16, Option<u16>, i64)>,
+    /// Disruptions that the budget of protection 3 allows.
+    pdb_allows: u32,
 }
 
 /// The second pool, which may be static.
@@ -60,7 +66,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     let node =
         (0..2_u16, 0..4_u16, 0..3_u8, any::<bool>(), prop::bool::weighted(0.9), prop::bool::weighted(0.1))
             .prop_flat_map(|(pool, kind, zone, is_spot, is_initialized, is_marked)| {
-                let pods = prop::collection::vec(1..12_u32, 0..6);
+                let pods = prop::collection::vec((1..12_u32, prop::bool::weighted(0.2)), 0..6);
                 let shape = (500..600_u64, 0..20_u8, prop::bool::weighted(0.15), pods);
                 shape.prop_map(move |(last_event_s, protection, is_drifted, pods)| DrawnNode {
                     pool,
@@ -78,17 +84,25 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     let nodes = prop::collection::vec(node, 1..25);
     let limit = prop::option::of(4..80_i64);
     let pending = prop::collection::vec(1..12_u32, 0..4);
-    let replicas = prop::option::weighted(0.3, 0..12_u32);
-    (nodes, [0..3_u8, 0..3], 0..101_u32, limit, any::<bool>(), any::<bool>(), pending, replicas).prop_map(
-        |(nodes, policies, budget, limit_cores, is_old, spot_to_spot, pending, replicas)| Drawn {
-            nodes,
-            policies,
-            budget,
-            limit_cores,
-            version: if is_old { Version::V1_8 } else { Version::V1_15 },
-            spot_to_spot,
-            pending,
-            replicas,
+    let replicas = prop::option::weighted(0.3, (0..12_u32, prop::option::of(0..20_i64)));
+    let overlay = prop::option::of((0..4_u16, prop::option::of(0..2_u16), -80..80_i64));
+    let settings = (0..101_u32, limit, any::<bool>(), any::<bool>());
+    (nodes, [0..3_u8, 0..3], settings, pending, replicas, overlay, 0..3_u32).prop_map(
+        |(nodes, policies, settings, pending, replicas, overlay, pdb_allows)| {
+            let (budget, limit_cores, is_old, spot_to_spot) = settings;
+            let version = if is_old { Version::V1_8 } else { Version::V1_15 };
+            Drawn {
+                nodes,
+                policies,
+                budget,
+                limit_cores,
+                version,
+                spot_to_spot,
+                pending,
+                replicas,
+                overlay,
+                pdb_allows,
+            }
         },
     )
 }
@@ -111,11 +125,24 @@ fn types() -> Vec<InstanceTypeSpec> {
             name: format!("size-{size}"),
             capacity: Amounts::new(Millicores(cpu), Mebibytes(cpu * 2), 20),
             allocatable: Amounts::new(Millicores(cpu - 60), Mebibytes(cpu * 2 - 400), 20),
-            labels: Vec::new(),
+            labels: vec![("node.kubernetes.io/instance-type".to_owned(), vec![format!("size-{size}")])],
             offerings: (0..3).flat_map(|zone| kinds.map(|kind| (zone, kind))).map(offering).collect(),
         }
     };
     (0..4).map(one).collect()
+}
+
+/// The drawn NodeOverlay, as Karpenter reads it.
+fn overlays(drawn: &Drawn) -> Vec<NodeOverlay> {
+    let overlay = |(kind, pool, percent): (u16, Option<u16>, i64)| {
+        let only = |key: &str, value: String| RequirementSpec::new(key, Operator::In, &[&value]);
+        let mut requirements = vec![only("node.kubernetes.io/instance-type", format!("size-{kind}"))];
+        requirements
+            .extend(pool.map(|pool| only("karpenter.sh/nodepool", ["a", "b"][usize::from(pool)].into())));
+        let price = PriceOverlay::Share(percent * 10_000);
+        NodeOverlay { name: "drawn".to_owned(), weight: 1, requirements, price }
+    };
+    drawn.overlay.map(overlay).into_iter().collect()
 }
 
 struct World {
@@ -127,6 +154,8 @@ struct World {
     untouchable: BTreeSet<NodeId>,
     /// Pods that a command would move, by node; pending ones under a number of no node.
     pods: BTreeMap<NodeId, Vec<(PodId, Amounts)>>,
+    /// Pods that share no host.
+    lonely: BTreeSet<PodId>,
     next_pod: u32,
 }
 
@@ -135,7 +164,10 @@ fn build(drawn: &Drawn) -> World {
     let after = Some(SimDuration::from_secs(30));
     let pool = |name: &str, is_static: bool| NodePoolSpec {
         name: name.to_owned(),
-        limits: if is_static { Limits::default() } else { limits },
+        limits: match drawn.replicas {
+            Some((_, nodes)) if is_static => Limits { nodes, ..Limits::default() },
+            _ => limits,
+        },
         is_static,
         consolidate_after: after,
         ..NodePoolSpec::default()
@@ -159,11 +191,13 @@ fn build(drawn: &Drawn) -> World {
         budgets: vec![Budget::new(&format!("{}%", drawn.budget), None, None, None)],
     });
     let mut disruption = Disruption::new(settings, Calendar::default(), pools.collect(), NOW);
-    if let Some(replicas) = drawn.replicas {
+    if let Some((replicas, _)) = drawn.replicas {
         disruption.set_replicas(PERHAPS_STATIC, replicas);
     }
+    cluster.set_overlays(&overlays(drawn));
     disruption.set_pdb(0, 0, true);
     cluster.set_pdb(0, true);
+    disruption.set_pdb(1, drawn.pdb_allows, false);
     let mut world = World {
         cluster,
         solver: Solver::new(PassOptions::default()),
@@ -171,13 +205,14 @@ fn build(drawn: &Drawn) -> World {
         pending: Vec::new(),
         untouchable: BTreeSet::new(),
         pods: BTreeMap::new(),
+        lonely: BTreeSet::new(),
         next_pod: 0,
     };
     for (node, id) in drawn.nodes.iter().zip((0..).map(NodeId)) {
-        world.add_node(id, node);
+        world.add_node(id, node, drawn.pdb_allows);
     }
     for quarters in &drawn.pending {
-        let (class, amounts) = world.class(*quarters, DoNotDisrupt::No, PodPdb::None);
+        let (class, amounts) = world.class((*quarters, false), DoNotDisrupt::No, PodPdb::None);
         let pod = world.new_pod();
         let (created_at, uid) = (SimTime::ZERO, u64::from(pod.0));
         world.pending.push(PassPod { pod, class, created_at, uid, origin: PodOrigin::Pending });
@@ -187,7 +222,7 @@ fn build(drawn: &Drawn) -> World {
 }
 
 impl World {
-    fn add_node(&mut self, id: NodeId, node: &DrawnNode) {
+    fn add_node(&mut self, id: NodeId, node: &DrawnNode, pdb_allows: u32) {
         let at = SimTime::from_ms(node.last_event_s * 1000);
         let capacity_type = if node.is_spot { CapacityType::Spot } else { CapacityType::OnDemand };
         let launched = LaunchedAs { type_id: TypeId(node.kind), zone: ZoneId(node.zone), capacity_type };
@@ -212,7 +247,8 @@ impl World {
             self.cluster.mark_for_deletion(id);
             self.disruption.claim_deleting(at, id);
         }
-        let is_protected = node.protection == 2 || node.protection < 2 && has_pods;
+        let holds = node.protection < 2 || node.protection == 3 && pdb_allows == 0;
+        let is_protected = node.protection == 2 || holds && has_pods;
         if is_protected || node.is_marked || !node.is_initialized {
             self.untouchable.insert(id);
         }
@@ -221,12 +257,20 @@ impl World {
     /// Binds the pods that fit; what protects the node protects the first of them.
     fn bind_pods(&mut self, id: NodeId, node: &DrawnNode, at: SimTime) {
         self.pods.insert(id, Vec::new());
-        for quarters in &node.pods {
+        for shape in &node.pods {
             let is_first = self.pods[&id].is_empty();
+            let has_lonely = self.pods[&id].iter().any(|(pod, _)| self.lonely.contains(pod));
+            if shape.1 && has_lonely {
+                continue;
+            }
             let do_not_disrupt =
                 if is_first && node.protection == 0 { DoNotDisrupt::Always } else { DoNotDisrupt::No };
-            let pdb = if is_first && node.protection == 1 { PodPdb::One(0) } else { PodPdb::None };
-            let (class, amounts) = self.class(*quarters, do_not_disrupt, pdb);
+            let pdb = match node.protection {
+                1 if is_first => PodPdb::One(0),
+                3 => PodPdb::One(1),
+                _ => PodPdb::None,
+            };
+            let (class, amounts) = self.class(*shape, do_not_disrupt, pdb);
             if !amounts.fits(&self.cluster.node(id).expect("just created").free()) {
                 continue;
             }
@@ -235,12 +279,26 @@ impl World {
             self.cluster.pod_bound(at, pod, class, at, id);
             self.disruption.pod_bound(at, id, NewPod { pod, class, created_at: at, facts });
             self.pods.get_mut(&id).expect("just put there").push((pod, amounts));
+            if shape.1 {
+                self.lonely.insert(pod);
+            }
         }
     }
 
-    fn class(&mut self, quarters: u32, do_not_disrupt: DoNotDisrupt, pdb: PodPdb) -> (PodClassId, Amounts) {
+    fn class(
+        &mut self,
+        (quarters, is_lonely): (u32, bool),
+        do_not_disrupt: DoNotDisrupt,
+        pdb: PodPdb,
+    ) -> (PodClassId, Amounts) {
         let requests = Resources::new(quarters * 250, quarters * 300);
-        let spec = PodClassSpec { requests, do_not_disrupt, pdb, ..PodClassSpec::default() };
+        let mut spec = PodClassSpec { requests, do_not_disrupt, pdb, ..PodClassSpec::default() };
+        if is_lonely {
+            spec.labels = vec![("app".to_owned(), "lonely".to_owned())];
+            let key = "kubernetes.io/hostname".to_owned();
+            spec.anti_affinity =
+                vec![PodAffinityTerm { key, match_labels: spec.labels.clone(), weight: None }];
+        }
         (self.cluster.register_pod_class(spec), Amounts::new(requests.cpu, requests.memory, 1))
     }
 
@@ -281,7 +339,15 @@ fn check_places(world: &World, command: &Command) {
         assert!(!going.contains(&node), "{node:?} goes itself");
         assert!(load.fits(&world.cluster.node(node).expect("it exists").free()), "{node:?} has no room");
     }
+    // A node that stays has one of the kind at most, those that it had included.
+    let is_lonely = |pod: &PodId| world.lonely.contains(pod);
+    for node in placed.iter().filter(|(pod, _)| is_lonely(pod)).map(|(_, node)| node) {
+        let had = world.pods.get(node).into_iter().flatten().filter(|(pod, _)| is_lonely(pod)).count();
+        let come = placed.iter().filter(|(pod, home)| *home == node && is_lonely(pod)).count();
+        assert!(had + come <= 1, "{node:?} has {had} pods that share no host, and {come} come");
+    }
     for claim in &command.replacements {
+        assert!(claim.pods.iter().filter(|pod| is_lonely(pod)).count() <= 1, "a host for each");
         let load = claim.pods.iter().fold(Amounts::ZERO, |sum, pod| sum + amounts[pod]);
         for (kind, _) in &claim.types {
             assert!(
@@ -300,11 +366,16 @@ fn check_replacement(world: &World, drawn: &Drawn, command: &Command) {
     let mut asked: BTreeMap<PoolId, i64> = BTreeMap::new();
     for claim in &command.replacements {
         let allowed = types.allowed_offerings(&claim.requirements, world.cluster.vocabulary());
-        let offerings = claim.types.iter().flat_map(|(kind, _)| &types.get(*kind).offerings);
-        for one in offerings.filter(|one| one.is_available && allowed.contains(one.zone, one.capacity_type)) {
+        let offerings = claim
+            .types
+            .iter()
+            .flat_map(|(kind, _)| types.get(*kind).offerings.iter().map(move |one| (*kind, one)));
+        let is_had = |one: &Offering| one.is_available && allowed.contains(one.zone, one.capacity_type);
+        for (kind, one) in offerings.filter(|(_, one)| is_had(one)) {
             // Drift replaces at any price.
             if command.method.reason() == Reason::Underutilized {
-                let price = one.price.as_dollars();
+                // What the pool believes, NodeOverlays included.
+                let price = types.price(claim.pool, kind, one).as_dollars();
                 assert!(price < before, "{price} replaces {before}");
             }
         }
@@ -327,6 +398,21 @@ fn check_static(drawn: &Drawn, command: &Command) {
     if drawn.replicas.is_some() {
         assert!(command.candidates.iter().all(|one| one.pool != PERHAPS_STATIC), "{command:?}");
         assert!(command.replacements.iter().all(|claim| claim.pool != PERHAPS_STATIC), "{command:?}");
+    }
+}
+
+/// Static drift takes drifted nodes of a static pool, each for one new node, and never more nodes than its limit has room for.
+fn check_static_drift(world: &World, drawn: &Drawn, command: &Command) {
+    let (_, limit) = drawn.replicas.expect("only a static pool has static drift");
+    assert!(command.candidates.iter().all(|one| one.pool == PERHAPS_STATIC));
+    for candidate in &command.candidates {
+        assert!(drawn.nodes[candidate.node.0 as usize].is_drifted, "{:?} has not drifted", candidate.node);
+    }
+    assert_eq!(command.replacements.len(), command.candidates.len());
+    assert!(command.replacements.iter().all(|claim| claim.pool == PERHAPS_STATIC && claim.pods.is_empty()));
+    if let Some(limit) = limit {
+        let of_pool = world.cluster.nodes().filter(|(_, node)| node.pool == Some(PERHAPS_STATIC)).count();
+        assert!((of_pool + command.replacements.len()) as i64 <= limit, "{of_pool} nodes, {limit} may be");
     }
 }
 
@@ -360,11 +446,14 @@ proptest! {
     #[test]
     fn every_command_has_room_budget_and_a_lower_price(drawn in drawn()) {
         let mut world = build(&drawn);
-        for method in [Method::Emptiness, Method::Drift, Method::MultiNode, Method::SingleNode] {
+        for method in [Method::Emptiness, Method::StaticDrift, Method::Drift, Method::MultiNode, Method::SingleNode] {
             let mut surroundings = Surroundings { cluster: &world.cluster, solver: &mut world.solver, pending: &world.pending };
             let answer = world.disruption.ask(method, NOW, &mut surroundings);
-            if let Some(command) = answer.command {
-                check_budget(&world, &command);
+            let Some(command) = answer.command else { continue };
+            check_budget(&world, &command);
+            if method == Method::StaticDrift {
+                check_static_drift(&world, &drawn, &command);
+            } else {
                 check_places(&world, &command);
                 check_replacement(&world, &drawn, &command);
                 check_static(&drawn, &command);

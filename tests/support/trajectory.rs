@@ -25,6 +25,7 @@ pub struct Pod {
 #[derive(Clone, Debug, Default)]
 pub struct Node {
     pub launched: Option<i64>,
+    pub registered: Option<i64>,
     pub terminating: Option<i64>,
     pub vcpus: f64,
     pub dollars_per_hour: f64,
@@ -48,6 +49,8 @@ pub struct Trajectory {
     pub commands: Vec<Command>,
     /// New claims of each pass that opened some.
     pub claims: Vec<i64>,
+    /// When passes started.
+    pub passes: Vec<i64>,
     pub ended: i64,
 }
 
@@ -65,6 +68,7 @@ pub fn recorded(run: &Value, catalog: &Catalog) -> Trajectory {
     };
     let node = |node: &Value| Node {
         launched: instant(&node["launched_ms"]),
+        registered: instant(&node["registered_ms"]),
         terminating: instant(&node["instance_terminating_ms"]),
         vcpus: node["instance_type"]
             .as_str()
@@ -90,6 +94,7 @@ pub fn recorded(run: &Value, catalog: &Catalog) -> Trajectory {
                 ),
             })
             .collect(),
+        passes: of_kind("pass_started").map(|event| number(&event["ms"])).collect(),
         claims: of_kind("pass_new_claims").map(|event| number(&event["info"]["nodeclaims"])).collect(),
         ended: number(&run["ended_ms"]),
     }
@@ -120,6 +125,7 @@ pub fn simulated(run: &Run, catalog: &Catalog, later: i64, case: &Value) -> Traj
         ended = ended.max(at(node.terminated_at).unwrap_or(0) + delay("terminate_ms"));
         nodes.push(Node {
             launched: at(node.launched_at),
+            registered: at(node.registered_at),
             terminating: at(node.terminated_at).filter(|_| !stands),
             vcpus: f64::from(kind.vcpus),
             dollars_per_hour: price.map_or(0.0, HourlyPrice::as_dollars),
@@ -145,11 +151,13 @@ pub fn simulated(run: &Run, catalog: &Catalog, later: i64, case: &Value) -> Traj
         });
     }
     let mut commands = Vec::new();
-    let mut claims = Vec::new();
+    let (mut claims, mut passes) = (Vec::new(), Vec::new());
     for decided in &run.finished.decisions {
         match decided.what {
-            Decision::Pass { claims: opened, .. } if opened > 0 => claims.push(i64::from(opened)),
-            Decision::Pass { .. } => {}
+            Decision::Pass { claims: opened, .. } => {
+                passes.push(at(decided.at).expect("an instant"));
+                claims.extend((opened > 0).then_some(i64::from(opened)));
+            }
             Decision::Command { reason, decision, .. } => commands.push(Command {
                 at: at(decided.at).expect("an instant"),
                 what: format!(
@@ -165,7 +173,7 @@ pub fn simulated(run: &Run, catalog: &Catalog, later: i64, case: &Value) -> Traj
         }
     }
     let ended = if is_cut { number(&case["max_ms"]) } else { ended };
-    Trajectory { pods, nodes, commands, claims, ended }
+    Trajectory { pods, nodes, commands, claims, passes, ended }
 }
 
 /// How a number may miss.

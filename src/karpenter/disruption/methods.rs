@@ -92,6 +92,9 @@ impl Disruption {
         let candidates = self.candidates_of(method, now, surroundings.cluster);
         if candidates.is_empty() {
             Answer::default()
+        } else if method == Method::StaticDrift {
+            let first = self.static_drift(candidates, now, surroundings).into_iter().next();
+            Answer { command: first, ..Answer::default() }
         } else {
             self.search(method, candidates, now, surroundings)
         }
