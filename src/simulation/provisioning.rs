@@ -196,8 +196,11 @@ impl World<'_> {
         let node_id = cluster::NodeId(id.raw());
         match stage {
             NodeStage::Registered => {
+                let of_claim = self.karpenter.as_mut().map(|side| side.cluster.labels_of_claim(node_id));
                 let pool = &self.karpenter_plan().pools[self.nodes[id].pool as usize].spec;
                 let mut labels = pool.labels.clone();
+                let is_new = |(key, _): &(String, String)| pool.labels.iter().all(|(known, _)| known != key);
+                labels.extend(of_claim.into_iter().flatten().filter(is_new));
                 labels.push(("karpenter.sh/nodepool".to_owned(), pool.name.clone()));
                 self.add_reservation_labels(id, &mut labels);
                 let taints = pool.taints.clone();

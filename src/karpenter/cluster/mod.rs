@@ -7,6 +7,7 @@
 mod accounting;
 mod names;
 mod node;
+mod node_labels;
 mod reserved;
 mod stages;
 

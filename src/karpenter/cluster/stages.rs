@@ -3,8 +3,8 @@
 use super::{Cluster, Node, NodeId, NodeShape, NodeShapeId, NodeStage, UnmanagedNode};
 use crate::catalog::CapacityType;
 use crate::karpenter::instance_types::{TypeId, ZoneId};
-use crate::karpenter::labels::{self, LabelValue};
-use crate::karpenter::node_pools::{PoolId, SIMULATED_LABELS};
+use crate::karpenter::labels;
+use crate::karpenter::node_pools::PoolId;
 use crate::karpenter::requirements::{Requirement, Requirements, UndefinedLabels};
 use crate::karpenter::resources::Amounts;
 use crate::karpenter::taints::{Taint, are_tolerated};
@@ -347,23 +347,6 @@ impl Cluster {
         }
         all.remove(labels::HOSTNAME);
         all
-    }
-
-    /// The label that a claim's requirement on a key of the user's becomes: its first value by name, or for a
-    /// requirement that only excludes, some number (core `requirement.go` `Any` draws one; here the smallest allowed).
-    fn custom_label(&mut self, requirement: &Requirement) -> Option<LabelValue> {
-        let key = self.vocabulary.key_text(requirement.key);
-        if self.vocabulary.is_well_known(requirement.key)
-            || requirement.key == labels::HOSTNAME
-            || SIMULATED_LABELS.contains(&key)
-        {
-            return None;
-        }
-        if requirement.is_complement {
-            let number = requirement.at_least.unwrap_or(0).to_string();
-            return Some(self.vocabulary.value(&number));
-        }
-        requirement.values.iter().copied().min_by_key(|value| self.vocabulary.text(*value))
     }
 
     /// The taints that count for pods: until a node is initialized, those that it is expected to lose do not.
