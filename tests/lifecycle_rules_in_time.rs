@@ -56,12 +56,11 @@ fn forced(pod: DrainPod) -> Option<(u64, SimDuration)> {
     while removal.next_wakeup() <= at(1400) {
         let now = removal.next_wakeup();
         removal.wake(now, |_| true, &mut out);
-        for outcome in out.drain(..) {
-            match outcome {
-                RemovalOutcome::ForceDelete(_, grace) => return Some(((now.as_ms()) / 1000 - 1000, grace)),
-                RemovalOutcome::Evict(pod) => panic!("{pod:?} is protected"),
-                RemovalOutcome::TerminateInstance | RemovalOutcome::Gone => return None,
-            }
+        match out.pop() {
+            Some(RemovalOutcome::ForceDelete(_, grace)) => return Some((now.as_ms() / 1000 - 1000, grace)),
+            Some(RemovalOutcome::Evict(pod)) => panic!("{pod:?} is protected"),
+            Some(RemovalOutcome::TerminateInstance | RemovalOutcome::Gone) => return None,
+            None => {}
         }
     }
     None

@@ -4,6 +4,7 @@ use super::groups::CpuShare;
 use super::usage::{BilledSpan, Usage, UsedFor};
 use crate::catalog::{Arch, CapacityType};
 use crate::units::{CostMeter, HourlyPrice, Millicores, SimTime};
+use smallvec::SmallVec;
 
 /// Why a node ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -70,7 +71,8 @@ pub struct NodeMeter {
     /// Ends of spans that were billed otherwise than what follows. Few nodes have any.
     cuts: Vec<Cut>,
     /// For whom it worked: by span and account, in this order.
-    shares: Vec<(u32, CpuShare)>,
+    /// The first few lie in the meter itself: that is written to anyway when a pod leaves.
+    shares: SmallVec<[(u32, CpuShare); 4]>,
 }
 
 /// The end of a span of one price.
@@ -86,7 +88,7 @@ struct Cut {
 impl NodeMeter {
     /// A node whose instance starts (and is billed) at `now`.
     #[must_use]
-    pub const fn start(now: SimTime) -> Self {
+    pub fn start(now: SimTime) -> Self {
         let usage = Usage {
             start_up_ms: 0,
             empty_ms: 0,
@@ -105,7 +107,7 @@ impl NodeMeter {
             kept: 0,
             usage,
             cuts: Vec::new(),
-            shares: Vec::new(),
+            shares: SmallVec::new(),
         }
     }
 
