@@ -297,6 +297,20 @@ fn constants(path: &Path, rows: &mut Vec<String>) {
     }
 }
 
+/// A page of the reference is what is made from the code; `FLEETSIM_BLESS=1` writes it anew.
+fn is_what_the_code_gives(file: &str, made: &str) {
+    let path = root().join("docs/reference").join(file);
+    if std::env::var_os("FLEETSIM_BLESS").is_some() {
+        fs::write(&path, made).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    let differ = made.lines().zip(written.lines()).find(|(made, written)| made != written);
+    assert!(
+        made == written,
+        "docs/reference/{file} has drifted ({differ:?}): FLEETSIM_BLESS=1 cargo test --test docs writes it anew"
+    );
+}
+
 #[test]
 fn every_constant_of_the_model_is_in_the_reference() {
     let mut made = "<!-- Made by `tests/docs.rs` from the sources; FLEETSIM_BLESS=1 writes it anew. Do not edit. -->\n\
@@ -329,16 +343,7 @@ fn every_constant_of_the_model_is_in_the_reference() {
         made.extend(rows);
     }
     assert!(count > 60, "{count} constants");
-    let path = root().join("docs/reference/constants.md");
-    if std::env::var_os("FLEETSIM_BLESS").is_some() {
-        fs::write(&path, &made).unwrap();
-    }
-    let written = fs::read_to_string(&path).unwrap_or_default();
-    let differ = made.lines().zip(written.lines()).find(|(made, written)| made != written);
-    assert!(
-        made == written,
-        "docs/reference/constants.md has drifted ({differ:?}): FLEETSIM_BLESS=1 cargo test --test docs writes it anew"
-    );
+    is_what_the_code_gives("constants.md", &made);
 }
 
 #[test]
@@ -376,16 +381,7 @@ fn the_reference_is_the_code_s_own() {
     ] {
         let output = fleetsim().args(["reference", part]).assert().success().get_output().stdout.clone();
         let made = String::from_utf8(output).unwrap();
-        let path = root().join("docs/reference").join(file);
-        if std::env::var_os("FLEETSIM_BLESS").is_some() {
-            fs::write(&path, &made).unwrap();
-        }
-        let written = fs::read_to_string(&path).unwrap_or_default();
-        let differ = made.lines().zip(written.lines()).find(|(made, written)| made != written);
-        assert!(
-            made == written,
-            "docs/reference/{file} has drifted ({differ:?}): FLEETSIM_BLESS=1 cargo test --test docs writes it anew"
-        );
+        is_what_the_code_gives(file, &made);
     }
     let keys = page("reference/keys.md");
     for key in [

@@ -1,8 +1,9 @@
 //! A command of Karpenter's disruption: why these nodes go, and why the others were left alone.
 
 use super::ExplainedRun;
+use super::decision::standing_rows;
 use super::sheet::Sheet;
-use super::words::{count, kept, span};
+use super::words::{count, kept};
 use crate::karpenter::disruption::{Decision, Reason};
 use crate::simulation::{Explanation, Kept};
 use crate::units::SimTime;
@@ -34,15 +35,7 @@ pub(super) fn command(
         }
         (Reason::Drifted, _) => "They differ from what their pool asks for; replacements come first.",
     });
-    let rows: Vec<Vec<String>> = nodes
-        .iter()
-        .filter_map(|ordinal| run.node(*ordinal))
-        .map(|node| {
-            let age = at.saturating_since(node.launched_at);
-            vec![format!("node {}", node.ordinal), run.offering_of(node), format!("{} old", span(age))]
-        })
-        .collect();
-    sheet.rows(&rows);
+    standing_rows(run, at, nodes, sheet);
     left_alone(run, at, nodes, sheet);
 }
 

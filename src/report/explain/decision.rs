@@ -173,7 +173,8 @@ fn shrunk(run: &ExplainedRun<'_>, at: SimTime, nodes: &[u32], head: &str, sheet:
     standing_rows(run, at, nodes, sheet);
 }
 
-fn standing_rows(run: &ExplainedRun<'_>, at: SimTime, nodes: &[u32], sheet: &mut Sheet) {
+/// The nodes of a decision, what they are and how old.
+pub(super) fn standing_rows(run: &ExplainedRun<'_>, at: SimTime, nodes: &[u32], sheet: &mut Sheet) {
     let rows: Vec<Vec<String>> = nodes
         .iter()
         .filter_map(|ordinal| run.node(*ordinal))
